@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Every Swift target: the Swift 6 language mode (the default of these tools) and strict memory safety, so that each
+// unsafe expression is marked `unsafe` where it stands.
+let swiftSettings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// The one seam for tests: in debug builds the file that makes the system calls first asks whether the thread has a
+// scripted kernel. A release build has neither the question nor the code.
+let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", .when(configuration: .debug))]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "balancer",
+    products: [
+        .executable(name: "balancer", targets: ["BalancerCommand"]),
+        .executable(name: "chat-server", targets: ["ChatServerCommand"]),
+        .executable(name: "chat-client", targets: ["ChatClientCommand"]),
+        .library(name: "Balancer", targets: ["Balancer"]),
+        .library(name: "Chat", targets: ["Chat"]),
+        .library(name: "Reactor", targets: ["Reactor"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .target(name: "CEpoll"),
+        .target(name: "Reactor", dependencies: ["CEpoll"], swiftSettings: swiftSettings + seam),
+        .target(name: "Balancer", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+        .target(name: "Chat", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+
+        .target(
+            name: "CommandSupport", dependencies: ["Reactor", argumentParser],
+            path: "Sources/Commands/Support", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "BalancerCommand", dependencies: ["Balancer", "Chat", "CommandSupport", argumentParser],
+            path: "Sources/Commands/balancer", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "ChatServerCommand", dependencies: ["Chat", "CommandSupport", argumentParser],
+            path: "Sources/Commands/chat-server", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "ChatClientCommand", dependencies: ["Chat", "CommandSupport", argumentParser],
+            path: "Sources/Commands/chat-client", swiftSettings: swiftSettings),
+
+        .testTarget(
+            name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: swiftSettings + seam),
+        .testTarget(
+            name: "BalancerTests", dependencies: ["Balancer", "Reactor"], swiftSettings: swiftSettings + seam),
+        .testTarget(
+            name: "ChatTests", dependencies: ["Chat", "Reactor"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand"],
+            swiftSettings: swiftSettings),
+    ]
+)

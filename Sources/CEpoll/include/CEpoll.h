@@ -1,0 +1,138 @@
+// CEpoll: the system calls that Swift's Glibc module does not offer, or not in a form that Swift can use.
+//
+// Each function returns the result of its call, or -errno. No state and no logic live here: what the calls are used
+// for is decided in Sources/Reactor.
+#ifndef CEPOLL_H
+#define CEPOLL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+// MARK: epoll(7)
+
+// Enumerators and function-like macros of <sys/epoll.h> arrive in Swift as distinct types or not at all.
+static const uint32_t CEPOLL_IN = EPOLLIN;
+static const uint32_t CEPOLL_OUT = EPOLLOUT;
+static const uint32_t CEPOLL_RDHUP = EPOLLRDHUP;
+static const uint32_t CEPOLL_HUP = EPOLLHUP;
+static const uint32_t CEPOLL_ERR = EPOLLERR;
+static const uint32_t CEPOLL_ET = (uint32_t)EPOLLET;
+
+static inline int cepoll_create(void) {
+    int result = epoll_create1(EPOLL_CLOEXEC);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cepoll_add(int epoll, int descriptor, uint32_t interest, uint64_t data) {
+    struct epoll_event event = {.events = interest, .data = {.u64 = data}};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+}
+
+static inline int cepoll_remove(int epoll, int descriptor) {
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL) < 0 ? -errno : 0;
+}
+
+static inline int cepoll_wait(int epoll, struct epoll_event *events, int capacity, int milliseconds) {
+    int result = epoll_wait(epoll, events, capacity, milliseconds);
+    return result < 0 ? -errno : result;
+}
+
+// struct epoll_event is packed on x86-64, and its data is a union.
+static inline uint32_t cepoll_event_readiness(const struct epoll_event *event) { return event->events; }
+static inline uint64_t cepoll_event_data(const struct epoll_event *event) { return event->data.u64; }
+static inline void cepoll_event_set(struct epoll_event *event, uint32_t readiness, uint64_t data) {
+    event->events = readiness;
+    event->data.u64 = data;
+}
+
+// MARK: timerfd_create(2), eventfd(2), signalfd(2)
+
+static inline int cepoll_timer_create(void) {
+    int result = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    return result < 0 ? -errno : result;
+}
+
+// Arms the timer for one expiry at an absolute time of CLOCK_MONOTONIC; 0 disarms it.
+static inline int cepoll_timer_set(int timer, uint64_t nanoseconds) {
+    struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000u),
+                                           .tv_nsec = (long)(nanoseconds % 1000000000u)}};
+    return timerfd_settime(timer, TFD_TIMER_ABSTIME, &spec, NULL) < 0 ? -errno : 0;
+}
+
+static inline int cepoll_event_create(void) {
+    int result = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cepoll_signal_create(const sigset_t *signals) {
+    int result = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return result < 0 ? -errno : result;
+}
+
+// Blocks (how = 1) or unblocks (how = 0) signals of the calling thread.
+static inline int cepoll_signal_mask(int block, const sigset_t *signals) {
+    return -pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, signals, NULL);
+}
+
+// SIG_IGN is a cast of a constant, which Swift does not import.
+static inline void cepoll_ignore_sigpipe(void) { (void)signal(SIGPIPE, SIG_IGN); }
+
+// MARK: socket(2), accept4(2)
+
+// <sys/socket.h> declares it for _GNU_SOURCE only, with which this module's view of libc would differ from Glibc's.
+extern int accept4(int, struct sockaddr *restrict, socklen_t *restrict, int);
+
+static inline int cepoll_socket(int domain) {
+    int result = socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cepoll_accept(int listener, struct sockaddr *address, socklen_t *length) {
+    int result = accept4(listener, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cepoll_set_option(int socket, int level, int option, int value) {
+    return setsockopt(socket, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static inline int cepoll_get_option(int socket, int level, int option, int *value) {
+    socklen_t length = sizeof *value;
+    return getsockopt(socket, level, option, value, &length) < 0 ? -errno : 0;
+}
+
+// SO_LINGER with a timeout of 0: the close that follows sends a RST and leaves no TIME_WAIT.
+static inline int cepoll_set_reset_on_close(int socket) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
+}
+
+// MARK: open(2), getrlimit(2): variadic, or with an enumerator for a parameter.
+
+static inline int cepoll_open(const char *path, int flags) {
+    int result = open(path, flags | O_CLOEXEC);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cepoll_descriptor_limit(struct rlimit *limit) {
+    return getrlimit(RLIMIT_NOFILE, limit) < 0 ? -errno : 0;
+}
+
+static inline int cepoll_set_descriptor_limit(const struct rlimit *limit) {
+    return setrlimit(RLIMIT_NOFILE, limit) < 0 ? -errno : 0;
+}
+
+#endif

@@ -1,0 +1,103 @@
+import CEpoll
+import Glibc
+
+/// What an accept came to.
+public enum AcceptResult: ~Copyable {
+    /// A new connection and the address that it comes from.
+    case accepted(Stream, SocketAddress)
+    /// Nobody is waiting.
+    case wouldBlock
+    /// This connection ended before it was accepted; others may be waiting. Source: accept(2), "Error handling".
+    case aborted(Errno)
+    /// The shortage of a resource: nobody can be accepted for now. The listener itself is well.
+    case exhausted(Errno)
+}
+
+/// A bound socket that accepts streams.
+public struct Listener: ~Copyable {
+    private let descriptor: FileDescriptor
+    /// The address it is bound to; with port 0 asked for, the port that the kernel chose.
+    public let address: SocketAddress
+
+    /// How many connections the kernel keeps for us until we accept them; it lowers the number to `net.core.somaxconn`.
+    public static let backlogMax: CInt = 4096
+
+    /// Binds and listens.
+    ///
+    /// SO_REUSEADDR lets a restart bind while old connections linger. Accepted sockets inherit TCP_NODELAY and the
+    /// keepalive settings from the listener (tested), which spares the calls per connection. `::` takes IPv4 as well.
+    public init(_ address: SocketAddress, keepalive: Keepalive? = .standard) throws(SystemCallError) {
+        let subject = address.description
+        let descriptor = FileDescriptor(owning: try check(Kernel.socket(domain: address.family), "socket", subject))
+        let number = descriptor.rawValue
+        try check(Kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEADDR, value: 1), "setsockopt", subject)
+        if case .ipv6 = address {
+            _ = Kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: 0)
+        }
+        if address.family != AF_UNIX {
+            _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
+            keepalive?.apply(to: descriptor)
+        }
+        try check(Kernel.bind(number, to: address), "bind", subject)
+        try check(Kernel.listen(number, backlog: Self.backlogMax), "listen", subject)
+        self.address = Kernel.localAddress(number) ?? address
+        self.descriptor = descriptor
+    }
+
+    /// Adds the listener to a poller; each arrival is one event, so accept until `wouldBlock`.
+    public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
+        poller.add(descriptor, token, .arrivals)
+    }
+
+    /// Accepts one connection. No result ends the listener.
+    public func accept() -> AcceptResult {
+        let (number, peer) = Kernel.accept(descriptor.rawValue)
+        guard number < 0 else {
+            return .accepted(Stream(FileDescriptor(owning: number)), peer ?? .unix(path: ""))
+        }
+        let errno = Errno(rawValue: -number)
+        switch errno.rawValue {
+        case EAGAIN: return .wouldBlock
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(errno)
+        default: return .aborted(errno)
+        }
+    }
+}
+
+/// A descriptor kept in reserve, so that when none is left a client can still be accepted and told by a close that it
+/// will not be served; without it the client would wait in the backlog and the listener would report it for ever.
+/// The idea is libuv's.
+public struct ReserveDescriptor: ~Copyable {
+    private var descriptor: FileDescriptor
+
+    /// Opens the reserve; it is empty when there is no descriptor to be had.
+    public init() {
+        descriptor = Self.open()
+    }
+
+    private static func open() -> FileDescriptor {
+        FileDescriptor(owning: max(-1, Kernel.open("/dev/null", flags: O_RDONLY)))
+    }
+
+    /// Gives up the reserve for a moment to accept one waiting connection and close it. False when nobody was waiting,
+    /// or when another took the descriptor.
+    public mutating func turnAway(at listener: borrowing Listener) -> Bool {
+        if !descriptor.isOpen {
+            descriptor = Self.open()
+            if !descriptor.isOpen { return false }
+        }
+        descriptor = .empty
+        let turnedAway = Self.acceptAndClose(at: listener)
+        descriptor = Self.open()
+        return turnedAway
+    }
+
+    private static func acceptAndClose(at listener: borrowing Listener) -> Bool {
+        switch listener.accept() {
+        case .accepted: return true
+        case .wouldBlock: return false
+        case .aborted: return false
+        case .exhausted: return false
+        }
+    }
+}

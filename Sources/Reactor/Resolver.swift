@@ -1,0 +1,52 @@
+import CEpoll
+import Glibc
+
+/// A host name that has no address: the name and what getaddrinfo(3) said.
+public struct ResolverError: Error, CustomStringConvertible {
+    /// The name as it was given.
+    public let host: String
+    /// The reason, for people: `Name or service not known`.
+    public let reason: String
+
+    /// `unknown host 'serverr1': Name or service not known`
+    public var description: String { "unknown host '\(host)': \(reason)" }
+}
+
+/// Names to addresses, through the system's resolver. It blocks: for the set-up, never inside a loop.
+public enum Resolver {
+    /// The stream addresses of a host, in the order of getaddrinfo(3) (RFC 6724), each once.
+    public static func addresses(of host: String, port: UInt16) throws(ResolverError) -> [SocketAddress] {
+        if let address = SocketAddress(host: host, port: port) { return [address] }
+        // getaddrinfo(3) takes "1" for 0.0.0.1 and "0x7f.1" for 127.0.0.1: from an operator that is a slip.
+        let lastLabel = host.split(separator: ".").last ?? ""
+        if host.isEmpty || lastLabel.first?.isNumber == true {
+            throw ResolverError(host: host, reason: "neither an address nor a host name")
+        }
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = AI_ADDRCONFIG
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = unsafe getaddrinfo(host, nil, &hints, &list)
+        guard status == 0 else {
+            let system = Errno(rawValue: errno).description
+            let reason = status == EAI_SYSTEM ? system : unsafe String(cString: gai_strerror(status))
+            throw ResolverError(host: host, reason: reason)
+        }
+        defer { unsafe freeaddrinfo(list) }
+
+        var addresses: [SocketAddress] = []
+        var entry = unsafe list
+        while let current = unsafe entry {
+            var storage = sockaddr_storage()
+            let length = min(Int(unsafe current.pointee.ai_addrlen), MemoryLayout<sockaddr_storage>.size)
+            unsafe withUnsafeMutableBytes(of: &storage) {
+                unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: current.pointee.ai_addr, count: length))
+            }
+            let address = SocketAddress(storage).with(port: port)
+            if !addresses.contains(address) { addresses.append(address) }
+            unsafe entry = unsafe current.pointee.ai_next
+        }
+        guard !addresses.isEmpty else { throw ResolverError(host: host, reason: "no address") }
+        return addresses
+    }
+}

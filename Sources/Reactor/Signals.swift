@@ -1,0 +1,49 @@
+import CEpoll
+import Glibc
+
+/// A signal that a program here reacts to.
+public enum Signal: CInt, Sendable {
+    /// SIGHUP.
+    case hangup = 1
+    /// SIGINT.
+    case interrupt = 2
+    /// SIGTERM.
+    case terminate = 15
+    /// SIGWINCH: the terminal has another size.
+    case windowChange = 28
+}
+
+/// Signals as events: signalfd(2).
+public struct Signals: ~Copyable {
+    private let descriptor: FileDescriptor
+
+    /// Blocks the signals for this thread (and those it starts later) and reports them from now on. To be called
+    /// before any thread is started: a thread with a signal unblocked would take it the old way.
+    public init(_ signals: [Signal]) throws(SystemCallError) {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in signals { unsafe sigaddset(&set, signal.rawValue) }
+        try check(Kernel.signalMask(block: true, &set), "pthread_sigmask")
+        descriptor = FileDescriptor(owning: try check(Kernel.signalCreate(&set), "signalfd"))
+    }
+
+    /// Adds the descriptor to a poller.
+    public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
+        poller.add(descriptor, token, .arrivals)
+    }
+
+    /// One signal that has arrived, nil when there is none left.
+    public func next() -> Signal? {
+        var info = signalfd_siginfo()
+        while true {
+            let count = unsafe withUnsafeMutableBytes(of: &info) { unsafe Kernel.read(descriptor.rawValue, $0) }
+            guard count == MemoryLayout<signalfd_siginfo>.size else { return nil }
+            if let signal = Signal(rawValue: CInt(info.ssi_signo)) { return signal }
+        }
+    }
+
+    /// Lets a write to a pipe or socket without reader fail with EPIPE instead of ending the process.
+    public static func ignoreBrokenPipes() {
+        cepoll_ignore_sigpipe()
+    }
+}

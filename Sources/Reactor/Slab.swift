@@ -1,0 +1,148 @@
+/// The place of an element in a ``Slab``, and the turn in which it holds that place.
+@frozen public struct SlabKey: Hashable, Sendable {
+    /// From 0 up to the slab's capacity.
+    public let index: Int32
+    /// Odd while the place is taken; a slab never hands out the same pair of index and generation twice in 2^31 turns.
+    public let generation: UInt32
+
+    /// A key from its two parts.
+    @inlinable public init(index: Int, generation: UInt32) {
+        self.index = Int32(truncatingIfNeeded: index)
+        self.generation = generation
+    }
+
+    /// A key that no slab ever holds.
+    @inlinable public static var none: SlabKey { SlabKey(index: -1, generation: 0) }
+}
+
+/// Elements of one kind at fixed places, all memory reserved at the start.
+///
+/// Places are reused, last freed first (it is still in the cache); each reuse has a generation of its own, so a key of
+/// an element that has gone is recognised. Untouched places cost address space, no memory: a capacity of a million is
+/// cheap until it is used.
+///
+/// - Complexity: insertion, removal and look-up are O(1) and never allocate.
+@safe public struct Slab<Element: ~Copyable>: ~Copyable {
+    @usableFromInline struct Place {
+        /// Odd: taken. Even: free.
+        @usableFromInline var generation: UInt32
+        /// The next free place plus one, 0 for none; only of a free place that was once taken.
+        @usableFromInline var next: Int32
+    }
+
+    @usableFromInline let elements: UnsafeMutablePointer<Element>
+    @usableFromInline let places: UnsafeMutablePointer<Place>
+    @usableFromInline var firstFree: Int32 = 0
+    /// No place at or above it was ever taken.
+    @usableFromInline var highWater = 0
+
+    /// How many elements there may be.
+    public let capacity: Int
+    /// How many there are.
+    public private(set) var count = 0
+
+    /// Reserves room for `capacity` elements, at most ``Token/indexLimit``.
+    public init(capacity: Int) {
+        precondition(capacity >= 0 && capacity <= Token.indexLimit, "a slab's capacity is 0 to 2^24")
+        self.capacity = capacity
+        unsafe elements = .allocate(capacity: max(capacity, 1))
+        unsafe places = .allocate(capacity: max(capacity, 1))
+    }
+
+    deinit {
+        for index in 0..<highWater where unsafe places[index].generation & 1 == 1 {
+            unsafe (elements + index).deinitialize(count: 1)
+        }
+        unsafe elements.deallocate()
+        unsafe places.deallocate()
+    }
+
+    /// True when `insert` would return nil.
+    @inlinable public var isFull: Bool { firstFree == 0 && highWater == capacity }
+
+    /// Takes the element in and returns its key; when the slab is full, nil, and the element ends here.
+    @inlinable public mutating func insert(_ element: consuming Element) -> SlabKey? {
+        guard let key = reserve() else { return nil }
+        unsafe (elements + Int(key.index)).initialize(to: element)
+        return key
+    }
+
+    /// Takes in an element that wants to know its own key.
+    @inlinable public mutating func insert(_ make: (SlabKey) -> Element) -> SlabKey? {
+        guard let key = reserve() else { return nil }
+        unsafe (elements + Int(key.index)).initialize(to: make(key))
+        return key
+    }
+
+    @usableFromInline mutating func reserve() -> SlabKey? {
+        let index: Int
+        if firstFree != 0 {
+            index = Int(firstFree) - 1
+            firstFree = unsafe places[index].next
+            unsafe places[index].generation &+= 1
+        } else if highWater < capacity {
+            index = highWater
+            highWater += 1
+            unsafe (places + index).initialize(to: Place(generation: 1, next: 0))
+        } else {
+            return nil
+        }
+        count += 1
+        return SlabKey(index: index, generation: unsafe places[index].generation)
+    }
+
+    /// Takes the element at `index` out and frees its place. The place must be taken.
+    @inlinable public mutating func remove(at index: Int) -> Element {
+        free(index)
+        return unsafe (elements + index).move()
+    }
+
+    @usableFromInline mutating func free(_ index: Int) {
+        precondition(isTaken(index), "nothing stands at this place of the slab")
+        unsafe places[index].generation &+= 1
+        unsafe places[index].next = firstFree
+        firstFree = Int32(index + 1)
+        count -= 1
+    }
+
+    /// True while the element that this key was given for is still in.
+    @inlinable public func contains(_ key: SlabKey) -> Bool {
+        let index = Int(key.index)
+        return unsafe index >= 0 && index < highWater && key.generation & 1 == 1
+            && places[index].generation == key.generation
+    }
+
+    /// True while anything stands at `index`.
+    @inlinable public func isTaken(_ index: Int) -> Bool {
+        unsafe index >= 0 && index < highWater && places[index].generation & 1 == 1
+    }
+
+    /// The key of what stands at `index`, which must be taken.
+    @inlinable public func key(at index: Int) -> SlabKey {
+        SlabKey(index: index, generation: unsafe places[index].generation)
+    }
+
+    /// The element at `index`, in place. The place must be taken.
+    @inlinable public subscript(index: Int) -> Element {
+        unsafeAddress {
+            precondition(isTaken(index), "nothing stands at this place of the slab")
+            return unsafe UnsafePointer(elements + index)
+        }
+        unsafeMutableAddress {
+            precondition(isTaken(index), "nothing stands at this place of the slab")
+            return unsafe elements + index
+        }
+    }
+
+    /// The places taken, from the lowest; `index(after: -1)` is the first, nil comes after the last.
+    ///
+    /// Elements may be removed and inserted between two calls.
+    public func index(after index: Int) -> Int? {
+        var next = index + 1
+        while next < highWater {
+            if isTaken(next) { return next }
+            next += 1
+        }
+        return nil
+    }
+}

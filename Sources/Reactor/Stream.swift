@@ -1,0 +1,170 @@
+import CEpoll
+import Glibc
+
+/// What a read from a stream came to.
+@frozen public enum ReceiveResult: Equatable, Sendable {
+    /// So many bytes were read, at least one.
+    case bytes(Int)
+    /// The peer has ended its direction; there will be no more.
+    case endOfStream
+    /// Nothing to read now: EAGAIN.
+    case wouldBlock
+    /// The stream has failed.
+    case failed(Errno)
+}
+
+/// What a write to a stream came to.
+@frozen public enum SendResult: Equatable, Sendable {
+    /// The kernel took so many bytes, possibly fewer than were offered.
+    case bytes(Int)
+    /// The kernel takes nothing now: EAGAIN.
+    case wouldBlock
+    /// The stream has failed.
+    case failed(Errno)
+}
+
+/// How a connect began.
+public enum ConnectResult: Equatable, Sendable {
+    /// The connection stands (Unix sockets, at times loopback).
+    case connected
+    /// It will be writable when it stands, or report an error: EINPROGRESS.
+    case inProgress
+    /// It has failed at once.
+    case failed(Errno)
+}
+
+/// A connected, or connecting, non-blocking stream socket: TCP or Unix.
+public struct Stream: ~Copyable {
+    private let descriptor: FileDescriptor
+
+    /// Takes over a socket, which must be non-blocking.
+    public init(_ descriptor: consuming FileDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    /// A stream that is none: where there is no connection yet, or no longer.
+    public static var empty: Stream { Stream(.empty) }
+
+    /// False of the empty stream.
+    public var isOpen: Bool { descriptor.isOpen }
+
+    /// Adds the stream to a poller, for all of its readiness and the rest of its life.
+    public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
+        poller.add(descriptor, token, .stream)
+    }
+
+    // MARK: connecting
+
+    /// A socket for `address`, bound to `source` when one is given; not connected yet.
+    ///
+    /// IP_BIND_ADDRESS_NO_PORT leaves the port to connect(2): it can then use one port towards several destinations.
+    /// Without it a source address is good for 28,000 connections in all. Source: ip(7).
+    public init(for address: SocketAddress, from source: SocketAddress?) throws(Errno) {
+        let number = Kernel.socket(domain: address.family)
+        if number < 0 { throw Errno(rawValue: -number) }
+        let descriptor = FileDescriptor(owning: number)
+        if let source {
+            _ = Kernel.setOption(number, level: CInt(IPPROTO_IP), option: IP_BIND_ADDRESS_NO_PORT, value: 1)
+            let result = Kernel.bind(number, to: source.with(port: 0))
+            if result < 0 { throw Errno(rawValue: -result) }
+        }
+        self.descriptor = descriptor
+    }
+
+    /// Begins to connect.
+    public func connect(to address: SocketAddress) -> ConnectResult {
+        let result = Kernel.connect(descriptor.rawValue, to: address)
+        switch -result {
+        case 0: return .connected
+        case EINPROGRESS: return .inProgress
+        default: return .failed(Errno(rawValue: -result))
+        }
+    }
+
+    /// The error that is pending on the socket, which this call clears.
+    public func takeError() -> Errno? {
+        let number = Kernel.takeError(descriptor.rawValue)
+        return number == 0 ? nil : Errno(rawValue: number)
+    }
+
+    // MARK: bytes
+
+    /// Reads what there is, up to the size of `buffer`, which must not be empty. `peek` leaves the bytes where they are.
+    ///
+    /// Linux delivers what arrived before a RST first, then the error; tcp_recvmsg(9) looks at its queue before the
+    /// error. So reading to the end loses nothing.
+    public func receive(into buffer: UnsafeMutableRawBufferPointer, peek: Bool = false) -> ReceiveResult {
+        while true {
+            let result = unsafe Kernel.receive(descriptor.rawValue, buffer, peek: peek)
+            if result > 0 { return .bytes(result) }
+            if result == 0 { return .endOfStream }
+            let errno = Errno(rawValue: CInt(-result))
+            if errno.isWouldBlock { return .wouldBlock }
+            if !errno.isInterruption { return .failed(errno) }
+        }
+    }
+
+    /// Writes as much of `bytes` as the kernel takes.
+    public func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
+        while true {
+            let result = unsafe Kernel.send(descriptor.rawValue, bytes)
+            if result >= 0 { return .bytes(result) }
+            let errno = Errno(rawValue: CInt(-result))
+            if errno.isWouldBlock { return .wouldBlock }
+            if !errno.isInterruption { return .failed(errno) }
+        }
+    }
+
+    /// Ends our direction with a FIN, after all that was written; the other direction goes on.
+    public func shutdownWrite() {
+        // ENOTCONN: the connection has failed meanwhile, which reading reports.
+        _ = Kernel.shutdownWrite(descriptor.rawValue)
+    }
+
+    // MARK: settings
+
+    /// TCP_NODELAY: small writes leave at once. No effect on a Unix socket.
+    public func setNoDelay() {
+        _ = Kernel.setOption(descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
+    }
+
+    /// Asks the peer for a sign of life when the stream is silent.
+    public func setKeepalive(_ keepalive: Keepalive) {
+        keepalive.apply(to: descriptor)
+    }
+
+    /// Lets the close that follows send a RST: for probes, whose connections leave no TIME_WAIT behind and are seen by
+    /// the server as no visit at all.
+    public func resetOnClose() {
+        _ = Kernel.setResetOnClose(descriptor.rawValue)
+    }
+}
+
+/// TCP keepalive: a peer that has vanished without a word is noticed after `idle + interval * count` seconds.
+public struct Keepalive: Hashable, Sendable {
+    /// Seconds of silence before the first question: TCP_KEEPIDLE.
+    public var idleSeconds: CInt
+    /// Seconds between questions: TCP_KEEPINTVL.
+    public var intervalSeconds: CInt
+    /// Unanswered questions that end the connection: TCP_KEEPCNT.
+    public var count: CInt
+
+    /// Two minutes, then four questions half a minute apart: below the 350 s after which the NAT gateways and network
+    /// load balancers of the large clouds forget a silent connection. The kernel's own default is two hours.
+    public static let standard = Keepalive(idleSeconds: 120, intervalSeconds: 30, count: 4)
+
+    /// Keepalive from its three settings.
+    public init(idleSeconds: CInt, intervalSeconds: CInt, count: CInt) {
+        self.idleSeconds = idleSeconds
+        self.intervalSeconds = intervalSeconds
+        self.count = count
+    }
+
+    func apply(to descriptor: borrowing FileDescriptor) {
+        let number = descriptor.rawValue
+        _ = Kernel.setOption(number, level: SOL_SOCKET, option: SO_KEEPALIVE, value: 1)
+        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPIDLE, value: idleSeconds)
+        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPINTVL, value: intervalSeconds)
+        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPCNT, value: count)
+    }
+}

@@ -1,0 +1,206 @@
+/// A timer of a ``TimerWheel``: its place there.
+@frozen public struct TimerID: Hashable, Sendable {
+    @usableFromInline let index: Int32
+
+    @usableFromInline init(index: Int32) { self.index = index }
+
+    /// No timer.
+    @inlinable public static var none: TimerID { TimerID(index: -1) }
+    /// False of ``none``.
+    @inlinable public var exists: Bool { index >= 0 }
+}
+
+/// Deadlines in a hierarchical wheel: six levels of 64 slots, the lowest of one millisecond.
+///
+/// ```
+///  level 0   64 slots of    1 ms   what is due within     64 ms
+///  level 1   64 slots of   64 ms                           4.1 s
+///  level 2   64 slots of  4.1 s                            4.4 min
+///  level 3   64 slots of  4.4 min                          4.7 h
+///  ...                                                     2.2 years (the limit: later deadlines come round again)
+/// ```
+///
+/// A timer stands in the slot of its deadline; when time reaches a slot of a higher level, its timers move down. A
+/// timer never fires early, and at most one millisecond late by the wheel's own doing. Which slots hold anything is
+/// kept in one 64-bit word per level. Sources: Varghese and Lauck 1987; the shape is that of tokio's and Linux's.
+///
+/// All memory is reserved at the start. Pure: it reads no clock.
+/// - Complexity: `arm` and `disarm` O(1); `popDue` O(levels) amortised.
+@safe public struct TimerWheel: ~Copyable {
+    static let levels = 6
+    static let slotBits = 6
+    static let slots = 1 << slotBits
+    /// The farthest deadline from now, in ticks: one slot of the highest level less than all of them, so that nothing is
+    /// ever put into the slot in which time stands.
+    static let horizon: UInt64 = 63 << UInt64((levels - 1) * slotBits)
+    static let tickNanoseconds: UInt64 = 1_000_000
+
+    private struct Node {
+        var deadline: UInt64
+        var token: Token
+        var next: Int32
+        var previous: Int32
+        /// Which list it stands in: a slot (level * 64 + slot), or one of the states below.
+        var list: Int16
+    }
+
+    private static let idle: Int16 = -1
+    /// One list past the slots: timers whose time has come.
+    private static let due = Int16(levels * slots)
+
+    private let nodes: UnsafeMutablePointer<Node>
+    /// The first node of each slot, and of the due list; -1 for none.
+    private let heads: UnsafeMutablePointer<Int32>
+    private var occupied: InlineArray<6, UInt64> = .init(repeating: 0)
+    private var firstFree: Int32 = -1
+    private var highWater: Int32 = 0
+    /// Ticks since the zero of the clock: everything at or before it is in the due list or has fired.
+    private var elapsed: UInt64
+
+    /// How many timers there may be.
+    public let capacity: Int
+
+    /// A wheel that stands at `now`, with room for `capacity` timers.
+    public init(capacity: Int, now: Instant) {
+        precondition(capacity >= 0 && capacity <= 4 * Token.indexLimit, "a timer wheel's capacity is 0 to 2^26")
+        self.capacity = capacity
+        elapsed = now.nanoseconds / Self.tickNanoseconds
+        unsafe nodes = .allocate(capacity: max(capacity, 1))
+        unsafe heads = .allocate(capacity: Int(Self.due) + 1)
+        unsafe heads.initialize(repeating: -1, count: Int(Self.due) + 1)
+    }
+
+    deinit {
+        unsafe nodes.deallocate()
+        unsafe heads.deallocate()
+    }
+
+    /// Makes a timer that will report `token`; it is not armed. nil when there is no room.
+    public mutating func add(_ token: Token) -> TimerID? {
+        let index: Int32
+        if firstFree >= 0 {
+            index = firstFree
+            firstFree = unsafe nodes[Int(index)].next
+        } else if Int(highWater) < capacity {
+            index = highWater
+            highWater += 1
+        } else {
+            return nil
+        }
+        unsafe (nodes + Int(index)).initialize(
+            to: Node(deadline: 0, token: token, next: -1, previous: -1, list: Self.idle))
+        return TimerID(index: index)
+    }
+
+    /// Takes a timer away, armed or not. The none timer is ignored.
+    public mutating func remove(_ timer: TimerID) {
+        guard timer.exists else { return }
+        disarm(timer)
+        unsafe nodes[Int(timer.index)].next = firstFree
+        firstFree = timer.index
+    }
+
+    /// Arms a timer for `deadline`, or moves it there. A deadline that has passed fires at the next ``popDue(now:)``.
+    public mutating func arm(_ timer: TimerID, at deadline: Instant) {
+        disarm(timer)
+        let tick = (deadline.nanoseconds &+ (Self.tickNanoseconds - 1)) / Self.tickNanoseconds
+        unsafe nodes[Int(timer.index)].deadline = tick
+        place(timer.index, tick)
+    }
+
+    /// Disarms a timer; it can be armed again.
+    public mutating func disarm(_ timer: TimerID) {
+        if unsafe nodes[Int(timer.index)].list != Self.idle { unlink(timer.index) }
+    }
+
+    /// The token of one timer whose time has come, which is then no longer armed; nil when there is none at `now`.
+    public mutating func popDue(now: Instant) -> Token? {
+        let tick = now.nanoseconds / Self.tickNanoseconds
+        while true {
+            let head = unsafe heads[Int(Self.due)]
+            if head >= 0 {
+                unlink(head)
+                return unsafe nodes[Int(head)].token
+            }
+            guard let (list, start) = nextSlot(), start <= tick else {
+                elapsed = max(elapsed, tick)
+                return nil
+            }
+            elapsed = max(elapsed, start)
+            cascade(list)
+        }
+    }
+
+    /// The instant at which `popDue` should be asked next: that of the earliest timer or, when it is still far away, of
+    /// the slot that it stands in. nil when nothing is armed.
+    public var nextDeadline: Instant? {
+        if unsafe heads[Int(Self.due)] >= 0 { return Instant(nanoseconds: elapsed &* Self.tickNanoseconds) }
+        guard let (_, start) = nextSlot() else { return nil }
+        return Instant(nanoseconds: start &* Self.tickNanoseconds)
+    }
+
+    // MARK: slots
+
+    /// The slot that time reaches first, and the tick at which it does. Lower levels always come before higher ones.
+    private func nextSlot() -> (list: Int16, start: UInt64)? {
+        for level in 0..<Self.levels where occupied[level] != 0 {
+            let shift = UInt64(level * Self.slotBits)
+            let here = (elapsed >> shift) & UInt64(Self.slots - 1)
+            let word = occupied[level]
+            let rotated = here == 0 ? word : (word >> here) | (word << (UInt64(Self.slots) - here))
+            let slot = (UInt64(rotated.trailingZeroBitCount) + here) & UInt64(Self.slots - 1)
+            let range: UInt64 = 1 << (shift + UInt64(Self.slotBits))
+            var start = (elapsed & ~(range - 1)) + (slot << shift)
+            // Only on the highest level may a slot lie behind: it is then one round ahead.
+            if start < elapsed, slot < here { start += range }
+            return (Int16(level * Self.slots) + Int16(slot), start)
+        }
+        return nil
+    }
+
+    /// Moves the timers of a slot that has been reached to where they now belong.
+    private mutating func cascade(_ list: Int16) {
+        var index = unsafe heads[Int(list)]
+        while index >= 0 {
+            let next = unsafe nodes[Int(index)].next
+            unlink(index)
+            place(index, unsafe nodes[Int(index)].deadline)
+            index = next
+        }
+    }
+
+    private mutating func place(_ index: Int32, _ deadline: UInt64) {
+        guard deadline > elapsed else { return link(index, Self.due) }
+        let tick = min(deadline, elapsed + Self.horizon)
+        // The highest bit in which the deadline differs from now tells the level.
+        let difference = (elapsed ^ tick) | UInt64(Self.slots - 1)
+        let significant = UInt64.bitWidth - 1 - difference.leadingZeroBitCount
+        let level = min(significant / Self.slotBits, Self.levels - 1)
+        let slot = (tick >> UInt64(level * Self.slotBits)) & UInt64(Self.slots - 1)
+        occupied[level] |= 1 << slot
+        link(index, Int16(level * Self.slots) + Int16(slot))
+    }
+
+    private mutating func link(_ index: Int32, _ list: Int16) {
+        let head = unsafe heads[Int(list)]
+        unsafe nodes[Int(index)].next = head
+        unsafe nodes[Int(index)].previous = -1
+        unsafe nodes[Int(index)].list = list
+        if head >= 0 { unsafe nodes[Int(head)].previous = index }
+        unsafe heads[Int(list)] = index
+    }
+
+    private mutating func unlink(_ index: Int32) {
+        let node = unsafe nodes[Int(index)]
+        if node.next >= 0 { unsafe nodes[Int(node.next)].previous = node.previous }
+        if node.previous >= 0 {
+            unsafe nodes[Int(node.previous)].next = node.next
+        } else {
+            unsafe heads[Int(node.list)] = node.next
+            if node.next < 0, node.list != Self.due {
+                occupied[Int(node.list) / Self.slots] &= ~(1 << UInt64(Int(node.list) % Self.slots))
+            }
+        }
+        unsafe nodes[Int(index)].list = Self.idle
+    }
+}
