@@ -48,6 +48,9 @@ public struct Stream: ~Copyable {
     /// False of the empty stream.
     public var isOpen: Bool { descriptor.isOpen }
 
+    /// The number of its descriptor, -1 of the empty stream: a name for people, for lines of a log.
+    public var number: CInt { descriptor.rawValue }
+
     /// Adds the stream to a poller, for all of its readiness and the rest of its life.
     public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
         poller.add(descriptor, token, .stream)
