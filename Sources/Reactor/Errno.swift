@@ -38,6 +38,9 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
         rawValue == EMFILE || rawValue == ENFILE
     }
 
+    /// ETIMEDOUT.
+    public static let timedOut = Errno(rawValue: ETIMEDOUT)
+
     /// Two errors alike are one number.
     public static func ~= (number: CInt, errno: Errno) -> Bool {
         errno.rawValue == number

@@ -92,6 +92,11 @@
         return TimerID(index: index)
     }
 
+    /// Gives a timer another token.
+    public mutating func set(_ timer: TimerID, _ token: Token) {
+        unsafe nodes[Int(timer.index)].token = token
+    }
+
     /// Takes a timer away, armed or not. The none timer is ignored.
     public mutating func remove(_ timer: TimerID) {
         guard timer.exists else { return }

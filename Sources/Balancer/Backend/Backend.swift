@@ -1,0 +1,24 @@
+import Reactor
+
+/// One target of a pool, as a loop sees it.
+struct Backend: ~Copyable {
+    let address: SocketAddress
+    /// The place of its pool.
+    let pool: Int
+    /// The address that connections to it come from; nil leaves it to the kernel.
+    let source: SocketAddress?
+    var health: Health
+    var probe: Probe
+    /// Sessions that are connected to it, or being so.
+    var sessions = 0
+}
+
+/// Backends that serve the same clients.
+struct Pool {
+    let healthCheck: Configuration.HealthCheck
+    /// Its backends' keys in the loop's slab, in the order of their turns.
+    var members: [SlabKey]
+    var policy: Policy
+    /// While no member is up: the clients that were closed for it.
+    var outage = Episode()
+}

@@ -1,0 +1,190 @@
+import Reactor
+
+/// What a balancer is to do: listeners, pools, times and limits. Immutable and checked: a loop can be made of any
+/// value of this type.
+public struct Configuration: Sendable {
+    /// Where clients come in, and the pool that serves them.
+    public struct Listener: Hashable, Sendable {
+        /// The address to bind.
+        public let address: SocketAddress
+        /// The place of the pool in ``Configuration/pools``.
+        public let pool: Int
+
+        /// A listener of a pool.
+        public init(address: SocketAddress, pool: Int = 0) {
+            self.address = address
+            self.pool = pool
+        }
+    }
+
+    /// One target.
+    public struct Backend: Hashable, Sendable {
+        /// Where it listens.
+        public let address: SocketAddress
+
+        /// A backend at an address.
+        public init(address: SocketAddress) {
+            self.address = address
+        }
+    }
+
+    /// Backends that serve the same clients, and how they are chosen and watched.
+    public struct Pool: Hashable, Sendable {
+        /// The backends, in the order of their turns.
+        public let backends: [Backend]
+        /// Chooses among them.
+        public let policy: Policy.Kind
+        /// How they are probed.
+        public let health: HealthCheck
+        /// The address that connections to backends come from; nil leaves it to the kernel. Not used towards a backend
+        /// of another family.
+        public let source: SocketAddress?
+
+        /// A pool.
+        public init(
+            backends: [Backend], policy: Policy.Kind = .roundRobin, health: HealthCheck = .init(),
+            source: SocketAddress? = nil
+        ) {
+            self.backends = backends
+            self.policy = policy
+            self.health = health
+            self.source = source
+        }
+    }
+
+    /// How backends are probed. The defaults are those of the reference system's guide.
+    public struct HealthCheck: Hashable, Sendable {
+        /// From the start of one probe to the start of the next.
+        public var interval: Duration = .seconds(5)
+        /// A probe that has not connected by then has failed.
+        public var timeout: Duration = .seconds(2)
+        /// Failures in a row that take a backend out of rotation.
+        public var fall: Int = 4
+        /// Successes in a row that put it back.
+        public var rise: Int = 1
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How long things may take.
+    public struct Timeouts: Hashable, Sendable {
+        /// One attempt to connect to a backend. HAProxy's documentation suggests 5 s.
+        public var connect: Duration = .seconds(5)
+        /// A session in which nothing moves in either direction. One hour is Envoy's default.
+        public var idle: Duration = .seconds(3600)
+        /// How long sessions may go on after the request to stop.
+        public var drain: Duration = .seconds(10)
+        /// How long the bytes of a side are still read, and dropped, after the other side has gone, so that our close does
+        /// not become a RST that cuts off what we have just written (nginx: `lingering_timeout`, 5 s).
+        public var linger: Duration = .seconds(5)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Where clients come in; at least one.
+    public let listeners: [Listener]
+    /// The pools; at least one.
+    public let pools: [Pool]
+    /// Times.
+    public let timeouts: Timeouts
+    /// Bounds.
+    public let limits: Limits
+    /// What the event log says.
+    public let log: LogMode
+
+    /// Checks the parts and puts them together; the error names the part and the remedy.
+    public init(
+        listeners: [Listener], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
+        log: LogMode = .guide
+    ) throws(ConfigurationError) {
+        self.listeners = listeners
+        self.pools = pools
+        self.timeouts = timeouts
+        self.limits = limits
+        self.log = log
+        try check()
+    }
+
+    /// All backends of all pools.
+    public var backendCount: Int { pools.reduce(0) { $0 + $1.backends.count } }
+}
+
+/// A configuration that cannot be carried out: what is wrong, where, and what to do about it.
+public struct ConfigurationError: Error, Hashable, CustomStringConvertible {
+    /// One line for people.
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+extension Configuration {
+    /// The longest time that may be set: a year.
+    public static let durationMax: Duration = .seconds(365 * 24 * 3600)
+    /// The shortest interval and timeout of probes: below it they would be a load of their own.
+    public static let probeDurationMin: Duration = .milliseconds(10)
+    /// The highest rise and fall count.
+    public static let thresholdMax = 1000
+
+    private func check() throws(ConfigurationError) {
+        guard !listeners.isEmpty else { throw ConfigurationError("no listener: name an address to listen on") }
+        guard !pools.isEmpty else { throw ConfigurationError("no pool: name at least one backend") }
+        guard listeners.count <= Limits.listenersMax else {
+            throw ConfigurationError("\(listeners.count) listeners: at most \(Limits.listenersMax)")
+        }
+        guard backendCount <= Limits.backendsMax else {
+            throw ConfigurationError("\(backendCount) backends: at most \(Limits.backendsMax)")
+        }
+        guard (1...Limits.sessionsCeiling).contains(limits.sessionsMax) else {
+            throw ConfigurationError(
+                "sessions at most \(limits.sessionsMax): it must be 1 to \(Limits.sessionsCeiling)")
+        }
+        guard (1...Limits.chunkBytesMax).contains(limits.chunkBytes), limits.blocksMax >= 0 else {
+            throw ConfigurationError("chunks of \(limits.chunkBytes) bytes: 1 to \(Limits.chunkBytesMax)")
+        }
+        for pool in pools { try check(pool) }
+        for listener in listeners { try check(listener) }
+        try check(timeouts.connect, "connect timeout", from: .milliseconds(1))
+        try check(timeouts.idle, "idle timeout", from: .milliseconds(1))
+        try check(timeouts.drain, "drain time", from: .zero)
+        try check(timeouts.linger, "linger timeout", from: .zero)
+    }
+
+    private func check(_ pool: Pool) throws(ConfigurationError) {
+        guard !pool.backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
+        try check(pool.health.interval, "probe interval", from: Self.probeDurationMin)
+        try check(pool.health.timeout, "probe timeout", from: Self.probeDurationMin)
+        guard pool.health.timeout <= pool.health.interval else {
+            throw ConfigurationError(
+                "probe timeout \(pool.health.timeout) is longer than the probe interval \(pool.health.interval): "
+                    + "a probe must end before the next one starts")
+        }
+        for (name, value) in [("fall", pool.health.fall), ("rise", pool.health.rise)] {
+            guard (1...Self.thresholdMax).contains(value) else {
+                throw ConfigurationError("\(name) count \(value): it must be 1 to \(Self.thresholdMax)")
+            }
+        }
+    }
+
+    private func check(_ listener: Listener) throws(ConfigurationError) {
+        guard pools.indices.contains(listener.pool) else {
+            throw ConfigurationError("listener \(listener.address): there is no pool \(listener.pool)")
+        }
+        if pools[listener.pool].backends.contains(where: { $0.address == listener.address }) {
+            throw ConfigurationError(
+                "backend \(listener.address) is the balancer's own listener: it would connect to itself")
+        }
+        if listeners.filter({ $0.address == listener.address }).count > 1 {
+            throw ConfigurationError("two listeners on \(listener.address): name each address once")
+        }
+    }
+
+    private func check(_ duration: Duration, _ name: String, from least: Duration) throws(ConfigurationError) {
+        guard duration >= least, duration <= Self.durationMax else {
+            throw ConfigurationError("\(name) \(duration): it must be \(least) to \(Self.durationMax)")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+/// The bounds of a loop. Every queue, buffer and inner loop has one of them.
+public struct Limits: Hashable, Sendable {
+    /// The one read buffer of a loop, in bytes. A bulk transfer measured 0.80 s/GB with 64 KiB and 0.57 s/GB with 256 KiB;
+    /// nothing is gained beyond it.
+    public var chunkBytes = 256 * 1024
+    /// Sessions at the same time. At the limit, new clients wait in the kernel's backlog.
+    public var sessionsMax: Int
+    /// Blocks of ``chunkBytes`` for bytes that a slow side has not taken, over all sessions. Beyond it no byte is read
+    /// before the other side has taken it, so nothing stops; it only costs a second read. 1,024 blocks are 256 MiB.
+    public var blocksMax = 1024
+
+    /// Bounds for a number of sessions.
+    public init(sessionsMax: Int = 1024) {
+        self.sessionsMax = sessionsMax
+    }
+
+    /// The most sessions that a loop can be set to.
+    public static let sessionsCeiling = 1 << 20
+    /// The largest read buffer.
+    public static let chunkBytesMax = 16 << 20
+    /// The most backends of all pools.
+    public static let backendsMax = 4096
+    /// The most listeners.
+    public static let listenersMax = 256
+
+    /// What one direction of a session may move in one turn before the others get theirs, in chunks.
+    public static let chunksPerTurn = 4
+    /// How often one direction may read in one turn: many small reads cost the others as much as a few large ones.
+    public static let readsPerTurn = 32
+    /// What one listener may accept in one turn.
+    public static let acceptsPerTurn = 64
+    /// Events taken from the kernel in one turn.
+    public static let eventsPerTurn = 512
+    /// What is read and dropped from a side whose other side has gone, before it is closed all the same.
+    public static let lingerBytesMax: UInt64 = 64 << 20
+    /// Blocks kept for the next stall; more are given back to the system.
+    public static let blocksKept = 16
+
+    /// Descriptors that are not sessions: the loop's own, standard streams, and room for libraries.
+    static let descriptorsReserved = 32
+
+    /// How many sessions a limit on descriptors allows: two descriptors each, beside those of listeners, probes and the
+    /// loop itself. At least one.
+    public static func sessionsMax(descriptors: Int, listeners: Int, backends: Int) -> Int {
+        min(sessionsCeiling, max(1, (descriptors - descriptorsReserved - listeners - backends) / 2))
+    }
+}
+
+/// What the event log says.
+public enum LogMode: String, Sendable, CaseIterable {
+    /// The lines of the reference system's guide: each probe's result, each session's end.
+    case guide
+    /// Changes of health, and trouble.
+    case changes
+    /// Changes of health, trouble, and one line per session: its record.
+    case sessions
+    /// Nothing.
+    case none
+}

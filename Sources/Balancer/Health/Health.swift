@@ -1,0 +1,67 @@
+/// What the probes of a backend have told so far: a pure state machine.
+///
+/// One counter, as in HAProxy, holds state and hysteresis in one:
+///
+/// ```
+///   0 ... rise-1                     down: a failure sets it to 0, a success adds 1
+///   rise ... rise+fall-1             up:   a success sets it to the top, a failure takes 1
+///                                          below rise it falls to 0
+/// ```
+///
+/// A backend starts at the top: it is up until proven otherwise.
+public struct Health: Hashable, Sendable {
+    /// Successes in a row that bring a backend up.
+    public let rise: Int
+    /// Failures in a row that take it down.
+    public let fall: Int
+    private var counter: Int
+
+    /// What one more probe means. `changed` is true of the first of its kind.
+    public enum Verdict: Hashable, Sendable {
+        /// It is up and the probe succeeded. `changed` when it was down, or had failed since it was last alive.
+        case alive(changed: Bool)
+        /// It is still down; so many successes of the number needed have been seen.
+        case rising(Int)
+        /// The probe failed, yet it stays up. `changed` at the first failure in a row.
+        case bad(changed: Bool)
+        /// The probe failed and it is down. `changed` when this took it down.
+        case dead(changed: Bool)
+    }
+
+    /// A backend that nothing is known of.
+    public init(rise: Int, fall: Int) {
+        precondition(rise >= 1 && fall >= 1, "rise and fall counts are 1 or more")
+        self.rise = rise
+        self.fall = fall
+        counter = rise + fall - 1
+    }
+
+    /// True while new sessions may be sent to it.
+    public var isUp: Bool { counter >= rise }
+
+    private var top: Int { rise + fall - 1 }
+
+    /// Takes in the result of a probe.
+    public mutating func record(success: Bool) -> Verdict {
+        switch (isUp, success) {
+        case (true, true):
+            let changed = counter != top
+            counter = top
+            return .alive(changed: changed)
+        case (true, false):
+            let first = counter == top
+            counter -= 1
+            if counter >= rise { return .bad(changed: first) }
+            counter = 0
+            return .dead(changed: true)
+        case (false, true):
+            counter += 1
+            guard counter >= rise else { return .rising(counter) }
+            counter = top
+            return .alive(changed: true)
+        case (false, false):
+            counter = 0
+            return .dead(changed: false)
+        }
+    }
+}

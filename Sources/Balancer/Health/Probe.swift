@@ -1,0 +1,39 @@
+import Reactor
+
+/// The health check of one backend: a TCP connect, repeated from start to start.
+///
+/// ```
+///   waiting --(its time)--> connecting --(connected, refused, timed out)--> waiting
+/// ```
+///
+/// One timer serves both states: the next start, or the end of patience.
+struct Probe: ~Copyable {
+    /// The connection being tried; empty while waiting.
+    var stream: Stream = .empty
+    /// The next start while waiting, the deadline while connecting.
+    var timer: TimerID
+    /// When the present (or last) probe was due to start. The next is counted from it, not from when a busy loop got
+    /// round to it, so that the cadence does not drift.
+    var due: Instant
+    /// Tells the events of successive probes apart.
+    var lap: UInt8 = 0
+
+    init(timer: TimerID, due: Instant) {
+        self.timer = timer
+        self.due = due
+    }
+
+    /// The start that follows the one at `due`; never in the past, however long the process was stopped.
+    static func next(after due: Instant, interval: Duration, now: Instant) -> Instant {
+        let next = due + interval
+        return next > now ? next : now + interval
+    }
+}
+
+/// Why a probe failed.
+enum ProbeFailure: Hashable, Sendable {
+    /// It had not connected in time.
+    case timeout
+    /// The kernel said so.
+    case error(Errno)
+}

@@ -1,0 +1,245 @@
+import Reactor
+
+/// What the balancer tells its operator, as lines on standard output and standard error, without ever waiting for
+/// whoever reads them.
+///
+/// What the lines say, byte for byte, is the reference system's: see ``LogMode``. Results go to the output; causes and
+/// trouble to the errors. Where both lead to the same place (a terminal, `2>&1`) they share one buffer, so that each
+/// cause stands before its line.
+public struct EventLog: ~Copyable {
+    /// Which lines are wanted.
+    public let mode: LogMode
+    private var output: LineLog
+    /// None when the output takes these lines as well.
+    private var errors: LineLog?
+    private let isMerged: Bool
+
+    /// How long the last lines may wait for a slow reader when the balancer ends.
+    static let lastWordsMilliseconds: CInt = 500
+
+    /// A log on two streams of the process.
+    public init(_ mode: LogMode, output: consuming OutputStream, errors: consuming OutputStream) {
+        self.mode = mode
+        isMerged = errors.isSame(as: output)
+        self.errors = isMerged ? nil : LineLog(errors)
+        self.output = LineLog(output)
+    }
+
+    mutating func add(to poller: borrowing Poller, _ token: Token) {
+        output.add(to: poller, token)
+        errors?.add(to: poller, token)
+    }
+
+    /// Writes what was said since the last time.
+    mutating func flush() {
+        errors?.flush()
+        output.flush()
+    }
+
+    /// Writes the last words.
+    mutating func finish() {
+        errors?.finish(milliseconds: Self.lastWordsMilliseconds)
+        output.finish(milliseconds: Self.lastWordsMilliseconds)
+    }
+
+    private mutating func tell(_ write: (inout LineLog.Record) -> Void) {
+        if isMerged { output.record(write) } else { errors?.record(write) }
+    }
+
+    /// A line about trouble, which every mode but `none` has.
+    private mutating func trouble(_ write: (inout LineLog.Record) -> Void) {
+        guard mode != .none else { return }
+        tell {
+            $0.append("balancer: ")
+            write(&$0)
+            $0.append("\n")
+        }
+    }
+
+    // MARK: start
+
+    mutating func started(_ configuration: Configuration) {
+        for listener in configuration.listeners {
+            switch mode {
+            case .none:
+                break
+            case .guide:
+                output.record {
+                    $0.append("srcIP : ")
+                    $0.append(host: listener.address)
+                    $0.append("\n")
+                }
+            case .changes, .sessions:
+                output.record {
+                    $0.append("listening on ")
+                    $0.append(endpoint: listener.address)
+                    $0.append(", backends: ")
+                    $0.append(configuration.pools[listener.pool].backends.count)
+                    $0.append("\n")
+                }
+            }
+        }
+    }
+
+    /// Warns when the descriptors that the process is allowed do not suffice for all sessions.
+    public mutating func compare(_ configuration: Configuration, withDescriptors allowed: Int) {
+        let sessions = configuration.limits.sessionsMax
+        let possible = Limits.sessionsMax(
+            descriptors: allowed, listeners: configuration.listeners.count, backends: configuration.backendCount)
+        guard sessions > possible else { return }
+        trouble {
+            $0.append(sessions)
+            $0.append(" sessions at most, but the limit of ")
+            $0.append(allowed)
+            $0.append(" descriptors suffices for ")
+            $0.append(possible)
+            $0.append(": raise it (ulimit -n, LimitNOFILE=) or lower --sessions-max")
+        }
+    }
+
+    // MARK: health
+
+    mutating func probeSucceeded(_ backend: SocketAddress, _ verdict: Health.Verdict, rise: Int) {
+        switch verdict {
+        case .alive(let changed) where wants(changed):
+            output.record { $0.appendProbe("IP : <", backend, "Server is alive") }
+        case .rising(let count) where wants(true):
+            output.record {
+                $0.appendProbe("IP : <", backend, "Server is rising: ", count, of: rise)
+            }
+        case .alive, .rising, .bad, .dead:
+            break
+        }
+    }
+
+    mutating func probeFailed(_ backend: SocketAddress, _ cause: ProbeFailure, _ verdict: Health.Verdict) {
+        switch verdict {
+        case .bad(let changed) where wants(changed):
+            tell { $0.append(cause: cause) }
+            output.record { $0.appendProbe("IP: <", backend, "Server is bad") }
+        case .dead(let changed) where wants(changed):
+            tell { $0.append(cause: cause) }
+            output.record { $0.appendProbe("IP: <", backend, "Server is dead") }
+        case .alive, .rising, .bad, .dead:
+            break
+        }
+    }
+
+    /// A probe that could not be made tells nothing of the backend.
+    mutating func probeNotMade(_ backend: SocketAddress, _ errno: Errno) {
+        trouble {
+            $0.append("no probe of ")
+            $0.append(endpoint: backend)
+            $0.append(": ")
+            $0.append(errno.description)
+        }
+    }
+
+    private func wants(_ changed: Bool) -> Bool {
+        switch mode {
+        case .guide: true
+        case .changes, .sessions: changed
+        case .none: false
+        }
+    }
+
+    // MARK: sessions
+
+    /// `remaining`: the rows left in the session table.
+    mutating func sessionEnded(_ record: SessionRecord, remaining: Int) {
+        switch mode {
+        case .guide:
+            // Without a backend there was no row in the reference's table.
+            guard record.backend != nil else { return }
+            output.record {
+                $0.append("\nclient <")
+                $0.append(host: record.client)
+                $0.append(",")
+                $0.append(record.client.port)
+                $0.append("> terminated\n Current NAT table length : ")
+                $0.append(remaining)
+                $0.append("\n")
+            }
+        case .sessions:
+            output.record { $0.append(record) }
+        case .changes, .none:
+            break
+        }
+    }
+
+    // MARK: trouble
+
+    mutating func outageBegan() {
+        trouble { $0.append("no backend is up: new clients are closed at once") }
+    }
+
+    mutating func outageEnded(clients: Int) {
+        trouble {
+            $0.append("a backend is up again; clients closed meanwhile: ")
+            $0.append(clients)
+        }
+    }
+
+    mutating func sessionsFull(_ count: Int) {
+        trouble {
+            $0.append("all ")
+            $0.append(count)
+            $0.append(" sessions are taken: new clients wait (--sessions-max)")
+        }
+    }
+
+    mutating func sessionsNotFull() {
+        trouble { $0.append("sessions are free again: new clients are served") }
+    }
+
+    mutating func shortageBegan(_ errno: Errno) {
+        trouble {
+            $0.append("cannot accept clients: ")
+            $0.append(errno.description)
+            $0.append(": those waiting are closed")
+        }
+    }
+
+    mutating func shortageEnded(clients: Int) {
+        trouble {
+            $0.append("clients are accepted again; closed meanwhile: ")
+            $0.append(clients)
+        }
+    }
+
+    mutating func cannotConnect(_ errno: Errno) {
+        trouble {
+            $0.append("cannot connect to backends: ")
+            $0.append(errno.description)
+        }
+    }
+
+    mutating func canConnectAgain(attempts: Int) {
+        trouble {
+            $0.append("connects to backends work again; attempts lost meanwhile: ")
+            $0.append(attempts)
+        }
+    }
+
+    // MARK: signals
+
+    mutating func reloadIsReserved() {
+        trouble { $0.append("SIGHUP is reserved for reload; nothing was changed") }
+    }
+
+    mutating func draining(sessions: Int, atMost time: Duration) {
+        trouble {
+            $0.append("stopping: no new clients; sessions that may finish: ")
+            $0.append(sessions)
+            $0.append(", within ms: ")
+            $0.append(time.wholeNanoseconds / 1_000_000)
+        }
+    }
+
+    mutating func stopped(cut: Int) {
+        trouble {
+            $0.append("stopped; sessions cut: ")
+            $0.append(cut)
+        }
+    }
+}

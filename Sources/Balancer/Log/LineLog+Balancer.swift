@@ -1,0 +1,99 @@
+import Reactor
+
+// The balancer's own pieces of a line.
+extension LineLog.Record {
+    /// `10.0.0.5:8090`, `[::1]:8090`
+    mutating func append(endpoint address: SocketAddress) {
+        if case .ipv6 = address {
+            append("[")
+            append(host: address)
+            append("]:")
+        } else {
+            append(host: address)
+            append(":")
+        }
+        append(address.port)
+    }
+
+    /// `IP : <10.0.0.5>, Port : <8090> Server is alive`
+    mutating func appendProbe(_ start: StaticString, _ backend: SocketAddress, _ verdict: StaticString) {
+        append(start)
+        append(host: backend)
+        append(">, Port : <")
+        append(backend.port)
+        append("> ")
+        append(verdict)
+        append("\n")
+    }
+
+    /// `... Server is rising: 1 of 3`
+    mutating func appendProbe(
+        _ start: StaticString, _ backend: SocketAddress, _ verdict: StaticString, _ count: Int, of rise: Int
+    ) {
+        append(start)
+        append(host: backend)
+        append(">, Port : <")
+        append(backend.port)
+        append("> ")
+        append(verdict)
+        append(count)
+        append(" of ")
+        append(rise)
+        append("\n")
+    }
+
+    /// `connection refused: Connection refused`: the reference's form, its own words and the kernel's.
+    ///
+    /// A probe that ran out of time has the reference's words, and what its errno was: the connect was still under way.
+    mutating func append(cause: ProbeFailure) {
+        switch cause {
+        case .timeout:
+            append("connection timeout: Operation now in progress\n")
+        case .error(let errno):
+            let text = errno.description
+            append(text.lowercased())
+            append(": ")
+            append(text)
+            append("\n")
+        }
+    }
+
+    /// One line of `key=value` pairs.
+    mutating func append(_ record: SessionRecord) {
+        append("session client=")
+        append(endpoint: record.client)
+        append(" backend=")
+        if let backend = record.backend { append(endpoint: backend) } else { append("-") }
+        append(" up=")
+        append(record.bytesUp)
+        append(" down=")
+        append(record.bytesDown)
+        append(" discarded=")
+        append(record.bytesDiscarded)
+        append(" connect_ms=")
+        if let time = record.connectTime { append(milliseconds: time) } else { append("-") }
+        append(" duration_ms=")
+        append(milliseconds: record.duration)
+        append(" attempts=")
+        append(record.attempts)
+        append(" ended_by=")
+        append(record.endedBy.rawValue)
+        append(" reason=")
+        append(record.reason.rawValue)
+        if let error = record.error {
+            append(" error=\"")
+            append(error.description)
+            append("\"")
+        }
+        append("\n")
+    }
+
+    /// Milliseconds with three decimals.
+    private mutating func append(milliseconds duration: Duration) {
+        let microseconds = duration.wholeNanoseconds / 1000
+        append(microseconds / 1000)
+        let rest = microseconds % 1000
+        append(rest < 10 ? ".00" : rest < 100 ? ".0" : ".")
+        append(rest)
+    }
+}

@@ -1,0 +1,92 @@
+import Reactor
+
+// Admission: from a client that knocks to a session that looks for its backend.
+extension BalancerLoop {
+    /// Accepts who is waiting at a listener, up to its share of the turn.
+    mutating func accept(_ index: Int) {
+        guard acceptors[index].hasArrivals, !acceptors[index].isPaused else { return }
+        for count in 0..<Limits.acceptsPerTurn {
+            guard !sessions.isFull else { return pauseWhileFull(index) }
+            switch acceptors[index].listener.accept() {
+            case .accepted(let stream, let address):
+                admit(stream, address, at: index)
+            case .wouldBlock:
+                acceptors[index].hasArrivals = false
+                if count > 0 { noteAdmission() }
+                return
+            case .aborted:
+                // That one has left already, or a network error is passed on (accept(2)); the next may be well.
+                continue
+            case .exhausted(let errno):
+                return turnAway(index, errno)
+            }
+        }
+        queueAcceptor(index)
+    }
+
+    private mutating func admit(_ client: consuming Stream, _ address: SocketAddress, at index: Int) {
+        // Room was looked for before the accept; there is a timer for each session.
+        guard let timer = timers.wheel.add(Token(.session)) else { return }
+        guard
+            let session = sessions.insert(
+                Session(
+                    client: client, address: address, acceptor: index, pool: acceptors[index].pool, timer: timer,
+                    now: now))
+        else { return timers.wheel.remove(timer) }
+        timers.wheel.set(timer, Token(.session, session))
+        let place = Int(session.index)
+        if let errno = sessions[place].client.stream.add(to: poller, Token(.client, session)) {
+            sessions[place].connectFailure = errno
+            return finish(place, .shortage)
+        }
+        connectNext(place)
+    }
+
+    // MARK: pauses
+
+    /// All sessions are taken: the next clients wait in the kernel's backlog until one ends.
+    private mutating func pauseWhileFull(_ index: Int) {
+        pause(index)
+        if admission.full.add() { log.sessionsFull(sessions.capacity) }
+    }
+
+    /// There is no descriptor, or no memory, for a client. The reserve lets those who are waiting be told by a close;
+    /// then the listener stands still until a session ends or a moment has passed.
+    private mutating func turnAway(_ index: Int, _ errno: Errno) {
+        let count = errno.isOutOfDescriptors ? acceptors[index].turnAway(with: &admission.reserve) : 0
+        if admission.shortage.add(count) { log.shortageBegan(errno) }
+        pause(index)
+        timers.wheel.arm(admission.timer, at: now + Admission.pauseAfterShortage)
+    }
+
+    private mutating func pause(_ index: Int) {
+        guard !acceptors[index].isPaused else { return }
+        acceptors[index].isPaused = true
+        admission.paused += 1
+    }
+
+    /// Lets the paused listeners go on: a session has ended, or the pause after a shortage is over.
+    mutating func resumeAcceptors() {
+        guard admission.paused > 0, state == .running, !sessions.isFull else { return }
+        admission.paused = 0
+        var index = -1
+        while let next = acceptors.index(after: index) {
+            index = next
+            guard acceptors[next].isPaused else { continue }
+            acceptors[next].isPaused = false
+            queueAcceptor(next)
+        }
+    }
+
+    /// Tells the end of a trouble: clients were admitted, and nobody is waiting any longer.
+    private mutating func noteAdmission() {
+        if admission.full.end() != nil { log.sessionsNotFull() }
+        if let count = admission.shortage.end() { log.shortageEnded(clients: count) }
+    }
+
+    private mutating func queueAcceptor(_ index: Int) {
+        guard !acceptors[index].isQueued else { return }
+        acceptors[index].isQueued = true
+        ready.append(Token(.acceptor, acceptors.key(at: index)))
+    }
+}

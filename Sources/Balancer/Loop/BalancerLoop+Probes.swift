@@ -1,0 +1,74 @@
+import Reactor
+
+// Health checks: one connect per backend and interval.
+extension BalancerLoop {
+    /// The probe's timer: time to start one, or the end of patience with the one under way.
+    mutating func probeExpired(_ index: Int) {
+        if backends[index].probe.stream.isOpen {
+            probeEnded(index, .timeout)
+        } else {
+            startProbe(index)
+        }
+    }
+
+    private mutating func startProbe(_ index: Int) {
+        guard state == .running else { return }
+        backends[index].probe.lap &+= 1
+        do throws(Errno) {
+            let stream = try Stream(for: backends[index].address, from: backends[index].source)
+            let result = stream.connect(to: backends[index].address)
+            let token = Token(.probe, backends.key(at: index), lap: backends[index].probe.lap)
+            switch result {
+            case .failed(let errno):
+                return probeEnded(index, .error(errno))
+            case .connected:
+                stream.resetOnClose()
+                return probeEnded(index, nil)
+            case .inProgress:
+                if let errno = stream.add(to: poller, token) { throw errno }
+            }
+            backends[index].probe.stream = stream
+            let patience = pools[backends[index].pool].healthCheck.timeout
+            timers.wheel.arm(backends[index].probe.timer, at: now + patience)
+        } catch {
+            probeEnded(index, .error(error))
+        }
+    }
+
+    /// An event of the probe's socket.
+    mutating func probeReady(_ index: Int, _ readiness: Readiness) {
+        if !readiness.isDisjoint(with: [.error, .hangup]), let errno = backends[index].probe.stream.takeError() {
+            probeEnded(index, .error(errno))
+        } else if !readiness.isDisjoint(with: [.writable, .hangup]) {
+            // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
+            backends[index].probe.stream.resetOnClose()
+            probeEnded(index, nil)
+        }
+    }
+
+    /// Closes the probe, judges the backend, and sets the time of the next probe.
+    private mutating func probeEnded(_ index: Int, _ failure: ProbeFailure?) {
+        backends[index].probe.stream = .empty
+        judge(index, failure)
+        let interval = pools[backends[index].pool].healthCheck.interval
+        backends[index].probe.due = Probe.next(after: backends[index].probe.due, interval: interval, now: now)
+        timers.wheel.arm(backends[index].probe.timer, at: backends[index].probe.due)
+    }
+
+    private mutating func judge(_ index: Int, _ failure: ProbeFailure?) {
+        let address = backends[index].address
+        switch failure {
+        case .error(let errno) where errno.isLocalShortage:
+            // It tells of this machine, nothing of the backend.
+            log.probeNotMade(address, errno)
+        case .some(let failure):
+            let verdict = backends[index].health.record(success: false)
+            log.probeFailed(address, failure, verdict)
+        case nil:
+            let verdict = backends[index].health.record(success: true)
+            log.probeSucceeded(address, verdict, rise: backends[index].health.rise)
+            let pool = backends[index].pool
+            if backends[index].health.isUp, let count = pools[pool].outage.end() { log.outageEnded(clients: count) }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Reactor
+
+// From the first byte to the session's record.
+extension BalancerLoop {
+    /// A session younger than this has no keepalive towards its backend: most end before, and are spared four calls.
+    static let keepaliveAfter: Duration = .seconds(30)
+
+    mutating func clientReady(_ index: Int, _ readiness: Readiness) {
+        sessions[index].client.note(readiness)
+        switch sessions[index].phase {
+        case .connecting:
+            // A half-close is no reason to end: its request may be on the way. A client that has gone altogether is,
+            // unless it has sent something that a backend should get.
+            if !readiness.isDisjoint(with: [.hangup, .error]), relay.isExhausted(&sessions[index].client) {
+                finish(index, .abandoned)
+            }
+        case .relaying, .lingering:
+            service(index)
+        }
+    }
+
+    mutating func backendReady(_ index: Int, _ readiness: Readiness) {
+        switch sessions[index].phase {
+        case .connecting:
+            connectReady(index, readiness)
+        case .relaying, .lingering:
+            sessions[index].backend.note(readiness)
+            service(index)
+        }
+    }
+
+    /// Moves what can be moved, and sees whether the session has come to its end.
+    mutating func service(_ index: Int) {
+        sessions[index].lastActive = now
+        let progress = relay.run(&sessions[index])
+        sessions[index].noteEnds()
+        if sessions[index].isOver {
+            return finish(index, sessions[index].isBroken ? .reset : .finished)
+        }
+        if sessions[index].phase != .lingering, sessions[index].isOnlyDiscarding {
+            sessions[index].phase = .lingering
+            timers.wheel.arm(sessions[index].timer, at: now + configuration.timeouts.linger)
+        }
+        if progress == .more, !sessions[index].isQueued {
+            sessions[index].isQueued = true
+            ready.append(Token(.session, sessions.key(at: index)))
+        }
+    }
+
+    /// The session's timer: what it means depends on the phase.
+    mutating func sessionExpired(_ index: Int) {
+        switch sessions[index].phase {
+        case .connecting:
+            connectExpired(index)
+        case .relaying:
+            lookWhetherIdle(index)
+        case .lingering:
+            finish(index, .reset)
+        }
+    }
+
+    /// The timer is not moved with each event: it looks, when it fires, how long ago the last one was. Keeping a session
+    /// from being idle so costs one store.
+    private mutating func lookWhetherIdle(_ index: Int) {
+        let end = sessions[index].lastActive + configuration.timeouts.idle
+        guard end > now else { return finish(index, .idle) }
+        if !sessions[index].hasBackendKeepalive {
+            sessions[index].hasBackendKeepalive = true
+            sessions[index].backend.stream.setKeepalive(.standard)
+        }
+        timers.wheel.arm(sessions[index].timer, at: end)
+    }
+
+    /// The one exit of a session: closes its sockets, gives back what it held, and makes its record.
+    mutating func finish(_ index: Int, _ reason: EndReason) {
+        let record = makeRecord(index, reason)
+        if sessions[index].backend.stream.isOpen { backends[Int(sessions[index].backendKey.index)].sessions -= 1 }
+        timers.wheel.remove(sessions[index].timer)
+        relay.release(&sessions[index])
+        _ = sessions.remove(at: index)
+        log.sessionEnded(record, remaining: sessions.count)
+        resumeAcceptors()
+        stopIfDrained()
+    }
+
+    private func makeRecord(_ index: Int, _ reason: EndReason) -> SessionRecord {
+        let key = sessions[index].backendKey
+        let wasConnected = sessions[index].phase != .connecting
+        let end: Party =
+            switch reason {
+            case .finished, .reset: sessions[index].firstEnd ?? .balancer
+            case .abandoned: .client
+            case .connectFailed: .backend
+            case .idle, .noBackend, .shortage, .cut: .balancer
+            }
+        return SessionRecord(
+            client: sessions[index].clientAddress,
+            backend: backends.contains(key) ? backends[Int(key.index)].address : nil,
+            bytesUp: sessions[index].upstream.delivered,
+            bytesDown: sessions[index].downstream.delivered,
+            bytesDiscarded: sessions[index].upstream.discarded + sessions[index].downstream.discarded,
+            connectTime: wasConnected ? sessions[index].connected - sessions[index].accepted : nil,
+            duration: now - sessions[index].accepted,
+            attempts: Int(sessions[index].attempts),
+            endedBy: end,
+            reason: reason,
+            error: wasConnected
+                ? sessions[index].client.failure ?? sessions[index].backend.failure : sessions[index].connectFailure)
+    }
+}

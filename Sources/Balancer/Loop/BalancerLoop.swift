@@ -1,0 +1,191 @@
+import Reactor
+
+/// The balancer: one loop that multiplexes listeners, sessions and probes on one thread.
+///
+/// A turn takes the events of one wait and lets each do what it may: accept clients, relay bytes, judge backends. Then
+/// the timers whose time has come, then those that had more to do than their share. What a turn has to say leaves with
+/// one write before the next wait. See ARCHITECTURE.md for the life of an event and of a session.
+///
+/// Everything is owned here, by value; nothing is called back, and no two turns overlap. To run several loops side by
+/// side on one thread, add them to a parent poller and call `turn(.immediately)`.
+public struct BalancerLoop: ~Copyable {
+    /// What it was made of.
+    public let configuration: Configuration
+
+    let poller: Poller
+    let clock: Clock
+    var events: EventBuffer
+    var timers: Timers
+    let signals: Signals?
+    /// The instant of this turn.
+    var now: Instant
+
+    var acceptors: Slab<Acceptor>
+    var admission: Admission
+    var pools: [Pool]
+    var backends: Slab<Backend>
+    var sessions: Slab<Session>
+    var relay: Relay
+    /// What could go on at once, but has had its share of the last turn.
+    var ready: TokenQueue
+    var log: EventLog
+    var state = State.running
+    /// No descriptor, port or memory for a connection to a backend: the attempts it cost.
+    var connectShortage = Episode()
+    let drainTimer: TimerID
+
+    /// Where it is in its life.
+    enum State: Equatable {
+        case running
+        /// No new clients; the present ones finish.
+        case draining
+        case stopped
+    }
+
+    /// Binds the listeners and starts the first probes.
+    ///
+    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and are handled by the loop. Throws when a system
+    /// call fails: a port in use, a permission missing, no descriptors.
+    public init(
+        _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,
+        output: consuming EventLog
+    ) throws(SystemCallError) {
+        let now = clock.now()
+        let poller = try Poller()
+        let sessionsMax = configuration.limits.sessionsMax
+        // A session and a backend have one timer each; draining and the pause after a shortage have the other two.
+        var timers = try Timers(
+            capacity: sessionsMax + configuration.backendCount + 2, now: now, poller: poller, token: Token(.clock))
+        if let errno = signals?.add(to: poller, Token(.signals)) {
+            throw SystemCallError(call: "epoll_ctl", subject: "signals", errno: errno)
+        }
+        let acceptors = try Self.listen(configuration.listeners, poller)
+        var log = output
+        log.add(to: poller, Token(.log))
+        log.started(configuration)
+        log.flush()
+        drainTimer = timers.wheel.add(Token(.drainTimer)) ?? .none
+        admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)) ?? .none)
+        let backends = Self.makeBackends(configuration.pools, now, &timers)
+        pools = Self.makePools(configuration.pools, backends)
+        self.backends = backends
+        self.acceptors = acceptors
+        self.configuration = configuration
+        self.clock = clock
+        self.now = now
+        sessions = Slab(capacity: sessionsMax)
+        events = EventBuffer(capacity: Limits.eventsPerTurn)
+        relay = Relay(limits: configuration.limits)
+        // Between two looks at the queue, each event and each accept may add one; sessions already in it stay.
+        let listeners = configuration.listeners.count
+        ready = TokenQueue(
+            capacity: sessionsMax + Limits.eventsPerTurn + listeners * (2 + 2 * Limits.acceptsPerTurn))
+        self.log = log
+        self.signals = signals
+        timers.prepare()
+        self.timers = timers
+        self.poller = poller
+    }
+
+    /// True until the loop has stopped.
+    public var isRunning: Bool { state != .stopped }
+
+    /// True while the next turn will not wait: somebody has more to do than the share of one turn.
+    public var hasMoreToDo: Bool { !ready.isEmpty }
+
+    /// Lets a parent poller watch this loop: it is readable while `turn(.immediately)` has something to do.
+    public func add(to parent: borrowing Poller, _ token: Token) -> Errno? {
+        parent.add(poller, token)
+    }
+
+    /// Runs until a signal, or `stop`, has ended it.
+    public mutating func run() throws(SystemCallError) {
+        while isRunning { try turn() }
+    }
+
+    /// Waits for events and handles them: once.
+    public mutating func turn(_ timeout: Poller.Timeout = .never) throws(SystemCallError) {
+        guard isRunning else { return }
+        try poller.poll(into: &events, timeout: ready.isEmpty ? timeout : .immediately)
+        now = clock.now()
+        for index in 0..<events.count { handle(events[index]) }
+        // After the events: what they say of a socket must be heard before a timer replaces the socket.
+        while isRunning, let token = timers.wheel.popDue(now: now) { expire(token) }
+        goOn()
+        finishTurn()
+    }
+
+    /// Prepares for the next wait: the timer is set and the log written.
+    private mutating func finishTurn() {
+        if isRunning {
+            timers.prepare()
+            log.flush()
+        } else {
+            log.finish()
+        }
+    }
+
+    /// Gives those their turn that had more to do than their last share; who is queued meanwhile waits for the next.
+    private mutating func goOn() {
+        for _ in 0..<ready.count {
+            guard isRunning, let token = ready.popFirst() else { return }
+            switch TokenKind(rawValue: token.kind) {
+            case .session where sessions.contains(token.key):
+                sessions[token.index].isQueued = false
+                service(token.index)
+            case .acceptor where acceptors.contains(token.key):
+                acceptors[token.index].isQueued = false
+                accept(token.index)
+            default:
+                // It has ended while it waited.
+                break
+            }
+        }
+    }
+
+    // MARK: events
+
+    private mutating func handle(_ event: Event) {
+        let token = event.token
+        switch TokenKind(rawValue: token.kind) {
+        case .clock:
+            timers.expired()
+        case .signals:
+            handleSignals()
+        case .log:
+            log.flush()
+        case .acceptor:
+            guard acceptors.contains(token.key) else { return }
+            acceptors[token.index].hasArrivals = true
+            accept(token.index)
+        case .client:
+            guard sessions.contains(token.key) else { return }
+            clientReady(token.index, event.readiness)
+        case .backend:
+            guard sessions.contains(token.key), sessions[token.index].lap & 0xF == token.lap else { return }
+            backendReady(token.index, event.readiness)
+        case .probe:
+            guard backends.contains(token.key), backends[token.index].probe.lap & 0xF == token.lap else { return }
+            probeReady(token.index, event.readiness)
+        case .session, .probeTimer, .drainTimer, .pauseTimer, nil:
+            assertionFailure("a token of the loop's own came from the kernel")
+        }
+    }
+
+    private mutating func expire(_ token: Token) {
+        switch TokenKind(rawValue: token.kind) {
+        case .session:
+            guard sessions.contains(token.key) else { return }
+            sessionExpired(token.index)
+        case .probeTimer:
+            guard backends.contains(token.key) else { return }
+            probeExpired(token.index)
+        case .drainTimer:
+            stop()
+        case .pauseTimer:
+            resumeAcceptors()
+        case .clock, .signals, .log, .acceptor, .client, .backend, .probe, nil:
+            assertionFailure("a token of the kernel's came from a timer")
+        }
+    }
+}

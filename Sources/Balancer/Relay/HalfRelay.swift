@@ -1,0 +1,119 @@
+import Reactor
+
+/// One direction of a session: from its source to its sink.
+///
+/// ```
+///            end or error of the source         all delivered, FIN passed on
+///   open ----------------------------> ending -----------------------------> ended
+///    |                                   |
+///    | error of the sink                 | error of the sink
+///    v                                   v
+///   discarding -----------------------> discarded
+///            end or error of the source, or enough thrown away
+/// ```
+///
+/// - `open`: bytes flow. At most one chunk waits in `pending`, and nothing is read while it does: a slow sink stops a
+///   fast source.
+/// - `ending`: the source will send no more; what is pending still goes out, then the FIN.
+/// - `discarding`: nobody takes the bytes any longer. They are still read, for closing a socket with unread bytes sends a
+///   RST, which could cut off what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx: lingering_close).
+/// - `ended`, `discarded`: nothing more will happen here.
+struct HalfRelay: ~Copyable {
+    enum Phase: UInt8 {
+        case open
+        case ending
+        case ended
+        case discarding
+        case discarded
+    }
+
+    var phase = Phase.open
+    var pending = PendingBytes()
+    /// Bytes that the sink's kernel has taken.
+    var delivered: UInt64 = 0
+    /// Bytes that were read and that nobody could take any longer.
+    var discarded: UInt64 = 0
+
+    /// True when nothing more will happen in this direction.
+    var isOver: Bool { phase == .ended || phase == .discarded }
+}
+
+/// One socket of a session, and what is known of its readiness.
+///
+/// Events are edges: what was reported stays true until a call says otherwise.
+struct Side: ~Copyable {
+    /// The socket; empty while there is none.
+    var stream: Stream
+    /// A read may find something.
+    var isReadable = false
+    /// A write may find room.
+    var isWritable = false
+    /// The end was announced (RDHUP, HUP or ERR): a short read no longer proves that all was read, so read on to the end.
+    var isEnding = false
+    /// Its end, or its failure, was read: it will send no more.
+    private(set) var hasEnded = false
+    /// Reading or writing has failed: nothing can be sent to it any more.
+    private(set) var failure: Errno?
+    /// TCP_NODELAY is in force: inherited from the listener, or set.
+    var hasNoDelay: Bool
+    private var hasSent = false
+
+    init(stream: consuming Stream, hasNoDelay: Bool) {
+        self.stream = stream
+        self.hasNoDelay = hasNoDelay
+    }
+
+    /// True once reading or writing has failed.
+    var isBroken: Bool { failure != nil }
+
+    /// Takes in what the poller reported.
+    mutating func note(_ readiness: Readiness) {
+        let isEnd = !readiness.isDisjoint(with: .ending)
+        if isEnd { isEnding = true }
+        if !hasEnded, isEnd || readiness.contains(.readable) { isReadable = true }
+        if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { isWritable = true }
+    }
+
+    /// Reads, and learns from the result what is left to read.
+    mutating func receive(into buffer: UnsafeMutableRawBufferPointer, peek: Bool = false) -> ReceiveResult {
+        let result = unsafe stream.receive(into: buffer, peek: peek)
+        switch result {
+        case .bytes(let count):
+            // A short read has emptied the socket; the next bytes make a new edge. It saves the read that says EAGAIN.
+            if count < buffer.count, !isEnding { isReadable = false }
+        case .wouldBlock:
+            isReadable = false
+        case .endOfStream:
+            (isReadable, hasEnded) = (false, true)
+        case .failed(let errno):
+            (isReadable, hasEnded) = (false, true)
+            failure = failure ?? errno
+        }
+        return result
+    }
+
+    /// Writes, and learns from the result what room is left.
+    ///
+    /// TCP_NODELAY is set before the second write only: the first leaves at once in any case, and a session that never
+    /// writes twice is spared the call.
+    mutating func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
+        if !hasNoDelay, hasSent {
+            stream.setNoDelay()
+            hasNoDelay = true
+        }
+        hasSent = true
+        let result = unsafe stream.send(bytes)
+        switch result {
+        case .bytes(let count):
+            if count < bytes.count { isWritable = false }
+        case .wouldBlock:
+            isWritable = false
+        case .failed(let errno):
+            failure = failure ?? errno
+            // What it sent before it failed is still to be read, and so is its end.
+            isReadable = !hasEnded
+            isEnding = true
+        }
+        return result
+    }
+}

@@ -1,0 +1,91 @@
+import Reactor
+import Testing
+
+@testable import Balancer
+
+@Suite struct ConfigurationTests {
+    let listener = Configuration.Listener(address: .ipv4(0x7F00_0001, port: 20000))
+    let backend = Configuration.Backend(address: .ipv4(0x7F00_0001, port: 8090))
+
+    private func reason(_ make: () throws -> Configuration) -> String {
+        do {
+            _ = try make()
+            return ""
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func theDefaultsAreTheGuides() throws {
+        let configuration = try Configuration(listeners: [listener], pools: [.init(backends: [backend])])
+        #expect(configuration.pools[0].health.interval == .seconds(5))
+        #expect(configuration.pools[0].health.timeout == .seconds(2))
+        #expect(configuration.pools[0].health.fall == 4)
+        #expect(configuration.pools[0].health.rise == 1)
+        #expect(configuration.timeouts.connect == .seconds(5))
+        #expect(configuration.timeouts.idle == .seconds(3600))
+        #expect(configuration.timeouts.drain == .seconds(10))
+        #expect(configuration.log == .guide)
+    }
+
+    @Test func eachMistakeIsNamed() {
+        #expect(
+            reason { try Configuration(listeners: [], pools: [.init(backends: [backend])]) }.contains("no listener"))
+        #expect(reason { try Configuration(listeners: [listener], pools: []) }.contains("no pool"))
+        #expect(reason { try Configuration(listeners: [listener], pools: [.init(backends: [])]) }.contains("backends"))
+        #expect(
+            reason {
+                try Configuration(
+                    listeners: [.init(address: listener.address, pool: 1)], pools: [.init(backends: [backend])])
+            }.contains("there is no pool 1"))
+        #expect(
+            reason {
+                try Configuration(
+                    listeners: [listener], pools: [.init(backends: [.init(address: listener.address)])])
+            }.contains("connect to itself"))
+        #expect(
+            reason { try Configuration(listeners: [listener, listener], pools: [.init(backends: [backend])]) }
+                .contains("two listeners"))
+    }
+
+    @Test func timesAndCountsHaveBounds() {
+        func withHealth(_ change: (inout Configuration.HealthCheck) -> Void) -> String {
+            var health = Configuration.HealthCheck()
+            change(&health)
+            return reason {
+                try Configuration(listeners: [listener], pools: [.init(backends: [backend], health: health)])
+            }
+        }
+        #expect(withHealth { $0.timeout = .seconds(6) }.contains("longer than the probe interval"))
+        #expect(withHealth { $0.interval = .zero }.contains("probe interval"))
+        #expect(withHealth { $0.timeout = .seconds(-1) }.contains("probe timeout"))
+        #expect(withHealth { $0.fall = 0 }.contains("fall count 0"))
+        #expect(withHealth { $0.rise = -1 }.contains("rise count -1"))
+        #expect(withHealth { $0.timeout = $0.interval }.isEmpty)
+
+        func withTimeouts(_ change: (inout Configuration.Timeouts) -> Void) -> String {
+            var timeouts = Configuration.Timeouts()
+            change(&timeouts)
+            return reason {
+                try Configuration(listeners: [listener], pools: [.init(backends: [backend])], timeouts: timeouts)
+            }
+        }
+        #expect(withTimeouts { $0.connect = .zero }.contains("connect timeout"))
+        #expect(withTimeouts { $0.idle = .seconds(1 << 40) }.contains("idle timeout"))
+        #expect(withTimeouts { $0.drain = .zero }.isEmpty)
+
+        for count in [0, -1, Limits.sessionsCeiling + 1] {
+            let text = reason {
+                try Configuration(
+                    listeners: [listener], pools: [.init(backends: [backend])], limits: Limits(sessionsMax: count))
+            }
+            #expect(text.contains("sessions at most"))
+        }
+    }
+
+    @Test func sessionsFollowFromDescriptors() {
+        #expect(Limits.sessionsMax(descriptors: 20_000, listeners: 1, backends: 3) == 9_982)
+        #expect(Limits.sessionsMax(descriptors: 10, listeners: 1, backends: 3) == 1)
+        #expect(Limits.sessionsMax(descriptors: .max, listeners: 1, backends: 1) == Limits.sessionsCeiling)
+    }
+}

@@ -1,0 +1,144 @@
+import Glibc
+import Reactor
+
+// What happens outside the machine.
+extension SimulatedKernel {
+    /// Lets one thing happen somewhere; false when nothing can happen any more.
+    @discardableResult
+    func act() -> Bool {
+        if isListening, clientsToCome > 0, random.chance(20) {
+            comeIn()
+            return true
+        }
+        live.removeAll { $0.isClosed && !canAct($0) }
+        guard let socket = live.filter({ canAct($0) }).randomElement(using: &random) else {
+            guard isListening, clientsToCome > 0 else { return false }
+            comeIn()
+            return true
+        }
+        act(socket)
+        return true
+    }
+
+    private func comeIn() {
+        clientsToCome -= 1
+        let socket = makeSocket()
+        // If both hosts waited for the other's end, they would wait for ever.
+        socket.host.waitsForEnd = false
+        socket.state = .connected
+        socket.address = .ipv4(0x0A00_0001, port: UInt16(20001 + clients.count))
+        clients.append(socket)
+        live.append(socket)
+        arrivals.append(socket)
+        listenerSignalled = true
+    }
+
+    /// True while the host has something to do that needs no move of the balancer's.
+    func canAct(_ socket: SimulatedSocket) -> Bool {
+        switch socket.state {
+        case .fresh, .refused: false
+        case .connecting: !isSilent(socket)
+        case .dead: false
+        case .connected:
+            canSend(socket) || canFinish(socket) || canRead(socket) || socket.wantsRoom && hasRoom(socket)
+        }
+    }
+
+    private func isSilent(_ socket: SimulatedSocket) -> Bool {
+        Int(socket.host.id) &* 37 % 100 < faults.silentPercent
+    }
+
+    private func hasRoom(_ socket: SimulatedSocket) -> Bool { socket.outbox.count < socket.outboxRoom }
+
+    private func canSend(_ socket: SimulatedSocket) -> Bool {
+        !socket.host.isGone && !socket.host.sawReset && !socket.host.hasFinished
+            && socket.host.sent < socket.host.planned
+            && socket.inbox.count < socket.inboxRoom
+    }
+
+    private func canFinish(_ socket: SimulatedSocket) -> Bool {
+        !socket.host.isGone && !socket.host.sawReset && !socket.host.hasFinished
+            && (socket.host.sent == socket.host.planned || socket.host.sawEnd)
+            && (!socket.host.waitsForEnd || socket.host.sawEnd)
+    }
+
+    private func canRead(_ socket: SimulatedSocket) -> Bool {
+        !socket.outbox.isEmpty || socket.outboxEnded && !socket.host.sawEnd && !socket.host.isGone
+    }
+
+    private func act(_ socket: SimulatedSocket) {
+        if socket.state == .connecting { return decide(socket) }
+        if socket.wantsRoom, hasRoom(socket) {
+            socket.wantsRoom = false
+            socket.isSignalled = true
+        }
+        if canRead(socket), random.chance(60) { return read(socket) }
+        if canSend(socket) { return send(socket) }
+        if canFinish(socket) { return leave(socket) }
+        if canRead(socket) { read(socket) }
+    }
+
+    /// The SYN is answered.
+    private func decide(_ socket: SimulatedSocket) {
+        socket.isSignalled = true
+        if random.chance(faults.refusedPercent) {
+            socket.state = .refused
+            socket.error = ECONNREFUSED
+        } else {
+            socket.state = .connected
+        }
+    }
+
+    private func send(_ socket: SimulatedSocket) {
+        if socket.isClosed {
+            socket.host.sawReset = true
+            socket.outbox.removeAll()
+            return
+        }
+        let room = min(socket.inboxRoom - socket.inbox.count, socket.host.planned - socket.host.sent)
+        for _ in 0..<Int.random(in: 1...room, using: &random) {
+            socket.inbox.append(Host.byte(socket.host.id, socket.host.sent))
+            socket.host.sent += 1
+        }
+        socket.isSignalled = true
+        // A host may leave in the middle of what it meant to send.
+        if socket.host.farewell != .finish, socket.host.sent >= 4, random.chance(20) {
+            socket.host.planned = socket.host.sent
+        }
+    }
+
+    private func leave(_ socket: SimulatedSocket) {
+        switch socket.host.farewell {
+        case .reset:
+            socket.resetByHost()
+        case .finish, .close:
+            socket.host.hasFinished = true
+            socket.host.isGone = socket.host.farewell == .close
+            socket.inboxEnded = true
+            socket.isSignalled = true
+        }
+    }
+
+    private func read(_ socket: SimulatedSocket) {
+        if socket.host.isGone {
+            // Closed altogether: its kernel answers bytes with a RST.
+            if !socket.outbox.isEmpty { socket.resetByHost() }
+            return
+        }
+        if socket.host.stalls > 0 {
+            socket.host.stalls -= 1
+            return
+        }
+        if socket.outbox.isEmpty {
+            socket.host.sawEnd = true
+            return
+        }
+        let count = Int.random(in: 1...socket.outbox.count, using: &random)
+        socket.host.received += socket.outbox.prefix(count)
+        socket.outbox.removeFirst(count)
+        if socket.wantsRoom {
+            socket.wantsRoom = false
+            socket.isSignalled = true
+        }
+    }
+}

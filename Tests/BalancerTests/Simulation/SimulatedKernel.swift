@@ -1,0 +1,265 @@
+import CEpoll
+import Glibc
+import Reactor
+
+/// A kernel with a network around it, played from one seed: clients that come, backends that answer, refuse or keep
+/// silent, bytes that arrive in any portions, hosts that stall, half-close, reset or vanish, descriptors that run out.
+///
+/// It keeps epoll's edge-triggered promises and no more: an event when something arrives, when room appears after a
+/// write that found none, and at times one for nothing. Time stands still while anything can happen without it.
+final class SimulatedKernel: ScriptedKernel {
+    enum Object {
+        case epoll
+        case timer
+        case file
+        case listener
+        case socket(SimulatedSocket)
+    }
+
+    struct Faults {
+        var descriptorsMax = 1000
+        var refusedPercent = 0
+        var silentPercent = 0
+        var failedConnectPercent = 0
+        var abortedAcceptPercent = 0
+        var spuriousPercent = 5
+        var spuriousBlockPercent = 5
+        var resetPercent = 0
+        var closePercent = 0
+        var stallPercent = 20
+        var roomMax = 600
+        var plannedMax = 3000
+    }
+
+    var random: SeededGenerator
+    let faults: Faults
+    var objects: [CInt: Object] = [:]
+    var nanoseconds: UInt64 = 1_000_000_000_000
+    var timer: UInt64 = 0
+    var timerFired = false
+    var isListening = false
+    var arrivals: [SimulatedSocket] = []
+    var listenerSignalled = false
+    var listenerData: UInt64 = 0
+    var timerData: UInt64 = 0
+    var output = ""
+    /// Every connection there ever was, by the identity of its host.
+    var clients: [SimulatedSocket] = []
+    var backends: [SimulatedSocket] = []
+    /// Those that may still do something.
+    var live: [SimulatedSocket] = []
+    var clientsToCome: Int
+    private var nextID: UInt32 = 1
+    /// How often the balancer was refused a descriptor.
+    var exhaustions = 0
+
+    init(seed: UInt64, clients: Int, faults: Faults) {
+        random = SeededGenerator(seed: seed)
+        clientsToCome = clients
+        self.faults = faults
+    }
+
+    // MARK: descriptors
+
+    private func allocate(_ object: Object) -> CInt {
+        guard objects.count < faults.descriptorsMax else {
+            exhaustions += 1
+            return -EMFILE
+        }
+        var number: CInt = 3
+        while objects[number] != nil { number += 1 }
+        objects[number] = object
+        return number
+    }
+
+    private func socketObject(_ number: CInt) -> SimulatedSocket? {
+        guard case .socket(let socket) = objects[number] else { return nil }
+        return socket
+    }
+
+    func close(_ descriptor: CInt) {
+        guard let object = objects.removeValue(forKey: descriptor) else {
+            preconditionFailure("descriptor \(descriptor) closed twice")
+        }
+        guard case .socket(let socket) = object else { return }
+        socket.data = nil
+        socket.isClosed = true
+        guard socket.state == .connected else { return }
+        if socket.resetsOnClose || !socket.inbox.isEmpty {
+            // RFC 1122, 4.2.2.13: unread bytes make the close a RST, and what the host has not read is lost to it.
+            socket.host.sawReset = true
+            socket.outbox.removeAll()
+        } else {
+            socket.outboxEnded = true
+        }
+    }
+
+    func makeHost(_ id: UInt32) -> Host {
+        var host = Host(id: id, planned: random.chance(15) ? 0 : Int.random(in: 4...faults.plannedMax, using: &random))
+        if random.chance(faults.resetPercent) {
+            host.farewell = .reset
+        } else if random.chance(faults.closePercent) {
+            host.farewell = .close
+        }
+        host.waitsForEnd = host.farewell == .finish && random.chance(40)
+        if random.chance(faults.stallPercent) { host.stalls = Int.random(in: 10...100, using: &random) }
+        return host
+    }
+
+    func makeSocket() -> SimulatedSocket {
+        let host = makeHost(nextID)
+        nextID += 1
+        return SimulatedSocket(host: host, room: Int.random(in: 1...faults.roomMax, using: &random))
+    }
+
+    // MARK: epoll, time
+
+    func epollCreate() -> CInt { allocate(.epoll) }
+    func timerCreate() -> CInt { allocate(.timer) }
+    func eventCreate() -> CInt { allocate(.file) }
+    func open(_ path: String, flags: CInt) -> CInt { path.hasPrefix("/proc") ? -ENOENT : allocate(.file) }
+    func monotonicNanoseconds() -> UInt64 { nanoseconds }
+
+    func timerSet(_ timer: CInt, nanoseconds: UInt64) -> CInt {
+        self.timer = nanoseconds
+        return 0
+    }
+
+    func epollAdd(_ epoll: CInt, _ descriptor: CInt, interest: UInt32, data: UInt64) -> CInt {
+        switch objects[descriptor] {
+        case .socket(let socket):
+            socket.data = data
+            socket.isSignalled = true
+        case .listener: listenerData = data
+        case .timer: timerData = data
+        case .file, .epoll: break
+        case nil: return descriptor < 3 ? 0 : -EBADF
+        }
+        return 0
+    }
+
+    func epollRemove(_ epoll: CInt, _ descriptor: CInt) -> CInt { 0 }
+
+    func epollWait(_ epoll: CInt, _ events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt) -> CInt {
+        for _ in 0..<Int.random(in: 1...8, using: &random) { act() }
+        var ready = collect(Int.random(in: 1...6, using: &random))
+        while ready.isEmpty && milliseconds != 0 {
+            if !act() {
+                precondition(timer != 0, "the balancer waits for ever")
+                nanoseconds = max(nanoseconds, timer)
+            }
+            ready = collect(Int.random(in: 1...6, using: &random))
+        }
+        for (place, event) in ready.enumerated() {
+            unsafe cepoll_event_set(&events[place], event.readiness, event.data)
+        }
+        return CInt(ready.count)
+    }
+
+    /// The events that are due, at most `limit`, in any order.
+    private func collect(_ limit: Int) -> [(data: UInt64, readiness: UInt32)] {
+        var ready: [(data: UInt64, readiness: UInt32)] = []
+        if timer != 0, timer <= nanoseconds {
+            timer = 0
+            ready.append((timerData, CEPOLL_IN))
+        }
+        if listenerSignalled {
+            listenerSignalled = false
+            ready.append((listenerData, CEPOLL_IN))
+        }
+        for number in objects.keys.sorted().shuffled(using: &random) where ready.count < limit {
+            guard case .socket(let socket) = objects[number], let data = socket.data else { continue }
+            guard socket.isSignalled || random.chance(faults.spuriousPercent) else { continue }
+            socket.isSignalled = false
+            if socket.readiness != 0 { ready.append((data, socket.readiness)) }
+        }
+        return ready
+    }
+
+    // MARK: calls on sockets
+
+    func socket(domain: CInt) -> CInt {
+        allocate(.socket(makeSocket()))
+    }
+
+    func bind(_ socket: CInt, to address: SocketAddress) -> CInt { 0 }
+    func localAddress(_ socket: CInt) -> SocketAddress? { nil }
+    func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt { 0 }
+
+    func listen(_ socket: CInt, backlog: CInt) -> CInt {
+        objects[socket] = .listener
+        isListening = true
+        return 0
+    }
+
+    func connect(_ socket: CInt, to address: SocketAddress) -> CInt {
+        guard let object = socketObject(socket) else { return -EBADF }
+        if random.chance(faults.failedConnectPercent) { return -EADDRNOTAVAIL }
+        object.address = address
+        object.state = .connecting
+        backends.append(object)
+        live.append(object)
+        return -EINPROGRESS
+    }
+
+    func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?) {
+        guard !arrivals.isEmpty else { return (-EAGAIN, nil) }
+        if random.chance(faults.abortedAcceptPercent) { return (-ECONNABORTED, nil) }
+        let number = allocate(.socket(arrivals[0]))
+        if number < 0 { return (number, nil) }
+        return (number, arrivals.removeFirst().address)
+    }
+
+    func takeError(_ socket: CInt) -> CInt {
+        guard let object = socketObject(socket) else { return EBADF }
+        defer { object.error = 0 }
+        return object.error
+    }
+
+    func setResetOnClose(_ socket: CInt) -> CInt {
+        socketObject(socket)?.resetsOnClose = true
+        return 0
+    }
+
+    func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
+        guard let object = socketObject(socket) else { return -Int(EBADF) }
+        if object.inbox.isEmpty {
+            if object.error != 0 {
+                defer { object.error = 0 }
+                return -Int(object.error)
+            }
+            return object.inboxEnded ? 0 : -Int(EAGAIN)
+        }
+        let count = min(buffer.count, object.inbox.count)
+        for place in 0..<count { unsafe buffer[place] = object.inbox[place] }
+        if !peek { object.inbox.removeFirst(count) }
+        return count
+    }
+
+    func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let object = socketObject(socket) else { return -Int(EBADF) }
+        guard object.state == .connected, !object.outboxEnded else {
+            defer { object.error = 0 }
+            return -Int(object.error != 0 ? object.error : EPIPE)
+        }
+        let room = random.chance(faults.spuriousBlockPercent) ? 0 : object.outboxRoom - object.outbox.count
+        let count = min(max(0, room), bytes.count)
+        if count < bytes.count { object.wantsRoom = true }
+        guard count > 0 else { return -Int(EAGAIN) }
+        unsafe object.outbox.append(contentsOf: bytes.prefix(count))
+        return count
+    }
+
+    func shutdownWrite(_ socket: CInt) -> CInt {
+        guard let object = socketObject(socket), object.state == .connected else { return -ENOTCONN }
+        object.outboxEnded = true
+        return 0
+    }
+
+    func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int { -Int(EAGAIN) }
+
+    func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        if descriptor == 1 { unsafe output += String(decoding: bytes, as: UTF8.self) }
+        return bytes.count
+    }
+}

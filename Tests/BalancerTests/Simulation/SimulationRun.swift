@@ -1,0 +1,160 @@
+import Reactor
+import Testing
+
+@testable import Balancer
+
+/// One seeded run of a loop against a ``SimulatedKernel``, and the oracle that judges it.
+struct SimulationRun {
+    let seed: UInt64
+    let kernel: SimulatedKernel
+    let configuration: Configuration
+    private(set) var rowsLeft = 0
+    private(set) var blocksLeft = 0
+    private(set) var isStuck = false
+
+    /// Far more turns than any run needs.
+    static let turnsMax = 20_000
+
+    init(
+        seed: UInt64, clients: Int, backends: Int = 3, faults: SimulatedKernel.Faults,
+        adjust: (inout Limits) -> Void = { _ in }
+    ) throws {
+        self.seed = seed
+        kernel = SimulatedKernel(seed: seed, clients: clients, faults: faults)
+        var limits = Limits(sessionsMax: 64)
+        limits.chunkBytes = 128
+        adjust(&limits)
+        configuration = try Configuration(
+            listeners: [.init(address: .ipv4(0x7F00_0001, port: 20000))],
+            pools: [
+                .init(backends: (1...backends).map { .init(address: .ipv4(0x0A00_0000, port: UInt16(8000 + $0))) })
+            ],
+            limits: limits, log: .sessions)
+    }
+
+    /// Runs until every client has come and gone, then stops the loop.
+    mutating func run() throws {
+        let kernel = kernel
+        let configuration = configuration
+        (rowsLeft, blocksLeft, isStuck) = try withScriptedKernel(kernel) {
+            var loop = try BalancerLoop(
+                configuration,
+                output: EventLog(
+                    configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2)))
+            var turns = 0
+            while turns < Self.turnsMax, kernel.clientsToCome > 0 || !kernel.arrivals.isEmpty || loop.sessions.count > 0
+            {
+                try loop.turn()
+                turns += 1
+            }
+            let left = (loop.sessions.count, loop.relay.blocks.taken, turns == Self.turnsMax)
+            loop.stop()
+            try loop.turn(.immediately)
+            return left
+        }
+        // The hosts take what is still on its way to them.
+        while kernel.act() {}
+    }
+
+    // MARK: the oracle
+
+    /// A client's record, as the log printed it.
+    struct Record {
+        var reason: EndReason
+        var up: Int
+        var down: Int
+    }
+
+    private func records() -> [SocketAddress: [Record]] {
+        var records: [SocketAddress: [Record]] = [:]
+        for line in kernel.output.split(separator: "\n") where line.hasPrefix("session ") {
+            var fields: [Substring: Substring] = [:]
+            for pair in line.split(separator: " ") where pair.contains("=") {
+                let parts = pair.split(separator: "=", maxSplits: 1)
+                fields[parts[0]] = parts[1]
+            }
+            let port = fields["client"]?.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
+            guard let reason = fields["reason"].flatMap({ EndReason(rawValue: String($0)) }) else { continue }
+            records[.ipv4(0x0A00_0001, port: port), default: []].append(
+                Record(reason: reason, up: Int(fields["up"] ?? "") ?? -1, down: Int(fields["down"] ?? "") ?? -1))
+        }
+        return records
+    }
+
+    /// Everything that must hold, whatever happened; the violations, for people.
+    func violations() -> [String] {
+        var found: [String] = []
+        if isStuck { found.append("stuck: a session never ended") }
+        if rowsLeft != 0 { found.append("\(rowsLeft) rows left") }
+        if blocksLeft != 0 { found.append("\(blocksLeft) blocks not given back") }
+        if !kernel.objects.isEmpty { found.append("descriptors not closed: \(kernel.objects.keys.sorted())") }
+        let records = records()
+        for client in kernel.clients {
+            guard let address = client.address else { continue }
+            let name = "client \(client.host.id)"
+            let own = records[address] ?? []
+            if own.count > 1 { found.append("\(name) has \(own.count) records") }
+            found += violations(of: client, own.first, name)
+        }
+        return found
+    }
+
+    private func violations(of client: SimulatedSocket, _ record: Record?, _ name: String) -> [String] {
+        var found: [String] = []
+        let backend = kernel.backends.first { carries($0.host.received, client.host.id) }
+        let source = kernel.backends.first { carries(client.host.received, $0.host.id) }
+        if let backend, let source, backend !== source { found.append("\(name) is connected to two backends") }
+        if let backend { found += compare(client, backend, name + " up") }
+        if let source { found += compare(source, client, name + " down") }
+        if source == nil, !client.host.received.isEmpty, client.host.received.count >= 4 {
+            found.append("\(name) received bytes of nobody")
+        }
+        guard let record else {
+            if client.host.sent > 0 && !client.host.received.isEmpty {
+                found.append("\(name) was served without a record")
+            }
+            return found
+        }
+        switch record.reason {
+        case .finished, .reset:
+            let peer = backend ?? source
+            found += complete(client, to: backend, readerLeft: peer?.host.isGone ?? true, record.up, name + " up")
+            if let source {
+                found += complete(source, to: client, readerLeft: client.host.isGone, record.down, name + " down")
+            }
+            if record.reason == .finished, client.host.sawReset { found.append("\(name) finished, and was reset") }
+        case .noBackend, .connectFailed, .abandoned, .shortage:
+            if !client.host.received.isEmpty { found.append("\(name) received bytes without a backend") }
+        case .idle, .cut:
+            found.append("\(name) ended as \(record.reason)")
+        }
+        return found
+    }
+
+    /// True when `bytes` begin with the identity of a host.
+    private func carries(_ bytes: [UInt8], _ id: UInt32) -> Bool {
+        bytes.count >= 4 && (0..<4).allSatisfy { bytes[$0] == Host.byte(id, $0) }
+    }
+
+    /// What was received is what was sent, from the first byte on.
+    private func compare(_ from: SimulatedSocket, _ to: SimulatedSocket, _ name: String) -> [String] {
+        let received = to.host.received
+        if received.count > from.host.sent { return ["\(name): more bytes than were sent"] }
+        for place in received.indices where received[place] != Host.byte(from.host.id, place) {
+            return ["\(name): byte \(place) of \(received.count) differs"]
+        }
+        return []
+    }
+
+    /// All that was sent has arrived, unless the reader left.
+    private func complete(
+        _ from: SimulatedSocket, to reader: SimulatedSocket?, readerLeft: Bool, _ counted: Int, _ name: String
+    ) -> [String] {
+        guard from.host.sent > 0, !readerLeft else { return [] }
+        let arrived = reader?.host.received.count ?? 0
+        var found: [String] = []
+        if arrived != from.host.sent { found.append("\(name): \(arrived) of \(from.host.sent) bytes arrived") }
+        if counted != arrived { found.append("\(name): the record counts \(counted) bytes, \(arrived) arrived") }
+        return found
+    }
+}

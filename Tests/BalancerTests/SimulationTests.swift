@@ -1,0 +1,120 @@
+import Glibc
+import Testing
+
+@testable import Balancer
+
+/// The whole loop against kernels and networks of any kind: bytes out are bytes in, every descriptor is closed, no row
+/// is left, every session has one record.
+///
+/// A failure prints its seed; `SEED=n swift test --filter SimulationTests` runs that seed alone.
+@Suite struct SimulationTests {
+    /// Runs per kind of network.
+    static let runs: UInt64 = 200
+
+    private func simulate(
+        clients: Int = 12, backends: Int = 3, _ faults: SimulatedKernel.Faults,
+        adjust: (inout Limits) -> Void = { _ in }, also check: (SimulationRun) -> Void = { _ in }
+    ) throws {
+        let chosen = unsafe getenv("SEED").flatMap { unsafe UInt64(String(cString: $0)) }
+        for seed in chosen.map({ $0...$0 }) ?? 1...Self.runs {
+            var run = try SimulationRun(
+                seed: seed, clients: clients, backends: backends, faults: faults, adjust: adjust)
+            try run.run()
+            let violations = run.violations()
+            if !violations.isEmpty {
+                Issue.record("seed \(seed): \(violations.joined(separator: "; "))\n\(run.kernel.output)")
+                return
+            }
+            check(run)
+        }
+    }
+
+    @Test func aFriendlyNetwork() throws {
+        try simulate(
+            .init(),
+            also: { run in
+                #expect(run.kernel.output.occurrences(of: "reason=finished") == 12, "seed \(run.seed)")
+            })
+    }
+
+    @Test func resets() throws {
+        try simulate(.init(resetPercent: 40))
+    }
+
+    @Test func clientsAndBackendsThatCloseWithoutReading() throws {
+        try simulate(.init(closePercent: 40))
+    }
+
+    @Test func backendsThatRefuseAndBackendsThatAreSilent() throws {
+        try simulate(.init(refusedPercent: 30, silentPercent: 20))
+    }
+
+    @Test func allBackendsRefuse() throws {
+        try simulate(
+            .init(refusedPercent: 100),
+            also: { run in
+                #expect(run.kernel.clients.allSatisfy { $0.host.received.isEmpty }, "seed \(run.seed)")
+            })
+    }
+
+    @Test func portsRunOut() throws {
+        try simulate(.init(failedConnectPercent: 50))
+    }
+
+    @Test func acceptsThatFail() throws {
+        try simulate(
+            .init(abortedAcceptPercent: 50),
+            also: { run in
+                #expect(run.kernel.output.occurrences(of: "reason=finished") == 12, "seed \(run.seed)")
+            })
+    }
+
+    @Test func descriptorsRunOut() throws {
+        var exhaustions = 0
+        try simulate(.init(descriptorsMax: 13), also: { exhaustions += $0.kernel.exhaustions })
+        #expect(exhaustions > 0)
+    }
+
+    @Test func fewerSessionsThanClients() throws {
+        try simulate(
+            .init(), adjust: { $0.sessionsMax = 2 },
+            also: { run in
+                #expect(run.kernel.output.occurrences(of: "reason=finished") == 12, "seed \(run.seed)")
+            })
+    }
+
+    @Test func noMemoryForSlowReaders() throws {
+        try simulate(
+            .init(resetPercent: 10, closePercent: 10, stallPercent: 60, roomMax: 60), adjust: { $0.blocksMax = 1 })
+    }
+
+    @Test func noMemoryForSlowReadersAtAll() throws {
+        try simulate(.init(resetPercent: 20, stallPercent: 60, roomMax: 60), adjust: { $0.blocksMax = 0 })
+    }
+
+    @Test func smallestChunk() throws {
+        try simulate(.init(resetPercent: 20, roomMax: 40, plannedMax: 200), adjust: { $0.chunkBytes = 1 })
+    }
+
+    @Test func everythingAtOnce() throws {
+        try simulate(
+            clients: 20,
+            .init(
+                descriptorsMax: 20, refusedPercent: 15, silentPercent: 10, failedConnectPercent: 5,
+                abortedAcceptPercent: 10, spuriousPercent: 20, spuriousBlockPercent: 20, resetPercent: 20,
+                closePercent: 20, stallPercent: 50, roomMax: 300))
+    }
+}
+
+extension String {
+    /// How often `part` occurs.
+    func occurrences(of part: String) -> Int {
+        var count = 0
+        var rest = self[...]
+        while let range = rest.firstRange(of: part) {
+            count += 1
+            rest = rest[range.upperBound...]
+        }
+        return count
+    }
+}
