@@ -11,9 +11,10 @@
     /// The earlier of two is the smaller.
     @inlinable public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    /// The point that lies `duration` later; a negative duration counts as zero.
+    /// The point that lies `duration` later, at most the last there is; a negative duration counts as zero.
     @inlinable public static func + (instant: Instant, duration: Duration) -> Instant {
-        Instant(nanoseconds: instant.nanoseconds &+ duration.wholeNanoseconds)
+        let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
+        return Instant(nanoseconds: overflow ? .max : sum)
     }
 
     /// The time from `earlier` to `later`; zero when they stand the other way round.

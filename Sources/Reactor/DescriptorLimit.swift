@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 
 /// RLIMIT_NOFILE: how many descriptors this process may have.

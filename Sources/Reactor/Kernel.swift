@@ -231,13 +231,14 @@ enum Kernel {
         return unsafe fstat(descriptor, &status) == 0 ? status : nil
     }
 
-    /// Waits until a descriptor can be written to; for the last words of a process that ends.
+    /// Waits until a write would not wait: there is room, or the reader has gone (POLLERR, without POLLOUT when the pipe
+    /// is full) and the write fails at once.
     static func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool {
         #if SCRIPTED_KERNEL
             if ScriptedKernels.current != nil { return false }
         #endif
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        return unsafe poll(&request, 1, milliseconds) == 1 && request.revents & Int16(POLLOUT) != 0
+        return unsafe poll(&request, 1, milliseconds) == 1
     }
 
     // MARK: limits

@@ -79,8 +79,8 @@ public struct ReserveDescriptor: ~Copyable {
         FileDescriptor(owning: max(-1, Kernel.open("/dev/null", flags: O_RDONLY)))
     }
 
-    /// Gives up the reserve for a moment to accept one waiting connection and close it. False when nobody was waiting,
-    /// or when another took the descriptor.
+    /// Gives up the reserve for a moment to accept one waiting connection and close it; one that ended before it was
+    /// accepted is as good as turned away. False when nobody was waiting, or when another took the descriptor.
     public mutating func turnAway(at listener: borrowing Listener) -> Bool {
         if !descriptor.isOpen {
             descriptor = Self.open()
@@ -96,7 +96,7 @@ public struct ReserveDescriptor: ~Copyable {
         switch listener.accept() {
         case .accepted: return true
         case .wouldBlock: return false
-        case .aborted: return false
+        case .aborted: return true
         case .exhausted: return false
         }
     }

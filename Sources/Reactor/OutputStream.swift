@@ -89,7 +89,7 @@ public struct OutputStream: ~Copyable {
         }
     }
 
-    /// Waits a moment for room: for the last words of a process that ends.
+    /// Waits a moment until a write would not wait, for room or for an error: for the last words of a process that ends.
     public func waitForRoom(milliseconds: CInt) -> Bool {
         Kernel.waitWritable(own.isOpen ? own.rawValue : number, milliseconds: milliseconds)
     }

@@ -17,9 +17,8 @@ public enum Resolver {
     /// The stream addresses of a host, in the order of getaddrinfo(3) (RFC 6724), each once.
     public static func addresses(of host: String, port: UInt16) throws(ResolverError) -> [SocketAddress] {
         if let address = SocketAddress(host: host, port: port) { return [address] }
-        // getaddrinfo(3) takes "1" for 0.0.0.1 and "0x7f.1" for 127.0.0.1: from an operator that is a slip.
-        let lastLabel = host.split(separator: ".").last ?? ""
-        if host.isEmpty || lastLabel.first?.isNumber == true {
+        // A NUL would end the name early.
+        if host.isEmpty || host.utf8.contains(0) || endsInNumber(host) {
             throw ResolverError(host: host, reason: "neither an address nor a host name")
         }
         var hints = unsafe addrinfo()
@@ -48,5 +47,15 @@ public enum Resolver {
         }
         guard !addresses.isEmpty else { throw ResolverError(host: host, reason: "no address") }
         return addresses
+    }
+
+    /// getaddrinfo(3) takes "1" for 0.0.0.1 and "0x7f.1" for 127.0.0.1: from an operator that is a slip.
+    ///
+    /// A label that only begins with a digit is a name: Docker calls a container by twelve hexadecimal digits. Source of
+    /// the rule: the URL standard of WHATWG, "ends in a number".
+    private static func endsInNumber(_ host: String) -> Bool {
+        guard let label = host.split(separator: ".").last else { return false }
+        if label.hasPrefix("0x") || label.hasPrefix("0X") { return label.dropFirst(2).allSatisfy(\.isHexDigit) }
+        return label.allSatisfy { $0.isASCII && $0.isNumber }
     }
 }

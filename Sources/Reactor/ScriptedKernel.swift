@@ -59,16 +59,18 @@
         func open(_ path: String, flags: CInt) -> CInt
     }
 
-    /// Lets `kernel` answer every system call that the reactor makes on this thread while `body` runs.
+    /// Lets `kernel` answer every system call that the reactor makes on this thread while `body` runs; then the script
+    /// that answered before answers again, or the real kernel.
     ///
     /// Descriptors must be made and closed inside one such call: they are the script's, not the kernel's.
     public func withScriptedKernel<Result>(
         _ kernel: any ScriptedKernel, _ body: () throws -> Result
     ) rethrows -> Result {
+        let outer = unsafe pthread_getspecific(ScriptedKernels.key)
         let box = unsafe Unmanaged.passRetained(ScriptedKernels.Box(kernel))
         unsafe pthread_setspecific(ScriptedKernels.key, box.toOpaque())
         defer {
-            pthread_setspecific(ScriptedKernels.key, nil)
+            unsafe pthread_setspecific(ScriptedKernels.key, outer)
             unsafe box.release()
         }
         return try body()

@@ -119,7 +119,8 @@
 
     /// The key of what stands at `index`, which must be taken.
     @inlinable public func key(at index: Int) -> SlabKey {
-        SlabKey(index: index, generation: unsafe places[index].generation)
+        precondition(isTaken(index), "nothing stands at this place of the slab")
+        return SlabKey(index: index, generation: unsafe places[index].generation)
     }
 
     /// The element at `index`, in place. The place must be taken.

@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 
 /// The address of a socket: IPv4, IPv6 or Unix. A plain value of 24 bytes; only the Unix case owns memory.
@@ -16,6 +17,8 @@ import Glibc
     ///
     /// nil when the text is no address.
     public init?(host: String, port: UInt16) {
+        // inet_pton(3) would read up to the NUL and no further.
+        if host.utf8.contains(0) { return nil }
         var v4 = in_addr()
         if unsafe inet_pton(AF_INET, host, &v4) == 1 {
             self = .ipv4(UInt32(bigEndian: v4.s_addr), port: port)
@@ -24,7 +27,10 @@ import Glibc
         let parts = host.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
         var scope: UInt32 = 0
         if parts.count == 2 {
-            scope = unsafe UInt32(parts[1]) ?? if_nametoindex(String(parts[1]))
+            let name = String(parts[1])
+            // Digits alone: UInt32 takes "+7" as well.
+            let isNumber = name.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            scope = isNumber ? UInt32(name) ?? 0 : unsafe if_nametoindex(name)
             if scope == 0 { return nil }
         }
         var v6 = in6_addr()

@@ -45,6 +45,8 @@
     }
 
     private static let idle: Int16 = -1
+    /// Removed; its place waits for the next timer.
+    private static let gone: Int16 = -2
     /// One list past the slots: timers whose time has come.
     private static let due = Int16(levels * slots)
 
@@ -101,20 +103,27 @@
     public mutating func remove(_ timer: TimerID) {
         guard timer.exists else { return }
         disarm(timer)
+        unsafe nodes[Int(timer.index)].list = Self.gone
         unsafe nodes[Int(timer.index)].next = firstFree
         firstFree = timer.index
     }
 
     /// Arms a timer for `deadline`, or moves it there. A deadline that has passed fires at the next ``popDue(now:)``.
+    /// The none timer cannot be armed.
     public mutating func arm(_ timer: TimerID, at deadline: Instant) {
+        precondition(timer.exists, "the none timer cannot be armed")
         disarm(timer)
-        let tick = (deadline.nanoseconds &+ (Self.tickNanoseconds - 1)) / Self.tickNanoseconds
+        let (whole, rest) = deadline.nanoseconds.quotientAndRemainder(dividingBy: Self.tickNanoseconds)
+        let tick = rest == 0 ? whole : whole + 1
         unsafe nodes[Int(timer.index)].deadline = tick
         place(timer.index, tick)
     }
 
-    /// Disarms a timer; it can be armed again.
+    /// Disarms a timer; it can be armed again. The none timer is ignored.
     public mutating func disarm(_ timer: TimerID) {
+        guard timer.exists else { return }
+        precondition(
+            unsafe timer.index < highWater && nodes[Int(timer.index)].list != Self.gone, "no such timer in this wheel")
         if unsafe nodes[Int(timer.index)].list != Self.idle { unlink(timer.index) }
     }
 
