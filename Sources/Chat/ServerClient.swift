@@ -1,0 +1,100 @@
+import Reactor
+
+/// One client of the chat server: its stream and what the server knows of it.
+///
+/// ```
+///                 first byte, or the grace has passed
+///   unannounced -------------------------------------> chatting
+///        |                                                |
+///        | FIN: announced first                           | FIN
+///        +----------------------+-------------------------+
+///                               v
+///                           draining: what is queued for it still leaves; it receives nothing new
+/// ```
+///
+/// A failed stream ends it from every phase; from `unannounced` without a word (a health probe that resets).
+struct ServerClient: ~Copyable {
+    enum Phase {
+        case unannounced
+        case chatting
+        case draining
+    }
+
+    let stream: Stream
+    let address: SocketAddress
+    /// The grace of an unannounced client, the time limit of a draining one.
+    var timer: TimerID = .none
+    var phase = Phase.unannounced
+    /// What it has not taken yet. While this holds something, new bytes queue behind it.
+    var backlog: Backlog
+    /// The end was reported: only reading on tells when it is reached.
+    var isEnding = false
+    /// It stands in the server's queue of clients to be read from.
+    var isQueued = false
+
+    init(stream: consuming Stream, address: SocketAddress, backlogLimit: Int) {
+        self.stream = stream
+        self.address = address
+        backlog = Backlog(limit: backlogLimit)
+    }
+
+    /// What came of offering bytes to a client.
+    enum Delivery {
+        /// The kernel has them, or they wait in the backlog.
+        case accepted
+        /// More would wait than is allowed.
+        case tooSlow
+        /// The stream has failed.
+        case failed
+    }
+
+    /// Sends `bytes`, or queues what the kernel does not take.
+    mutating func deliver(_ bytes: UnsafeRawBufferPointer) -> Delivery {
+        var rest = unsafe bytes
+        while backlog.isEmpty, unsafe !rest.isEmpty {
+            switch unsafe stream.send(rest) {
+            case .bytes(let count): unsafe rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            case .wouldBlock: return unsafe backlog.append(rest) ? .accepted : .tooSlow
+            case .failed: return .failed
+            }
+        }
+        return unsafe backlog.append(rest) ? .accepted : .tooSlow
+    }
+
+    /// Sends what waits, as far as the kernel takes it.
+    mutating func sendBacklog() -> Delivery {
+        while !backlog.isEmpty {
+            switch unsafe stream.send(backlog.bytes) {
+            case .bytes(let count): backlog.removeFirst(count)
+            case .wouldBlock: return .accepted
+            case .failed: return .failed
+            }
+        }
+        return .accepted
+    }
+}
+
+/// Why a client leaves the server.
+enum Departure {
+    /// It ended its direction, and has what was queued for it, or will not take it in time.
+    case ended
+    /// The connection failed.
+    case failed
+    /// Too much waits for it.
+    case tooSlow
+}
+
+/// The block that all reads of a server go through.
+@safe struct ReceiveBuffer: ~Copyable {
+    let memory: UnsafeMutableRawBufferPointer
+
+    init(bytes: Int) {
+        unsafe memory = .allocate(byteCount: bytes, alignment: 64)
+    }
+
+    deinit { unsafe memory.deallocate() }
+
+    func prefix(_ count: Int) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(rebasing: memory.prefix(count))
+    }
+}

@@ -1,0 +1,27 @@
+import ArgumentParser
+import Glibc
+import Reactor
+
+/// Writes `program: reason` to standard error.
+public func complain(_ program: String, _ reason: String) {
+    let line = "\(program): \(reason)\n"
+    _ = unsafe line.utf8.withContiguousStorageIfAvailable { unsafe write(2, $0.baseAddress, $0.count) }
+}
+
+/// Says which call of the set-up failed, why, and what may help; returns the code to exit with, from sysexits.h.
+public func failure(_ program: String, _ error: SystemCallError) -> ExitCode {
+    let (remedy, code) = remedy(error.errno)
+    complain(program, "\(error)\(remedy.map { " (\($0))" } ?? "")")
+    return ExitCode(code)
+}
+
+private func remedy(_ errno: Errno) -> (text: String?, code: Int32) {
+    switch errno.rawValue {
+    case EADDRINUSE: ("another program listens there: stop it, or choose another port", EX_UNAVAILABLE)
+    case EADDRNOTAVAIL: ("no address of this machine: give one that `ip address` lists, or 0.0.0.0", EX_UNAVAILABLE)
+    case EACCES, EPERM: ("a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE", EX_NOPERM)
+    case EMFILE, ENFILE: ("raise the limit of open descriptors: ulimit -n", EX_OSERR)
+    case EAFNOSUPPORT: ("this machine has no such address family: IPv6 may be switched off", EX_UNAVAILABLE)
+    default: (nil, EX_OSERR)
+    }
+}
