@@ -223,6 +223,13 @@ enum Kernel {
         return unsafe cepoll_open(path, flags)
     }
 
+    static func pipe() -> (result: CInt, reader: CInt, writer: CInt) {
+        var ends: InlineArray<2, CInt> = [-1, -1]
+        var span = ends.mutableSpan
+        let result = unsafe span.withUnsafeMutableBufferPointer { unsafe cepoll_pipe($0.baseAddress) }
+        return (result, ends[0], ends[1])
+    }
+
     static func status(_ descriptor: CInt) -> stat? {
         #if SCRIPTED_KERNEL
             if ScriptedKernels.current != nil { return nil }

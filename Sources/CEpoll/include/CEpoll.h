@@ -120,6 +120,14 @@ static inline int cepoll_set_reset_on_close(int socket) {
     return setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
 }
 
+// MARK: pipe2(2): declared for _GNU_SOURCE only, as accept4 is.
+
+extern int pipe2(int *, int);
+
+static inline int cepoll_pipe(int *ends) {
+    return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 // MARK: open(2), getrlimit(2): variadic, or with an enumerator for a parameter.
 
 static inline int cepoll_open(const char *path, int flags) {

@@ -1,0 +1,23 @@
+import ArgumentParser
+import CommandSupport
+
+/// `balancer`: the program's front door, which leads to ``ServeCommand`` unless a subcommand is named.
+@main struct BalancerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "balancer",
+        abstract: "A TCP load balancer: one epoll loop, one line to set it up.",
+        usage: """
+            balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
+            balancer demo [--stay]
+            """,
+        discussion: """
+            Listens on SOURCE_IP, port 20000, and sends each client to the next of the backends HOST PORT, by round \
+            robin. Backends are probed every 5 s. `balancer serve --help` lists all options.
+
+              balancer 127.0.0.1 127.0.0.1 8090 127.0.0.1 8091
+              balancer 0.0.0.0 db1 5432 db2 5432 --port 5432 --log changes
+            """,
+        version: version,
+        subcommands: [ServeCommand.self, DemoCommand.self],
+        defaultSubcommand: ServeCommand.self)
+}

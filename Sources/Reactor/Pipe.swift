@@ -1,0 +1,23 @@
+/// A pipe of our own, both ends non-blocking.
+public struct Pipe: ~Copyable {
+    private let reader: FileDescriptor
+    private let writer: FileDescriptor
+
+    /// Opens a pipe.
+    public init() throws(SystemCallError) {
+        let ends = Kernel.pipe()
+        reader = FileDescriptor(owning: ends.reader)
+        writer = FileDescriptor(owning: ends.writer)
+        try check(ends.result, "pipe2")
+    }
+
+    /// The number of the end that is written to, for an ``OutputStream``. It is ours for as long as the pipe lives.
+    public var inputNumber: CInt { writer.rawValue }
+
+    /// Reads what there is; an empty array when there is nothing.
+    public func read(atMost count: Int) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = max(0, unsafe Kernel.read(reader.rawValue, UnsafeMutableRawBufferPointer(buffer)))
+        }
+    }
+}
