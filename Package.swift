@@ -4,10 +4,12 @@ import PackageDescription
 
 // Every Swift target: the Swift 6 language mode (the default of these tools) and strict memory safety, so that each
 // unsafe expression is marked `unsafe` where it stands.
-let swiftSettings: [SwiftSetting] = [
-    .strictMemorySafety(),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+// With BALANCER_STRICT set, as in CI, a warning is an error; not for everybody, since a newer compiler may warn of more.
+let isStrict = Context.environment["BALANCER_STRICT"] != nil
+let swiftSettings: [SwiftSetting] =
+    [.strictMemorySafety(), .enableUpcomingFeature("MemberImportVisibility")]
+    + (isStrict ? [.treatAllWarnings(as: .error)] : [])
+let cSettings: [CSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
 
 // The one seam for tests: in debug builds the file that makes the system calls first asks whether the thread has a
 // scripted kernel. A release build has neither the question nor the code.
@@ -29,7 +31,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
-        .target(name: "CEpoll"),
+        .target(name: "CEpoll", cSettings: cSettings),
         .target(name: "Reactor", dependencies: ["CEpoll"], swiftSettings: swiftSettings + seam),
         .target(name: "Balancer", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Chat", dependencies: ["Reactor"], swiftSettings: swiftSettings),

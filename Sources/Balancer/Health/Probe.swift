@@ -23,6 +23,9 @@ struct Probe: ~Copyable {
         self.due = due
     }
 
+    /// True while the probe that an event's token names is the one under way.
+    func isUnderWay(_ lap: UInt8) -> Bool { stream.isOpen && self.lap & 0xF == lap }
+
     /// The start that follows the one at `due`; never in the past, however long the process was stopped.
     static func next(after due: Instant, interval: Duration, now: Instant) -> Instant {
         let next = due + interval

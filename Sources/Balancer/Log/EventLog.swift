@@ -231,8 +231,8 @@ public struct EventLog: ~Copyable {
         trouble {
             $0.append("stopping: no new clients; sessions that may finish: ")
             $0.append(sessions)
-            $0.append(", within ms: ")
-            $0.append(time.wholeNanoseconds / 1_000_000)
+            $0.append(", within ")
+            $0.append(seconds: time)
         }
     }
 

@@ -90,9 +90,18 @@ extension LineLog.Record {
 
     /// Milliseconds with three decimals.
     private mutating func append(milliseconds duration: Duration) {
-        let microseconds = duration.wholeNanoseconds / 1000
-        append(microseconds / 1000)
-        let rest = microseconds % 1000
+        append(thousandths: duration.wholeNanoseconds / 1000)
+    }
+
+    /// `10.000 s`
+    mutating func append(seconds duration: Duration) {
+        append(thousandths: duration.wholeNanoseconds / 1_000_000)
+        append(" s")
+    }
+
+    private mutating func append(thousandths count: UInt64) {
+        append(count / 1000)
+        let rest = count % 1000
         append(rest < 10 ? ".00" : rest < 100 ? ".0" : ".")
         append(rest)
     }

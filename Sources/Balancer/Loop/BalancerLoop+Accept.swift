@@ -5,14 +5,16 @@ extension BalancerLoop {
     /// Accepts who is waiting at a listener, up to its share of the turn.
     mutating func accept(_ index: Int) {
         guard acceptors[index].hasArrivals, !acceptors[index].isPaused else { return }
-        for count in 0..<Limits.acceptsPerTurn {
+        var admitted = 0
+        for _ in 0..<Limits.acceptsPerTurn {
             guard !sessions.isFull else { return pauseWhileFull(index) }
             switch acceptors[index].listener.accept() {
             case .accepted(let stream, let address):
                 admit(stream, address, at: index)
+                admitted += 1
             case .wouldBlock:
                 acceptors[index].hasArrivals = false
-                if count > 0 { noteAdmission() }
+                if admitted > 0 { noteAdmission() }
                 return
             case .aborted:
                 // That one has left already, or a network error is passed on (accept(2)); the next may be well.
@@ -21,7 +23,8 @@ extension BalancerLoop {
                 return turnAway(index, errno)
             }
         }
-        queueAcceptor(index)
+        // A whole share of failures is no accident (a security module that forbids it, say): do not spin on it.
+        if admitted == 0 { pauseForAMoment(index) } else { queueAcceptor(index) }
     }
 
     private mutating func admit(_ client: consuming Stream, _ address: SocketAddress, at index: Int) {
@@ -47,14 +50,18 @@ extension BalancerLoop {
     /// All sessions are taken: the next clients wait in the kernel's backlog until one ends.
     private mutating func pauseWhileFull(_ index: Int) {
         pause(index)
-        if admission.full.add() { log.sessionsFull(sessions.capacity) }
+        if admission.full.add(now: now) { log.sessionsFull(sessions.capacity) }
     }
 
     /// There is no descriptor, or no memory, for a client. The reserve lets those who are waiting be told by a close;
     /// then the listener stands still until a session ends or a moment has passed.
     private mutating func turnAway(_ index: Int, _ errno: Errno) {
         let count = errno.isOutOfDescriptors ? acceptors[index].turnAway(with: &admission.reserve) : 0
-        if admission.shortage.add(count) { log.shortageBegan(errno) }
+        if admission.shortage.add(count, now: now) { log.shortageBegan(errno) }
+        pauseForAMoment(index)
+    }
+
+    private mutating func pauseForAMoment(_ index: Int) {
         pause(index)
         timers.wheel.arm(admission.timer, at: now + Admission.pauseAfterShortage)
     }
@@ -80,8 +87,8 @@ extension BalancerLoop {
 
     /// Tells the end of a trouble: clients were admitted, and nobody is waiting any longer.
     private mutating func noteAdmission() {
-        if admission.full.end() != nil { log.sessionsNotFull() }
-        if let count = admission.shortage.end() { log.shortageEnded(clients: count) }
+        if admission.full.end(now: now) != nil { log.sessionsNotFull() }
+        if let count = admission.shortage.end(now: now) { log.shortageEnded(clients: count) }
     }
 
     private mutating func queueAcceptor(_ index: Int) {

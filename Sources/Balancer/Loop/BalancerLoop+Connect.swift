@@ -58,14 +58,14 @@ extension BalancerLoop {
         backends[Int(sessions[index].backendKey.index)].sessions -= 1
         sessions[index].connectFailure = errno
         sessions[index].backend = Side(stream: .empty, hasNoDelay: false)
-        if errno.isLocalShortage, connectShortage.add() { log.cannotConnect(errno) }
+        if errno.isLocalShortage, connectShortage.add(now: now) { log.cannotConnect(errno) }
     }
 
     /// No backend is left to try.
     private mutating func endUnconnected(_ index: Int) {
         guard let errno = sessions[index].connectFailure else {
             let pool = Int(sessions[index].pool)
-            if pools[pool].outage.add() { log.outageBegan() }
+            if pools[pool].outage.add(now: now) { log.outageBegan() }
             return finish(index, .noBackend)
         }
         finish(index, errno.isLocalShortage ? .shortage : .connectFailed)
@@ -97,7 +97,7 @@ extension BalancerLoop {
 
     /// The backend's connection stands: bytes may flow.
     private mutating func connected(_ index: Int) {
-        if connectShortage.isOn, let count = connectShortage.end() { log.canConnectAgain(attempts: count) }
+        if connectShortage.isOn, let count = connectShortage.end(now: now) { log.canConnectAgain(attempts: count) }
         sessions[index].phase = .relaying
         sessions[index].connected = now
         sessions[index].backend.isWritable = true

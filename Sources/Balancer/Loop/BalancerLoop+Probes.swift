@@ -68,7 +68,9 @@ extension BalancerLoop {
             let verdict = backends[index].health.record(success: true)
             log.probeSucceeded(address, verdict, rise: backends[index].health.rise)
             let pool = backends[index].pool
-            if backends[index].health.isUp, let count = pools[pool].outage.end() { log.outageEnded(clients: count) }
+            if backends[index].health.isUp, let count = pools[pool].outage.end(now: now, after: .zero) {
+                log.outageEnded(clients: count)
+            }
         }
     }
 }

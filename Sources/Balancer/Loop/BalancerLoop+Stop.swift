@@ -64,6 +64,7 @@ extension BalancerLoop {
             index = next
         }
         log.stopped(cut: cut)
+        log.finish()
     }
 
     mutating func stopIfDrained() {

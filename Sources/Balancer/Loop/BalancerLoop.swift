@@ -117,12 +117,9 @@ public struct BalancerLoop: ~Copyable {
 
     /// Prepares for the next wait: the timer is set and the log written.
     private mutating func finishTurn() {
-        if isRunning {
-            timers.prepare()
-            log.flush()
-        } else {
-            log.finish()
-        }
+        guard isRunning else { return }
+        timers.prepare()
+        log.flush()
     }
 
     /// Gives those their turn that had more to do than their last share; who is queued meanwhile waits for the next.
@@ -165,7 +162,7 @@ public struct BalancerLoop: ~Copyable {
             guard sessions.contains(token.key), sessions[token.index].lap & 0xF == token.lap else { return }
             backendReady(token.index, event.readiness)
         case .probe:
-            guard backends.contains(token.key), backends[token.index].probe.lap & 0xF == token.lap else { return }
+            guard backends.contains(token.key), backends[token.index].probe.isUnderWay(token.lap) else { return }
             probeReady(token.index, event.readiness)
         case .session, .probeTimer, .drainTimer, .pauseTimer, nil:
             assertionFailure("a token of the loop's own came from the kernel")

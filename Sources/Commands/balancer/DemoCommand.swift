@@ -57,9 +57,12 @@ private struct DemoPlay: ~Copyable {
 
     private mutating func begin() throws {
         console.line(console.styled("balancer demo", .strong) + ": three chat servers, a balancer and six clients")
-        console.line("in this process, on loopback. Probes every 300 ms here, so that it takes seconds; by default 5 s.")
+        console.line(
+            "in this process, on loopback. Probes every 300 ms here, so that it takes seconds; by default 5 s.")
         console.heading(1, "Three servers and the balancer")
-        for (number, address) in stage.serverAddresses.enumerated() { console.field("server\(number + 1)", "\(address)") }
+        for (number, address) in stage.serverAddresses.enumerated() {
+            console.field("server\(number + 1)", "\(address)")
+        }
         let isOther = stage.address.port != wantedPort
         console.field("balancer", "\(stage.address)" + (isOther ? " (port \(wantedPort) is in use)" : ""))
         try stage.wait(for: "three servers alive") { $0.hasPrinted(3) { $0.hasSuffix("Server is alive") } }

@@ -75,7 +75,8 @@ struct DemoStage: ~Copyable {
                 pools: [.init(backends: backends.map { .init(address: $0) }, health: health, source: source)])
         }
         func log() -> EventLog {
-            EventLog(.guide, output: OutputStream(number: pipe.inputNumber), errors: OutputStream(number: pipe.inputNumber))
+            EventLog(
+                .guide, output: OutputStream(number: pipe.inputNumber), errors: OutputStream(number: pipe.inputNumber))
         }
         do {
             return try BalancerLoop(configuration(port), output: log())

@@ -103,7 +103,8 @@ struct HealthOptions: ParsableArguments {
     @Option(help: "From the start of one probe of a backend to the next.")
     var probeInterval = DurationArgument(.seconds(5))
 
-    @Option(help: "A probe that has not connected by then has failed. (default: 2s, or the interval if that is shorter)")
+    @Option(
+        help: "A probe that has not connected by then has failed. (default: 2s, or the interval if that is shorter)")
     var probeTimeout: DurationArgument?
 
     @Option(help: "Failures in a row that take a backend out of rotation.")

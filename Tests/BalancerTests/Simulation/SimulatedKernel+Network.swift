@@ -10,13 +10,18 @@ extension SimulatedKernel {
             comeIn()
             return true
         }
-        live.removeAll { $0.isClosed && !canAct($0) }
-        guard let socket = live.filter({ canAct($0) }).randomElement(using: &random) else {
-            guard isListening, clientsToCome > 0 else { return false }
-            comeIn()
-            return true
+        let start = Int.random(in: 0...live.count, using: &random)
+        for place in live.indices {
+            let socket = live[(start + place) % live.count]
+            if canAct(socket) {
+                act(socket)
+                return true
+            }
         }
-        act(socket)
+        // Nobody can do anything: who is closed never will.
+        live.removeAll { $0.isClosed }
+        guard isListening, clientsToCome > 0 else { return false }
+        comeIn()
         return true
     }
 

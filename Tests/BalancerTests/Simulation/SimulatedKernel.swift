@@ -167,8 +167,10 @@ final class SimulatedKernel: ScriptedKernel {
             listenerSignalled = false
             ready.append((listenerData, CEPOLL_IN))
         }
-        for number in objects.keys.sorted().shuffled(using: &random) where ready.count < limit {
-            guard case .socket(let socket) = objects[number], let data = socket.data else { continue }
+        let start = Int.random(in: 0...live.count, using: &random)
+        for place in 0..<live.count where ready.count < limit {
+            let socket = live[(start + place) % live.count]
+            guard let data = socket.data else { continue }
             guard socket.isSignalled || random.chance(faults.spuriousPercent) else { continue }
             socket.isSignalled = false
             if socket.readiness != 0 { ready.append((data, socket.readiness)) }
