@@ -212,20 +212,23 @@ public struct LineEditor {
         if before > 0 { output += "\u{1B}[\(before)C".utf8 }
     }
 
-    /// Moves the visible part as little as brings the cursor into it; returns the columns before the cursor.
+    /// Moves the visible part as little as brings the cursor into it and leaves no room unused that text could fill;
+    /// returns the columns before the cursor.
     private mutating func scroll(room: Int) -> Int {
-        firstVisible = min(firstVisible, cursor)
-        var before = 0
-        var index = cursor
-        while index > firstVisible {
-            let width = VisibleText.columns(of: characters[index - 1])
-            if before + width > room {
-                firstVisible = index
-                break
-            }
-            before += width
+        firstVisible = min(firstVisible, cursor, start(of: room, before: characters.count))
+        firstVisible = max(firstVisible, start(of: room, before: cursor))
+        return characters[firstVisible..<cursor].reduce(0) { $0 + VisibleText.columns(of: $1) }
+    }
+
+    /// The first of the characters before `end` that fit into `room` columns together.
+    private func start(of room: Int, before end: Int) -> Int {
+        var used = 0
+        var index = end
+        while index > 0 {
+            used += VisibleText.columns(of: characters[index - 1])
+            if used > room { break }
             index -= 1
         }
-        return before
+        return index
     }
 }

@@ -1,0 +1,88 @@
+import Chat
+import Glibc
+import Reactor
+import Testing
+
+/// A pipe that takes the lines of a server.
+final class LinePipe {
+    let reader: FileDescriptor
+    let writer: FileDescriptor
+
+    init() throws {
+        var ends: [CInt] = [-1, -1]
+        let result = unsafe pipe(&ends)
+        try #require(result == 0)
+        reader = FileDescriptor(owning: ends[0])
+        writer = FileDescriptor(owning: ends[1])
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+    }
+
+    func log() -> LineLog { LineLog(OutputStream(number: writer.rawValue)) }
+
+    /// What has been printed since the last call.
+    func text() -> String {
+        var block = [UInt8](repeating: 0, count: 65536)
+        let count = unsafe read(reader.rawValue, &block, block.count)
+        return String(decoding: block.prefix(max(0, count)), as: UTF8.self)
+    }
+}
+
+/// A client of a server that listens on this machine; everything it does returns at once.
+struct TestClient: ~Copyable {
+    let stream: Reactor.Stream
+
+    init(to server: borrowing ChatServer) throws {
+        let address = SocketAddress.ipv4(0x7F00_0001, port: server.address.port)
+        let stream = try Stream(for: address, from: nil)
+        if case .failed(let errno) = stream.connect(to: address) { throw errno }
+        self.stream = stream
+    }
+
+    /// Sends what the kernel takes; how many bytes that were.
+    @discardableResult func send(_ bytes: [UInt8]) -> Int {
+        guard case .bytes(let count) = unsafe bytes.withUnsafeBytes({ unsafe stream.send($0) }) else { return 0 }
+        return count
+    }
+
+    func send(_ text: String) { send(Array(text.utf8)) }
+
+    /// What has arrived, and whether the end has.
+    func receive() -> (bytes: [UInt8], hasEnded: Bool) {
+        var all: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 65536)
+        while true {
+            switch unsafe block.withUnsafeMutableBytes({ unsafe stream.receive(into: $0) }) {
+            case .bytes(let count): all += block[..<count]
+            case .wouldBlock: return (all, false)
+            case .endOfStream, .failed: return (all, true)
+            }
+        }
+    }
+}
+
+extension ChatServer {
+    /// Takes turns until `condition` holds; fails the test when it does not within ten seconds.
+    mutating func serve(
+        until condition: (borrowing ChatServer) -> Bool, at location: SourceLocation = #_sourceLocation
+    ) throws {
+        let deadline = Clock.monotonic.now() + .seconds(10)
+        while !condition(self) {
+            try turn(.milliseconds(1))
+            try #require(Clock.monotonic.now() < deadline, "the server never came to that", sourceLocation: location)
+        }
+    }
+
+    /// Takes turns until the client has received `count` bytes, and returns them.
+    mutating func serve(
+        _ client: borrowing TestClient, bytes count: Int, at location: SourceLocation = #_sourceLocation
+    ) throws -> String {
+        var received: [UInt8] = []
+        let deadline = Clock.monotonic.now() + .seconds(10)
+        while received.count < count {
+            try turn(.milliseconds(1))
+            received += client.receive().bytes
+            try #require(Clock.monotonic.now() < deadline, "the bytes never came", sourceLocation: location)
+        }
+        return String(decoding: received, as: UTF8.self)
+    }
+}
