@@ -43,6 +43,8 @@ import Reactor
             // What everybody reads into the line above; any other reason is worth a line.
             if error.errno.rawValue != ECONNREFUSED { complain("chat-client", error.description) }
             throw ExitCode.unsuccessful
+        } catch let error as ResolverError {
+            throw ValidationError(error.description)
         } catch {
             complain("chat-client", "\(error)")
             throw ExitCode.unsuccessful

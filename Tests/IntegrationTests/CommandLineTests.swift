@@ -1,0 +1,254 @@
+import Testing
+
+/// Items 1 to 3: how the programs are called, and what the balancer prints, byte for byte.
+@Suite("Command line", .ownThread)
+struct CommandLineTests {
+    /// A wrong call of one of the programs, and a name of the reason that has to be given.
+    struct WrongCall: Sendable, CustomTestStringConvertible {
+        let program: Program
+        let arguments: [String]
+
+        init(_ program: Program, _ arguments: String...) {
+            self.program = program
+            self.arguments = arguments
+        }
+
+        var testDescription: String { ([program.rawValue] + arguments).joined(separator: " ") }
+    }
+
+    @Test(
+        "a wrong call prints usage and the reason, and exits 64",
+        arguments: [
+            WrongCall(.balancer),
+            WrongCall(.balancer, "127.0.0.1"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "8090", "127.0.0.1"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "0"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "65536"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "80x"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", ""),
+            WrongCall(.balancer, "127.0.0.1", "8090", "127.0.0.1"),
+            WrongCall(.balancer, "127.0.0.1", "no..such..host", "8090"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "8090", "no-such-host.invalid", "8091"),
+            WrongCall(.balancer, "not an address", "127.0.0.1", "8090"),
+            WrongCall(.balancer, "127.0.0.1.5", "127.0.0.1", "8090"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "8090", "--port", "70000"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "8090", "--probe-interval", "often"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "8090", "--fall", "0"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "8090", "--log", "loudly"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1", "8090", "--no-such-option"),
+            WrongCall(.chatServer),
+            WrongCall(.chatServer, "65536"),
+            WrongCall(.chatServer, "port"),
+            WrongCall(.chatServer, "8090", "8091"),
+            WrongCall(.chatClient),
+            WrongCall(.chatClient, "127.0.0.1"),
+            WrongCall(.chatClient, "127.0.0.1", "20000"),
+            WrongCall(.chatClient, "127.0.0.1", "65536", "test1"),
+            WrongCall(.chatClient, "127.0.0.1", "port", "test1"),
+            WrongCall(.chatClient, "no..such..host", "20000", "test1"),
+            WrongCall(.chatClient, "127.0.0.1", "20000", "test1", "test2"),
+        ])
+    func wrongCall(_ call: WrongCall) throws {
+        let program = try RunningProgram.start(call.program, call.arguments)
+        // A host name may have to be asked for.
+        #expect(try program.waitForExit(within: .seconds(30)) == .exited(64))
+        let usage = program.errors.texts.filter { $0.lowercased().contains("usage:") }
+        #expect(usage.count == 1, "\(program.summary)")
+        #expect(program.errors.texts.contains { !$0.isEmpty && !usage.contains($0) }, "no reason\n\(program.summary)")
+        #expect(program.output.bytes == [], "\(program.summary)")
+    }
+
+    @Test("a wrong host leaves nothing bound, not even for a moment")
+    func wrongHostBindsNothing() throws {
+        let port = try Ports.free()
+        let program = try RunningProgram.start(
+            .balancer, ["127.0.0.1", "no..such..host", "8090", "--port", "\(port)"])
+        try eventually("it ends", details: { program.summary }) {
+            #expect(!Ports.isListening(port))
+            return !program.isRunning
+        }
+        #expect(try program.waitForExit() == .exited(64))
+    }
+
+    @Test("clients reach it on port 20000 without a port argument")
+    func defaultPort() throws {
+        let backend = try EchoBackend(named: "A")
+        let program = try RunningProgram.start(.balancer, ["127.0.0.1", "127.0.0.1", "\(backend.port)"])
+        try Ports.waitForListener(on: 20_000, of: program)
+        let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: 20_000)
+        let (client, name) = try balancer.connectAndGreet()
+        #expect(name == "A")
+        try client.send("hello\n")
+        try client.expect("hello\n")
+    }
+
+    @Test("options may stand before the addresses, and with an equals sign", arguments: [true, false])
+    func optionsFirst(withEqualsSign: Bool) throws {
+        let backend = try EchoBackend(named: "A")
+        let port = try Ports.free()
+        let program = try RunningProgram.start(
+            .balancer,
+            (withEqualsSign ? ["--port=\(port)"] : ["--port", "\(port)"])
+                + ["127.0.0.1", "127.0.0.1", "\(backend.port)"])
+        try Ports.waitForListener(on: port, of: program)
+        let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
+        #expect(try balancer.connectAndGreet().backend == "A")
+    }
+
+    @Test("all that is printed for one probe and one client, byte for byte")
+    func guideLines() throws {
+        let backend = try EchoBackend(named: "A")
+        // So long that the first probe stays the only one.
+        let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--probe-interval", "1h")
+        let opening = """
+            srcIP : 127.0.0.1
+            IP : <127.0.0.1>, Port : <\(backend.port)> Server is alive
+
+            """
+        try balancer.program.wait("opening") { balancer.output.text == opening }
+
+        let (client, _) = try balancer.connectAndGreet()
+        let port = try client.localAddress().port
+        client.close()
+        let ending = """
+
+            client <127.0.0.1,\(port)> terminated
+             Current NAT table length : 0
+
+            """
+        try balancer.program.wait("ending") { balancer.output.text == opening + ending }
+        #expect(balancer.errors.text == "")
+    }
+
+    @Test("bad and dead lines, each with its cause before it, byte for byte")
+    func failureLines() throws {
+        let port = try Ports.free()
+        let balancer = try BalancerUnderTest.start(
+            backends: [port].onLoopback, "--probe-interval", "100ms", streams: .merged)
+        let bad = "connection refused: Connection refused\nIP: <127.0.0.1>, Port : <\(port)> Server is bad\n"
+        let dead = "connection refused: Connection refused\nIP: <127.0.0.1>, Port : <\(port)> Server is dead\n"
+        let expected = "srcIP : 127.0.0.1\n" + bad + bad + bad + dead + dead
+        try balancer.program.wait("three bad, then dead") { balancer.output.text.count >= expected.count }
+        #expect(balancer.output.text.hasPrefix(expected), "\(balancer.program.summary)")
+    }
+
+    @Test("a line is visible the moment it is printed: nothing else has to happen first")
+    func linesAreFlushed() throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--probe-interval", "1h")
+        try balancer.waitUntilAlive(backend.port)
+        for count in 1...3 {
+            let (client, _) = try balancer.connectAndGreet()
+            client.close()
+            // No later line pushes this one out: the next probe is an hour away.
+            try balancer.waitUntilEmpty(after: count, within: .seconds(3))
+        }
+    }
+
+    @Test("a host may be a name: it is resolved to an address of the source's kind")
+    func hostName() throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(backends: [SocketAddress("localhost", backend.port)])
+        try balancer.waitUntilAlive(backend.port)
+        #expect(try balancer.connectAndGreet().backend == "A")
+    }
+
+    @Test("its connections to the servers come from the source address")
+    func sourceAddress() throws {
+        let port = try Ports.free()
+        let server = try startChatServer(on: port)
+        let balancer = try BalancerUnderTest.start(on: "127.0.0.2", backends: [port].onLoopback)
+        try balancer.program.waitForLine("srcIP : 127.0.0.2")
+        let client = try balancer.connect()
+        try client.send("x")
+        try server.waitForLine(GuideLine.connected("127.0.0.2"))
+        #expect(try TCPSocket.connectIfPossible(to: SocketAddress("127.0.0.1", balancer.port)) == nil)
+    }
+
+    @Test("--fall sets how many failures in a row are one too many")
+    func fall() throws {
+        let port = try Ports.free()
+        let balancer = try BalancerUnderTest.start(
+            backends: [port].onLoopback, "--probe-interval", "100ms", "--fall", "2")
+        try balancer.wait(for: .dead, of: port, times: 2)
+        #expect(balancer.health(of: port).prefix(3) == [.bad, .dead, .dead])
+    }
+
+    @Test("--rise sets how many successes in a row put a server back into rotation")
+    func rise() throws {
+        let first = try EchoBackend(named: "A")
+        let port = try Ports.free()
+        let balancer = try BalancerUnderTest.start(
+            backends: [first.port, port].onLoopback, "--probe-interval", "300ms", "--fall", "1", "--rise", "3")
+        try balancer.wait(for: .dead, of: port)
+        let second = try EchoBackend(named: "B", port: port)
+        try eventually("\(port) is alive", details: { balancer.program.summary }) {
+            let isAlive = balancer.health(of: port).contains(.alive)
+            // Asked before the line: whoever connects until then belongs to the other server.
+            let name = try balancer.connectAndGreet().backend
+            if balancer.health(of: port).contains(.alive) { return isAlive }
+            #expect(name == "A", "\(balancer.program.summary)")
+            return false
+        }
+        #expect(second.accepted >= 3, "probes it has answered, and nobody else was sent to it")
+        #expect(try Set(balancer.backendsOfNextClients(2)) == ["A", "B"])
+        try second.stop()
+    }
+
+    @Test("--log sessions prints one line for each session that has ended")
+    func logSessions() throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, "--log", "sessions", .probingOften)
+        for _ in 1...2 {
+            let (client, _) = try balancer.connectAndGreet()
+            let address = try client.localAddress()
+            client.close()
+            let line = try balancer.program.waitForLine("a line for \(address)") {
+                $0.contains("client=127.0.0.1:\(address.port) ")
+            }
+            #expect(line.contains("backend=127.0.0.1:\(backend.port) "), "\(line)")
+            #expect(line.contains("reason="), "\(line)")
+        }
+        #expect(balancer.output.count { $0.contains("client=") } == 2, "\(balancer.program.summary)")
+        #expect(balancer.terminations == 0)
+        #expect(balancer.healthLines(of: backend.port).isEmpty)
+    }
+
+    @Test("--log changes prints health when it changes, not at every probe")
+    func logChanges() throws {
+        let port = try Ports.free()
+        let first = try EchoBackend(named: "A", port: port)
+        let balancer = try BalancerUnderTest.start(
+            backends: [port].onLoopback, "--log", "changes", "--probe-interval", "100ms", "--probe-timeout", "90ms")
+        try remains("at most one line while nothing changes", for: .seconds(1)) {
+            balancer.output.count { $0.contains("\(port)") } <= 1
+        }
+        try first.stop()
+        let lines = balancer.output.lines.count
+        try balancer.program.wait("a line about the change") { balancer.output.lines.count > lines }
+    }
+
+    @Test("--log none prints neither health nor sessions")
+    func logNone() throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, "--log", "none", "--probe-interval", "100ms")
+        let (client, _) = try balancer.connectAndGreet()
+        client.close()
+        try remains("silent", for: .milliseconds(500), details: { balancer.program.summary }) {
+            balancer.output.count { $0 != GuideLine.source("127.0.0.1") } == 0
+        }
+    }
+
+    @Test("balancer demo shows itself, exits 0, and paints nothing into a pipe")
+    func demo() throws {
+        let program = try RunningProgram.start(.balancer, ["demo"])
+        #expect(try program.waitForExit(within: .seconds(60)) == .exited(0), "\(program.summary)")
+        #expect(!program.output.bytes.isEmpty)
+        let escape: UInt8 = 0x1B
+        #expect(!program.output.bytes.contains(escape), "\(program.summary)")
+        #expect(!program.errors.bytes.contains(escape), "\(program.summary)")
+    }
+}

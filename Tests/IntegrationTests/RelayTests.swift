@@ -1,0 +1,238 @@
+import Testing
+
+/// Bytes through the balancer: all of them, in order, whoever is slow, and whoever leaves.
+@Suite("Relay", .ownThread)
+struct RelayTests {
+    private static let mebibyte = 1 << 20
+
+    /// Memory the balancer may take on while a reader is stalled. The bytes wait in the kernel, not here.
+    private static let growthMax = 30 * mebibyte
+
+    @Test("megabytes one way, the end of input, megabytes back")
+    func bothWaysInTurn() throws {
+        let setup = try Setup()
+        let (question, answer) = (Pattern(seed: 1), Pattern(seed: 2))
+        let count = 8 * Self.mebibyte + 13
+        let serving = Background {
+            let receipt = try question.receive(from: setup.server)
+            // Only now that the client has said all it wanted to say.
+            try answer.send(count, through: setup.server)
+            setup.server.close()
+            return receipt
+        }
+        try question.send(count, through: setup.client)
+        setup.client.finishSending()
+        let receipt = try answer.receive(from: setup.client)
+        #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: .finished))
+        #expect(
+            try serving.value(within: .seconds(10))
+                == Pattern.Receipt(count: count, isIntact: true, ending: .finished))
+        try setup.balancer.waitUntilEmpty(after: 1)
+    }
+
+    @Test("megabytes both ways at the same time")
+    func bothWaysAtOnce() throws {
+        let setup = try Setup()
+        let (up, down) = (Pattern(seed: 3), Pattern(seed: 4))
+        let count = 16 * Self.mebibyte + 7
+        let works = [
+            Background { () -> Pattern.Receipt? in
+                try up.send(count, through: setup.client)
+                setup.client.finishSending()
+                return nil
+            },
+            Background { () -> Pattern.Receipt? in
+                try down.send(count, through: setup.server)
+                setup.server.finishSending()
+                return nil
+            },
+            Background { try up.receive(from: setup.server) },
+            Background { try down.receive(from: setup.client) },
+        ]
+        let receipts = try works.compactMap { try $0.value(within: .seconds(60)) }
+        let whole = Pattern.Receipt(count: count, isIntact: true, ending: .finished)
+        #expect(receipts == [whole, whole])
+        try setup.balancer.waitUntilEmpty(after: 1)
+    }
+
+    @Test("many small messages, each answered before the next")
+    func pingPong() throws {
+        let setup = try Setup()
+        for number in 1...500 {
+            try setup.client.send("ping \(number)\n")
+            #expect(try setup.server.receiveLine() == "ping \(number)")
+            try setup.server.send("pong \(number)\n")
+            #expect(try setup.client.receiveLine() == "pong \(number)")
+        }
+    }
+
+    @Test("a client that does not read costs no memory, and has lost nothing when it reads at last")
+    func stalledClient() throws {
+        let setup = try Setup()
+        try checkStalledReader(setup, from: setup.server, to: setup.client)
+    }
+
+    @Test("the same with a server that does not read")
+    func stalledServer() throws {
+        let setup = try Setup()
+        try checkStalledReader(setup, from: setup.client, to: setup.server)
+    }
+
+    @Test("fifty mebibytes in flight to a stalled reader, then FIN: all of it arrives, and the row goes")
+    func finishBehindStalledReader() throws {
+        let setup = try Setup(receiveBuffer: 16_384)
+        let pattern = Pattern(seed: 6)
+        let count = 50 * Self.mebibyte
+        let progress = Progress()
+        let sending = Background {
+            try pattern.send(count, through: setup.server, progress: progress)
+            setup.server.close()
+        }
+        _ = try settled("the sender", for: .milliseconds(300)) { progress.value }
+        #expect(!sending.isFinished, "the reader was to be slower than the sender")
+        let receipt = try pattern.receive(from: setup.client)
+        #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: .finished))
+        try sending.value(within: .seconds(5))
+        setup.client.close()
+        try setup.balancer.waitUntilEmpty(after: 1)
+    }
+
+    @Test("what is on its way when the sender closes arrives", arguments: [true, false])
+    func finishWithBytesInFlight(fromServer: Bool) throws {
+        let setup = try Setup(receiveBuffer: 16_384)
+        let (sender, reader) = fromServer ? (setup.server, setup.client) : (setup.client, setup.server)
+        let pattern = Pattern(seed: 7)
+        let count = 300_000
+        try pattern.send(count, through: sender)
+        sender.close()
+        try setup.balancer.program.wait("runs on") { setup.balancer.program.isRunning }
+        let receipt = try pattern.receive(from: reader)
+        #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: .finished))
+        reader.close()
+        try setup.balancer.waitUntilEmpty(after: 1)
+    }
+
+    @Test(
+        "a RST after bytes that the balancer's side has acknowledged: the side that is still reading gets them all",
+        arguments: [true, false])
+    func resetWithBytesInFlight(fromServer: Bool) throws {
+        let setup = try Setup(receiveBuffer: 16_384)
+        let (sender, reader) = fromServer ? (setup.server, setup.client) : (setup.client, setup.server)
+        let pattern = Pattern(seed: 8)
+        let count = 200_000
+        try pattern.send(count, through: sender)
+        // A RST throws away what the sender's own kernel still holds; that would not be the balancer's loss.
+        try eventually("all of it has left the sender") { sender.unacknowledged == 0 }
+        sender.reset()
+        // The reader is slow: the RST has long been there when it starts.
+        let receipt = try pattern.receive(from: reader)
+        #expect(receipt.count == count)
+        #expect(receipt.isIntact)
+        reader.close()
+        try setup.balancer.waitUntilEmpty(after: 1)
+        #expect(setup.balancer.terminations == 1)
+    }
+
+    @Test("a reader that resets under a heavy sender: no row left, the sender's connection ends")
+    func readerResets() throws {
+        for fromServer in [true, false] {
+            let setup = try Setup()
+            let (sender, reader) = fromServer ? (setup.server, setup.client) : (setup.client, setup.server)
+            let progress = Progress()
+            // More than it can ever get rid of: what ends it is the balancer.
+            let sending = Background {
+                try Pattern(seed: 9).send(4_096 * Self.mebibyte, through: sender, progress: progress)
+            }
+            _ = try settled("the sender", for: .milliseconds(200)) { progress.value }
+            reader.reset()
+            #expect(throws: TestFailure.self) { try sending.value(within: .seconds(20)) }
+            sender.close()
+            try setup.balancer.waitUntilEmpty(after: 1)
+            let newcomer = try setup.balancer.connect()
+            try newcomer.send("!")
+            try setup.listener.acceptClient().expect("!")
+        }
+    }
+
+    @Test("a reader that resets under a sender that says little but never stops: the row goes all the same")
+    func readerResetsUnderTrickle() throws {
+        let setup = try Setup()
+        setup.client.reset()
+        try eventually("the sender's connection ends", within: .seconds(20)) {
+            do {
+                try setup.server.send(".")
+                return setup.server.hasEnded
+            } catch {
+                return true
+            }
+        }
+        try setup.balancer.waitUntilEmpty(after: 1)
+    }
+
+    @Test("a server that answers early and resets while the client still sends: the client gets the answer")
+    func earlyAnswer() throws {
+        let setup = try Setup()
+        let progress = Progress()
+        let sending = Background {
+            try? Pattern(seed: 10).send(16 * Self.mebibyte, through: setup.client, progress: progress)
+        }
+        // The server reads none of it, so closing its socket is a RST after the answer.
+        _ = try settled("the client", for: .milliseconds(200)) { progress.value }
+        try setup.server.send("early answer")
+        try eventually("the answer has left") { setup.server.unacknowledged == 0 }
+        setup.server.close()
+        try setup.client.expect("early answer")
+        _ = try setup.client.receiveToEnd()
+        try sending.value(within: .seconds(20))
+        setup.client.close()
+        try setup.balancer.waitUntilEmpty(after: 1)
+    }
+
+    // MARK: Steps
+
+    /// A balancer, and both ends of one session through it.
+    private struct Setup {
+        let listener: ListeningSocket
+        let balancer: BalancerUnderTest
+        let client: TCPSocket
+        let server: TCPSocket
+
+        init(receiveBuffer: Int32? = nil, at location: SourceLocation = #_sourceLocation) throws {
+            listener = try ListeningSocket(at: location)
+            balancer = try BalancerUnderTest.start(backends: [listener.port].onLoopback, at: location)
+            client = try balancer.connect(receiveBuffer: receiveBuffer, at: location)
+            try client.send("!", at: location)
+            server = try listener.acceptClient(at: location)
+            try server.expect("!", at: location)
+        }
+    }
+
+    private func checkStalledReader(
+        _ setup: Setup, from sender: TCPSocket, to reader: TCPSocket, at location: SourceLocation = #_sourceLocation
+    ) throws {
+        let pattern = Pattern(seed: 5)
+        let count = 64 * Self.mebibyte
+        let before = try setup.balancer.program.residentMemory()
+        let progress = Progress()
+        let sending = Background {
+            try pattern.send(count, through: sender, progress: progress)
+            sender.finishSending()
+        }
+        let stalledAt = try settled("the sender", for: .milliseconds(500)) { progress.value }
+        #expect(stalledAt < count, "the reader was to be slower than the sender", sourceLocation: location)
+        let growth = try setup.balancer.program.residentMemory() - before
+        #expect(growth < Self.growthMax, "grew by \(growth) bytes", sourceLocation: location)
+        // Nothing moves, so nothing is to be done.
+        let share = try setup.balancer.program.processorShare(over: .seconds(1))
+        #expect(share < 0.1, sourceLocation: location)
+
+        let receipt = try pattern.receive(from: reader)
+        #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: .finished), sourceLocation: location)
+        try sending.value(within: .seconds(5))
+        let growthAfterwards = try setup.balancer.program.residentMemory() - before
+        #expect(growthAfterwards < Self.growthMax, "grew by \(growthAfterwards) bytes", sourceLocation: location)
+        reader.close()
+        sender.close()
+        try setup.balancer.waitUntilEmpty(after: 1, at: location)
+    }
+}

@@ -1,0 +1,87 @@
+import Glibc
+import Synchronization
+import Testing
+
+/// A server whose connections the test itself accepts and plays.
+final class ListeningSocket: Sendable {
+    let port: UInt16
+    let socket: TCPSocket
+    private let silent = Mutex<[TCPSocket]>([])
+
+    init(
+        host: String = "127.0.0.1", port: UInt16? = nil, backlog: Int32 = 128,
+        at location: SourceLocation = #_sourceLocation
+    ) throws {
+        let port = try port ?? Ports.free(at: location)
+        let address = SocketAddress(host, port)
+        let socket = try TCPSocket.make(family: address.family, at: location)
+        socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
+        let code = unsafe try address.withPointer(at: location) { unsafe bind(socket.descriptor, $0, $1) }
+        guard code == 0, listen(socket.descriptor, backlog) == 0 else {
+            throw TestFailure("cannot listen on \(host) \(port): errno \(errno)", at: location)
+        }
+        self.port = port
+        self.socket = socket
+    }
+
+    /// Takes the next connection, whoever made it; `nil` if none comes in time or it listens no more.
+    func accept(_ deadline: Deadline) -> TCPSocket? {
+        repeat {
+            let descriptor = withoutSpawning {
+                let descriptor = Glibc.accept(socket.descriptor, nil, nil)
+                if descriptor >= 0 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+                return descriptor
+            }
+            if descriptor >= 0 {
+                _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+                return TCPSocket(owning: descriptor)
+            }
+            guard [EAGAIN, EINTR, ECONNABORTED].contains(errno) else { return nil }
+        } while socket.wait(for: POLLIN, deadline)
+        return nil
+    }
+
+    /// Takes the next connection on which something arrives: a client's that speaks first, never a probe's.
+    func acceptClient(
+        within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
+    ) throws -> TCPSocket {
+        try eventually("a client comes to \(port) and speaks", within: limit, at: location) {
+            while let connection = accept(Deadline(within: .zero)) { silent.withLock { $0.append(connection) } }
+            for connection in silent.withLock({ $0 }) {
+                var byte: UInt8 = 0
+                let read = unsafe withUnsafeMutableBytes(of: &byte) { unsafe connection.readNow($0, peeking: true) }
+                if read == .nothingYet { continue }
+                silent.withLock { $0.removeAll { $0 === connection } }
+                if case .bytes = read { return connection }
+                connection.close()
+            }
+            return nil
+        }
+    }
+
+    func close() {
+        socket.close()
+    }
+}
+
+/// A server whose connections are never answered: its queue is full, so the kernel drops every new SYN.
+final class SilentBackend: Sendable {
+    let listener: ListeningSocket
+
+    var port: UInt16 { listener.port }
+
+    init(port: UInt16? = nil, at location: SourceLocation = #_sourceLocation) throws {
+        listener = try ListeningSocket(port: port, backlog: 1, at: location)
+        let address = SocketAddress("127.0.0.1", listener.port)
+        for _ in 0..<16 {
+            // On this host a connection that is accepted at all is accepted at once.
+            let filler = try TCPSocket.connectIfPossible(to: address, within: .milliseconds(150), at: location)
+            if filler == nil { return }
+        }
+        throw TestFailure("the queue of port \(listener.port) does not fill", at: location)
+    }
+
+    func close() {
+        listener.close()
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+/// Ports for the programs and servers of a test.
+enum Ports {
+    /// Below the kernel's ephemeral range (32768 and up unless an operator moved it), so that no outgoing connection of
+    /// another test takes one in between, and above the balancer's own default of 20000.
+    private static let range: Range<UInt16> = 21_000..<32_000
+
+    private static let next = Mutex<UInt16?>(nil)
+
+    /// A port that nobody uses and that no other call in this process returns.
+    static func free(at location: SourceLocation = #_sourceLocation) throws -> UInt16 {
+        for _ in range {
+            let port = advance()
+            if try isFree(port, at: location) { return port }
+        }
+        throw TestFailure("no free port in \(range)", at: location)
+    }
+
+    static func free(_ count: Int, at location: SourceLocation = #_sourceLocation) throws -> [UInt16] {
+        try (0..<count).map { _ in try free(at: location) }
+    }
+
+    /// Does anybody listen on this port? Asked of the kernel's tables, so that the listener notices nothing.
+    static func isListening(_ port: UInt16) -> Bool {
+        listensIn("/proc/net/tcp", port) || listensIn("/proc/net/tcp6", port)
+    }
+
+    static func waitForListener(
+        on port: UInt16, of program: RunningProgram, within limit: Duration = .seconds(10),
+        at location: SourceLocation = #_sourceLocation
+    ) throws {
+        try program.wait("listens on \(port)", within: limit, at: location) {
+            guard program.isRunning else { throw TestFailure("ended instead\n\(program.summary)", at: location) }
+            return isListening(port)
+        }
+    }
+
+    private static func advance() -> UInt16 {
+        next.withLock { next in
+            // Two runs of the suite at the same time start far apart.
+            let port = next ?? range.lowerBound + UInt16(getpid()) &* 337 % UInt16(range.count)
+            next = port + 1 < range.upperBound ? port + 1 : range.lowerBound
+            return port
+        }
+    }
+
+    /// Free for IPv4 and IPv6, and without old connections that linger on it.
+    private static func isFree(_ port: UInt16, at location: SourceLocation) throws -> Bool {
+        for host in ["0.0.0.0", "::"] {
+            let address = SocketAddress(host, port)
+            let socket = try TCPSocket.make(family: address.family, at: location)
+            defer { socket.close() }
+            socket.setOption(Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
+            let code = unsafe try address.withPointer(at: location) { unsafe bind(socket.descriptor, $0, $1) }
+            if code != 0 { return false }
+        }
+        return true
+    }
+
+    /// A row of the table: `sl local_address rem_address st ...`, addresses as `0100007F:1F90`, state 0A is LISTEN.
+    ///
+    /// The kernel puts the listeners first, a page at each read; there may be thousands of rows of old connections
+    /// after them, which are left unread.
+    private static func listensIn(_ table: String, _ port: UInt16) -> Bool {
+        let hexadecimal = String(port, radix: 16, uppercase: true)
+        let suffix = ":" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
+        let descriptor = unsafe open(table, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var page = [UInt8](repeating: 0, count: 16_384)
+        var isHeading = true
+        while true {
+            // Whole rows: the kernel does not split one between two reads into so large a buffer.
+            let count = unsafe page.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return false }
+            for row in String(decoding: page[..<count], as: UTF8.self).split(separator: "\n") {
+                let fields = row.split(separator: " ", maxSplits: 4)
+                defer { isHeading = false }
+                if isHeading || fields.count < 4 { continue }
+                if fields[3] != "0A" { return false }
+                if fields[1].hasSuffix(suffix) { return true }
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import Foundation
+import Glibc
+import Testing
+
+/// What the kernel knows of a running program.
+extension RunningProgram {
+    /// How much of one core it has used since it started.
+    func processorTime(at location: SourceLocation = #_sourceLocation) throws -> Duration {
+        // `pid (name) state ppid ...`: the name may hold blanks, so count from its closing parenthesis.
+        let text = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+        guard fields.count > 13, let user = Int(fields[12]), let system = Int(fields[13]) else {
+            throw TestFailure("cannot read the processor time: \(text)", at: location)
+        }
+        return .seconds(1) * (user + system) / sysconf(Int32(_SC_CLK_TCK))
+    }
+
+    /// Which share of one core it uses over `window`: there is nothing to wait for but the window's end.
+    func processorShare(
+        over window: Duration, at location: SourceLocation = #_sourceLocation
+    ) throws -> Double {
+        let start = ContinuousClock.now
+        let before = try processorTime(at: location)
+        try remains("\(name) runs", for: window, details: { summary }, at: location) { isRunning }
+        return try (processorTime(at: location) - before) / (ContinuousClock.now - start)
+    }
+
+    /// Bytes of memory it occupies.
+    func residentMemory(at location: SourceLocation = #_sourceLocation) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8)
+        let fields = text.split(separator: " ")
+        guard fields.count > 1, let pages = Int(fields[1]) else {
+            throw TestFailure("cannot read the memory: \(text)", at: location)
+        }
+        return pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+}

@@ -1,0 +1,257 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+/// A program under test with pipes for its three standard streams.
+///
+/// Started with no signal blocked or ignored. It is killed and reaped, by its own
+/// process identifier, when its ``TestScope`` ends.
+final class RunningProgram: Sendable {
+    enum End: Equatable, Sendable {
+        case exited(Int32)
+        case killed(signal: Int32)
+    }
+
+    /// What becomes of the program's standard output and standard error.
+    enum Streams {
+        case separate
+        /// Both into ``output``, in the order in which they were written.
+        case merged
+        /// Standard output into a pipe of the smallest size that nobody reads.
+        case outputUnread
+    }
+
+    private struct State {
+        var input: Int32?
+        var unreadOutput: Int32?
+        var end: End?
+    }
+
+    let name: String
+    let pid: pid_t
+    let output: Transcript
+    let errors: Transcript
+    private let state: Mutex<State>
+
+    /// Starts `program` with `arguments`, under a limit of its open files if one is given.
+    static func start(
+        _ program: Program, _ arguments: [String], named name: String? = nil, streams: Streams = .separate,
+        openFilesMax: Int? = nil, at location: SourceLocation = #_sourceLocation
+    ) throws -> RunningProgram {
+        let path = try program.path(at: location)
+        let command =
+            if let openFilesMax {
+                ["/bin/sh", "-c", "ulimit -n \(openFilesMax); exec \"$0\" \"$@\"", path] + arguments
+            } else {
+                [path] + arguments
+            }
+        return try start(command, named: name ?? program.rawValue, streams: streams, at: location)
+    }
+
+    /// Starts any command by its full path.
+    static func start(
+        _ command: [String], named name: String, streams: Streams = .separate,
+        at location: SourceLocation = #_sourceLocation
+    ) throws -> RunningProgram {
+        let program = try RunningProgram(command, named: name, streams: streams, at: location)
+        TestScope.keep(program)
+        return program
+    }
+
+    private init(_ command: [String], named name: String, streams: Streams, at location: SourceLocation) throws {
+        let input = try Pipe(at: location)
+        let output = try Pipe(at: location)
+        let errors = try Pipe(at: location)
+        defer { for descriptor in [input.reading, output.writing, errors.writing] { Glibc.close(descriptor) } }
+        do {
+            pid = try spawn(
+                command, input: input.reading, output: output.writing,
+                errors: streams == .merged ? output.writing : errors.writing, at: location)
+        } catch {
+            for descriptor in [input.writing, output.reading, errors.reading] { Glibc.close(descriptor) }
+            throw error
+        }
+        self.name = name
+        self.output = Transcript(named: "\(name) stdout")
+        self.errors = Transcript(named: "\(name) stderr")
+        self.errors.collect(from: errors.reading)
+        if streams == .outputUnread {
+            // Rounded up to a page, so a few dozen lines fill it.
+            _ = fcntl(output.reading, setPipeSize, 1)
+            state = Mutex(State(input: input.writing, unreadOutput: output.reading))
+        } else {
+            self.output.collect(from: output.reading)
+            state = Mutex(State(input: input.writing))
+        }
+    }
+
+    // MARK: Input
+
+    /// Types a line.
+    func send(_ line: String, at location: SourceLocation = #_sourceLocation) throws {
+        try send(bytes: Array(line.utf8) + [UInt8(ascii: "\n")], at: location)
+    }
+
+    func send(bytes: [UInt8], at location: SourceLocation = #_sourceLocation) throws {
+        guard let input = state.withLock({ $0.input }) else {
+            throw TestFailure("the input of \(name) is closed", at: location)
+        }
+        var sent = 0
+        while sent < bytes.count {
+            let count = unsafe bytes[sent...].withUnsafeBytes { unsafe write(input, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw TestFailure("\(name) takes no input\n\(summary)", at: location) }
+            sent += count
+        }
+    }
+
+    func closeInput() {
+        state.withLock { state in
+            if let input = state.input.take() { Glibc.close(input) }
+        }
+    }
+
+    // MARK: Lines
+
+    /// For failure messages: what it has printed and whether it still runs.
+    var summary: String {
+        let life = endIfAny().map { "\($0)" } ?? "running"
+        return "  \(name) (\(life))\n\(output.summary)\n\(errors.summary)"
+    }
+
+    /// Waits for a line of standard output that is exactly `text`, as often as `times` says.
+    func waitForLine(
+        _ text: String, times: Int = 1, within limit: Duration = .seconds(10),
+        at location: SourceLocation = #_sourceLocation
+    ) throws {
+        try wait("the line \"\(text)\" \(times) times", within: limit, at: location) { output.count(of: text) >= times }
+    }
+
+    /// Waits for a line of standard output that `isWanted`.
+    @discardableResult
+    func waitForLine(
+        _ what: String, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation,
+        where isWanted: (String) -> Bool
+    ) throws -> String {
+        try eventually("\(name) prints \(what)", within: limit, details: { summary }, at: location) {
+            output.texts.first(where: isWanted)
+        }
+    }
+
+    /// Waits for `condition`, and shows what the program printed if it does not come true.
+    func wait(
+        _ what: String, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation,
+        for condition: () throws -> Bool
+    ) throws {
+        try eventually("\(name): \(what)", within: limit, details: { summary }, at: location, condition)
+    }
+
+    // MARK: Life and end
+
+    var isRunning: Bool { endIfAny() == nil }
+
+    func signal(_ number: Int32) {
+        state.withLock { state in
+            // Once reaped the number may be someone else's.
+            if reap(&state) == nil { kill(pid, number) }
+        }
+    }
+
+    /// Waits until it has ended by itself and all it printed has been read.
+    @discardableResult
+    func waitForExit(
+        within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
+    ) throws -> End {
+        let end: End = try eventually("\(name) ends", within: limit, details: { summary }, at: location) { endIfAny() }
+        let hasOutput = state.withLock { $0.unreadOutput == nil }
+        try wait("its streams end", within: .seconds(5), at: location) {
+            errors.isEnded && (!hasOutput || output.isEnded)
+        }
+        return end
+    }
+
+    /// Ends it as a power cut would and waits until it is gone.
+    func destroy() {
+        signal(SIGKILL)
+        try? eventually("\(name) is reaped", within: .seconds(10)) { endIfAny() != nil }
+        state.withLock { state in
+            if let input = state.input.take() { Glibc.close(input) }
+            if let output = state.unreadOutput.take() { Glibc.close(output) }
+        }
+    }
+
+    private func endIfAny() -> End? {
+        state.withLock { reap(&$0) }
+    }
+
+    private func reap(_ state: inout State) -> End? {
+        if let end = state.end { return end }
+        var status: Int32 = 0
+        guard unsafe waitpid(pid, &status, WNOHANG) == pid else { return nil }
+        state.end = status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal: status & 0x7F)
+        return state.end
+    }
+}
+
+/// `F_SETPIPE_SZ` of Linux, which the Glibc module leaves out.
+private let setPipeSize: Int32 = 1031
+
+private let spawning = Mutex(())
+
+/// Runs `body` while no program is being started.
+///
+/// A descriptor that is not born with its close-on-exec flag (the Glibc module has neither `pipe2` nor `accept4`) would
+/// otherwise be inherited by a program that another test starts at that moment, and would never come to its end.
+func withoutSpawning<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    try spawning.withLock { _ throws(Failure) in try body() }
+}
+
+private struct Pipe {
+    let reading: Int32
+    let writing: Int32
+
+    init(at location: SourceLocation) throws {
+        var ends: [Int32] = [-1, -1]
+        try withoutSpawning {
+            guard unsafe pipe(&ends) == 0 else { throw TestFailure("pipe: errno \(errno)", at: location) }
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        }
+        reading = ends[0]
+        writing = ends[1]
+    }
+}
+
+private func spawn(
+    _ command: [String], input: Int32, output: Int32, errors: Int32, at location: SourceLocation
+) throws -> pid_t {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
+    unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
+    unsafe posix_spawn_file_actions_adddup2(&actions, errors, 2)
+
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    var all = sigset_t()
+    unsafe sigfillset(&all)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &all)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
+    let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+    let argumentPointers = unsafe command.map { unsafe strdup($0) } + [nil]
+    let environmentPointers = unsafe environment.map { unsafe strdup($0) } + [nil]
+    defer { unsafe (argumentPointers + environmentPointers).forEach { unsafe free($0) } }
+
+    var pid: pid_t = 0
+    let code = withoutSpawning {
+        unsafe posix_spawn(&pid, command[0], &actions, &attributes, argumentPointers, environmentPointers)
+    }
+    guard code == 0 else { throw TestFailure("cannot start \(command): errno \(code)", at: location) }
+    return pid
+}
