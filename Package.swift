@@ -56,6 +56,8 @@ let package = Package(
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "Reactor"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: swiftSettings),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand"],
             swiftSettings: swiftSettings),

@@ -6,17 +6,20 @@ import Testing
 /// The whole loop against kernels and networks of any kind: bytes out are bytes in, every descriptor is closed, no row
 /// is left, every session has one record.
 ///
-/// A failure prints its seed; `SEED=n swift test --filter SimulationTests` runs that seed alone.
+/// A failure prints its seed; `SEED=n swift test --filter SimulationTests` runs that seed alone, `RUNS=n` as many.
 @Suite struct SimulationTests {
-    /// Runs per kind of network.
-    static let runs: UInt64 = 200
+    /// The seeds of each kind of network.
+    static let seeds: ClosedRange<UInt64> = {
+        func number(_ name: String) -> UInt64? { unsafe getenv(name).flatMap { unsafe UInt64(String(cString: $0)) } }
+        if let seed = number("SEED") { return seed...seed }
+        return 1...max(1, number("RUNS") ?? 200)
+    }()
 
     private func simulate(
         clients: Int = 12, backends: Int = 3, _ faults: SimulatedKernel.Faults,
         adjust: (inout Limits) -> Void = { _ in }, also check: (SimulationRun) -> Void = { _ in }
     ) throws {
-        let chosen = unsafe getenv("SEED").flatMap { unsafe UInt64(String(cString: $0)) }
-        for seed in chosen.map({ $0...$0 }) ?? 1...Self.runs {
+        for seed in Self.seeds {
             var run = try SimulationRun(
                 seed: seed, clients: clients, backends: backends, faults: faults, adjust: adjust)
             try run.run()
