@@ -99,8 +99,11 @@ private struct Fifo: ~Copyable {
         }
         #expect(fcntl(writer.rawValue, F_GETFD) >= 0)
         #expect(close(writer.release()) == 0)
-        // A copy left open would keep the end away; drain would run out of time at the second byte.
-        #expect(drain(reader.rawValue, 2) == 1)
+        #expect(drain(reader.rawValue, 1) == 1)
+        // A copy left open would keep the end away.
+        var request = pollfd(fd: reader.rawValue, events: Int16(POLLIN), revents: 0)
+        #expect(unsafe poll(&request, 1, 20_000) == 1)
+        #expect(request.revents & Int16(POLLHUP) != 0)
     }
 
     @Test func aReaderThatHasGoneIsAnError() throws {
