@@ -67,9 +67,10 @@ struct HealthTests {
         try balancer.waitUntilAlive(port)
         for failures in [1, 2, 2] {
             let bad = balancer.health(of: port).count { $0 == .bad }
-            let alive = balancer.health(of: port).count { $0 == .alive }
             try backend.stop()
             try balancer.wait(for: .bad, of: port, times: bad + failures)
+            // Counted while it is down: a line about the time before its stop cannot be mistaken for its return.
+            let alive = balancer.health(of: port).count { $0 == .alive }
             backend = try EchoBackend(named: "A", port: port)
             try balancer.wait(for: .alive, of: port, times: alive + 1)
         }

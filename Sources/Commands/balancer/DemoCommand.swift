@@ -56,9 +56,9 @@ private struct DemoPlay: ~Copyable {
     // MARK: acts
 
     private mutating func begin() throws {
-        console.line(console.styled("balancer demo", .strong) + ": three chat servers, a balancer and six clients")
         console.line(
-            "in this process, on loopback. Probes every 300 ms here, so that it takes seconds; by default 5 s.")
+            console.styled("balancer demo", .strong) + ": servers, balancer and clients in this process, on loopback.")
+        console.line("Probes come every 300 ms here, so that it takes seconds; the default is 5 s.")
         console.heading(1, "Three servers and the balancer")
         for (number, address) in stage.serverAddresses.enumerated() {
             console.field("server\(number + 1)", "\(address)")
@@ -80,7 +80,7 @@ private struct DemoPlay: ~Copyable {
         ]
         for (client, text) in dialogue { try stage.say(clients[client].place, text) }
         console.line()
-        console.line("   Who shares a server shares the talk; what a client typed is the line before its echo.")
+        console.line("   Clients of one server share their talk. The line before an echo was typed.")
         console.line()
         for server in 0..<DemoStage.serverCount {
             let pair = clients.filter { $0.server == server }
@@ -98,7 +98,7 @@ private struct DemoPlay: ~Copyable {
         console.heading(3, "server2 is shut down")
         stage.shutDown(server: 1)
         try disconnect(server: 1)
-        console.line("   Its two clients are disconnected; three failed probes are bad, the fourth is dead.")
+        console.line("   Its two clients are disconnected. Three failed probes are bad, four are dead.")
         console.line("   (The lines of the other servers are left out here.)")
         try stage.wait(for: "server2 to be dead") { $0.hasPrinted { $0.hasSuffix("<\(port)> Server is dead") } }
         quote(stage.takeLines(where: isItsLine))
@@ -125,7 +125,7 @@ private struct DemoPlay: ~Copyable {
     }
 
     private mutating func leave() throws {
-        console.heading(5, "The clients leave, and their rows go")
+        console.heading(5, "The clients leave, and their rows go (the last three of \(clients.count))")
         _ = stage.takeLines()
         for client in clients {
             stage.leave(client.place)
@@ -140,7 +140,7 @@ private struct DemoPlay: ~Copyable {
         console.heading(6, "Summary")
         console.field("clients", "\(served) served by 3 servers in turn, none lost, none refused")
         console.field("messages", "each was read by exactly the clients of its server")
-        console.field("shutdown", "3 times bad, then dead; new clients went elsewhere; back after one good probe")
+        console.field("shutdown", "bad three times, then dead; back after one good probe")
         console.field("table", "\(stage.table.count) rows left")
         console.line()
         console.line("   Your turn: balancer 127.0.0.1 HOST PORT [HOST PORT ...]     (balancer --help)")
