@@ -76,6 +76,12 @@ extension ChatServer {
     mutating func receive(from key: SlabKey) {
         let index = Int(key.index)
         clients[index].isQueued = false
+        // Who does not take what was said is not listened to: one who sends faster than it reads its own echo is slowed
+        // down, not cut off. Its end is heard all the same.
+        if !clients[index].backlog.isEmpty, !clients[index].isEnding {
+            clients[index].isHeld = true
+            return
+        }
         switch unsafe clients[index].stream.receive(into: receiveBuffer.memory) {
         case .bytes(let count):
             announce(index)
@@ -107,7 +113,12 @@ extension ChatServer {
     private mutating func sendBacklog(to index: Int) {
         switch clients[index].sendBacklog() {
         case .accepted:
-            if clients[index].phase == .draining, clients[index].backlog.isEmpty { finish(index, .ended) }
+            guard clients[index].backlog.isEmpty else { return }
+            if clients[index].phase == .draining { return finish(index, .ended) }
+            if clients[index].isHeld {
+                clients[index].isHeld = false
+                queue(clients.key(at: index))
+            }
         // Sending what waits makes nobody slower; the case is there for `deliver`.
         case .tooSlow, .failed: finish(index, .failed)
         }

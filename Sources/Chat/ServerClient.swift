@@ -29,6 +29,8 @@ struct ServerClient: ~Copyable {
     var backlog: Backlog
     /// The end was reported: only reading on tells when it is reached.
     var isEnding = false
+    /// It has said something that is not read before it has taken its backlog.
+    var isHeld = false
     /// It stands in the server's queue of clients to be read from.
     var isQueued = false
 

@@ -145,6 +145,27 @@ import Testing
         #expect(lines.text().hasSuffix(" terminated\n"))
     }
 
+    @Test func whoSendsFasterThanItReadsIsSlowedDownNotCutOff() throws {
+        var server = try server()
+        let client = try TestClient(to: server)
+        try server.serve { $0.clientCount == 1 }
+        let block = [UInt8](repeating: UInt8(ascii: "f"), count: 60_000)
+        var (sent, refusals, received) = (0, 0, 0)
+        // Until the kernel takes no more: both directions are full.
+        while refusals < 100, sent < 200_000_000 {
+            let count = client.send(block)
+            sent += count
+            refusals = count == 0 ? refusals + 1 : 0
+            try server.turn(.immediately)
+        }
+        #expect(refusals == 100 && server.clientCount == 1)
+        try server.serve { _ in
+            received += client.receive().bytes.count
+            return received == sent
+        }
+        #expect(server.clientCount == 1)
+    }
+
     @Test func aRestartBindsAtOnce() throws {
         let port = try serveOnce()
         let server = try server(port: port)
