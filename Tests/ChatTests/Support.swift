@@ -1,30 +1,17 @@
 import Chat
-import Glibc
 import Reactor
 import Testing
 
 /// A pipe that takes the lines of a server.
 final class LinePipe {
-    let reader: FileDescriptor
-    let writer: FileDescriptor
+    private let pipe: Pipe
 
-    init() throws {
-        var ends: [CInt] = [-1, -1]
-        let result = unsafe pipe(&ends)
-        try #require(result == 0)
-        reader = FileDescriptor(owning: ends[0])
-        writer = FileDescriptor(owning: ends[1])
-        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-    }
+    init() throws { pipe = try Pipe() }
 
-    func log() -> LineLog { LineLog(OutputStream(number: writer.rawValue)) }
+    func log() -> LineLog { LineLog(OutputStream(number: pipe.inputNumber)) }
 
     /// What has been printed since the last call.
-    func text() -> String {
-        var block = [UInt8](repeating: 0, count: 65536)
-        let count = unsafe read(reader.rawValue, &block, block.count)
-        return String(decoding: block.prefix(max(0, count)), as: UTF8.self)
-    }
+    func text() -> String { String(decoding: pipe.read(atMost: 65536), as: UTF8.self) }
 }
 
 /// A client of a server that listens on this machine; everything it does returns at once.

@@ -134,6 +134,24 @@ struct ChatProgramTests {
         try speaker.expect("still here")
     }
 
+    @Test("a member that says more than it has heard yet is slowed down, not sent away, and hears all of it")
+    func talkative() throws {
+        let port = try Ports.free()
+        let server = try startChatServer(on: port)
+        let speaker = try TCPSocket.connect(to: SocketAddress("127.0.0.1", port))
+        try server.waitForLine(GuideLine.connected())
+        let pattern = Pattern(seed: 4)
+        let count = 32 << 20
+        let progress = Progress()
+        let sending = Background { try pattern.send(count, through: speaker, progress: progress) }
+        // Not a word is heard until nothing more can be said.
+        _ = try settled("the speaker", for: .milliseconds(200)) { progress.value }
+        let receipt = try pattern.receive(upTo: count, from: speaker)
+        #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: nil))
+        try sending.value(within: .seconds(10))
+        #expect(server.output.lines.count == 1, "\(server.summary)")
+    }
+
     @Test("a chat server restarts on its port at once while old connections linger")
     func restart() throws {
         let port = try Ports.free()

@@ -102,10 +102,14 @@ public struct EventLog: ~Copyable {
     mutating func probeSucceeded(_ backend: SocketAddress, _ verdict: Health.Verdict, rise: Int) {
         switch verdict {
         case .alive(let changed) where wants(changed):
-            output.record { $0.appendProbe("IP : <", backend, "Server is alive") }
+            output.record { $0.appendProbe("IP : <", backend, "Server is alive\n") }
         case .rising(let count) where wants(true):
             output.record {
-                $0.appendProbe("IP : <", backend, "Server is rising: ", count, of: rise)
+                $0.appendProbe("IP : <", backend, "Server is rising: ")
+                $0.append(count)
+                $0.append(" of ")
+                $0.append(rise)
+                $0.append("\n")
             }
         case .alive, .rising, .bad, .dead:
             break
@@ -116,10 +120,10 @@ public struct EventLog: ~Copyable {
         switch verdict {
         case .bad(let changed) where wants(changed):
             tell { $0.append(cause: cause) }
-            output.record { $0.appendProbe("IP: <", backend, "Server is bad") }
+            output.record { $0.appendProbe("IP: <", backend, "Server is bad\n") }
         case .dead(let changed) where wants(changed):
             tell { $0.append(cause: cause) }
-            output.record { $0.appendProbe("IP: <", backend, "Server is dead") }
+            output.record { $0.appendProbe("IP: <", backend, "Server is dead\n") }
         case .alive, .rising, .bad, .dead:
             break
         }

@@ -15,7 +15,8 @@ extension LineLog.Record {
         append(address.port)
     }
 
-    /// `IP : <10.0.0.5>, Port : <8090> Server is alive`
+    /// `IP : <10.0.0.5>, Port : <8090> Server is alive`, without the newline. `start` has the space that only the alive
+    /// line of the reference has.
     mutating func appendProbe(_ start: StaticString, _ backend: SocketAddress, _ verdict: StaticString) {
         append(start)
         append(host: backend)
@@ -23,23 +24,6 @@ extension LineLog.Record {
         append(backend.port)
         append("> ")
         append(verdict)
-        append("\n")
-    }
-
-    /// `... Server is rising: 1 of 3`
-    mutating func appendProbe(
-        _ start: StaticString, _ backend: SocketAddress, _ verdict: StaticString, _ count: Int, of rise: Int
-    ) {
-        append(start)
-        append(host: backend)
-        append(">, Port : <")
-        append(backend.port)
-        append("> ")
-        append(verdict)
-        append(count)
-        append(" of ")
-        append(rise)
-        append("\n")
     }
 
     /// `connection refused: Connection refused`: the reference's form, its own words and the kernel's.
