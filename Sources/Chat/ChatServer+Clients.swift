@@ -5,9 +5,12 @@ extension ChatServer {
 
     /// Accepts who waits, up to the limit of a turn. What is left is accepted in the next turn.
     mutating func acceptClients() {
+        var admitted = 0
         for _ in 0..<Self.acceptsPerTurn {
             switch listener.accept() {
-            case .accepted(let stream, let address): admit(stream, from: address)
+            case .accepted(let stream, let address):
+                admit(stream, from: address)
+                admitted += 1
             case .aborted: continue
             case .wouldBlock:
                 isAcceptable = false
@@ -16,11 +19,16 @@ extension ChatServer {
                 // Who waits is told by a close; when nobody does, or not even that is possible, time has to help: the
                 // listener, being edge-triggered, will not report those who wait already.
                 if reserve.turnAway(at: listener) { continue }
-                isAcceptable = false
-                timers.wheel.arm(shortagePause, at: now + .milliseconds(Self.shortagePauseMilliseconds))
-                return
+                return pauseAccepting()
             }
         }
+        // A whole share of failures is no accident: do not spin on it.
+        if admitted == 0 { pauseAccepting() }
+    }
+
+    private mutating func pauseAccepting() {
+        isAcceptable = false
+        timers.wheel.arm(shortagePause, at: now + .milliseconds(Self.shortagePauseMilliseconds))
     }
 
     private mutating func admit(_ stream: consuming Stream, from address: SocketAddress) {
@@ -50,7 +58,7 @@ extension ChatServer {
             sendBacklog(to: index)
             guard clients.contains(key) else { return }
         }
-        if !event.readiness.isDisjoint(with: Readiness.ending) { clients[index].isEnding = true }
+        if !event.readiness.isDisjoint(with: Readiness.unsettled) { clients[index].isEnding = true }
         if event.readiness.contains(.readable) || clients[index].isEnding { queue(key) }
     }
 

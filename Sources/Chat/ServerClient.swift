@@ -27,7 +27,7 @@ struct ServerClient: ~Copyable {
     var phase = Phase.unannounced
     /// What it has not taken yet. While this holds something, new bytes queue behind it.
     var backlog: Backlog
-    /// The end was reported: only reading on tells when it is reached.
+    /// The end, or urgent data, was reported: only reading on tells when all is read.
     var isEnding = false
     /// It has said something that is not read before it has taken its backlog.
     var isHeld = false

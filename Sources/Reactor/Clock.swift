@@ -54,11 +54,6 @@ public struct Clock {
     public func now() -> Instant {
         hand?.now ?? Instant(nanoseconds: Kernel.monotonicNanoseconds())
     }
-
-    /// The wall clock in nanoseconds since 1970, for what people read.
-    public static func wallNanoseconds() -> UInt64 {
-        Kernel.realtimeNanoseconds()
-    }
 }
 
 /// A clock for tests: it shows what it was last set to.

@@ -28,7 +28,15 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     /// EADDRNOTAVAIL is what connect(2) returns when no local port is left towards that destination.
     public var isLocalShortage: Bool {
         switch rawValue {
-        case EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL, EAGAIN: true
+        case EADDRNOTAVAIL: true
+        default: isShortageForAll
+        }
+    }
+
+    /// True of those shortages that no other destination is spared: descriptors, memory, epoll registrations.
+    public var isShortageForAll: Bool {
+        switch rawValue {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC: true
         default: false
         }
     }
@@ -38,8 +46,13 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
         rawValue == EMFILE || rawValue == ENFILE
     }
 
+    /// ECONNREFUSED.
+    public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
     /// ETIMEDOUT.
     public static let timedOut = Errno(rawValue: ETIMEDOUT)
+
+    /// True when a connection that stood was reset: ECONNRESET, or EPIPE when the peer had ended its direction before.
+    public var isReset: Bool { rawValue == ECONNRESET || rawValue == EPIPE }
 
     /// Two errors alike are one number.
     public static func ~= (number: CInt, errno: Errno) -> Bool {

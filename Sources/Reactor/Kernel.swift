@@ -47,19 +47,8 @@ enum Kernel {
         #if SCRIPTED_KERNEL
             if let script = ScriptedKernels.current { return script.monotonicNanoseconds() }
         #endif
-        return clock_gettime_nsec(CLOCK_MONOTONIC)
-    }
-
-    static func realtimeNanoseconds() -> UInt64 {
-        #if SCRIPTED_KERNEL
-            if let script = ScriptedKernels.current { return script.monotonicNanoseconds() }
-        #endif
-        return clock_gettime_nsec(CLOCK_REALTIME)
-    }
-
-    private static func clock_gettime_nsec(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
-        _ = unsafe clock_gettime(clock, &time)
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 
@@ -246,6 +235,15 @@ enum Kernel {
         #endif
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return unsafe poll(&request, 1, milliseconds) == 1
+    }
+
+    /// True when a read, or an accept, would find something now.
+    static func isReadable(_ descriptor: CInt) -> Bool {
+        #if SCRIPTED_KERNEL
+            if let script = ScriptedKernels.current { return script.isReadable(descriptor) }
+        #endif
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&request, 1, 0) == 1
     }
 
     // MARK: limits

@@ -24,7 +24,7 @@ public struct Listener: ~Copyable {
 
     /// Binds and listens.
     ///
-    /// SO_REUSEADDR lets a restart bind while old connections linger. Accepted sockets inherit TCP_NODELAY and the
+    /// SO_REUSEADDR lets a restart bind while old connections linger. Accepted sockets inherit TCP_NODELAY, SO_OOBINLINE and the
     /// keepalive settings from the listener (tested), which spares the calls per connection. `::` takes IPv4 as well.
     public init(_ address: SocketAddress, keepalive: Keepalive? = .standard) throws(SystemCallError) {
         let subject = address.description
@@ -36,6 +36,7 @@ public struct Listener: ~Copyable {
         }
         if address.family != AF_UNIX {
             _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
+            _ = Kernel.setOption(number, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
             keepalive?.apply(to: descriptor)
         }
         try check(Kernel.bind(number, to: address), "bind", subject)
@@ -48,6 +49,9 @@ public struct Listener: ~Copyable {
     public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
         poller.add(descriptor, token, .arrivals)
     }
+
+    /// True while somebody is waiting to be accepted.
+    public var hasWaiting: Bool { Kernel.isReadable(descriptor.rawValue) }
 
     /// Accepts one connection. No result ends the listener.
     public func accept() -> AcceptResult {

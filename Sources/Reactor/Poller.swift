@@ -19,8 +19,13 @@ import CEpoll
     /// An error is pending. Cannot be masked.
     public static let error = Readiness(rawValue: CEPOLL_ERR)
 
-    /// Any sign that the stream is about to end: after it, a short read no longer proves that nothing is left.
+    /// TCP urgent data has come. A read stops short at its mark, see tcp(7).
+    public static let urgent = Readiness(rawValue: CEPOLL_PRI)
+
+    /// Any sign that the stream is about to end.
     public static let ending: Readiness = [.readHangup, .hangup, .error]
+    /// Any sign after which a short read no longer proves that nothing is left.
+    public static let unsettled: Readiness = [.ending, .urgent]
 }
 
 /// What is wanted of a descriptor.
@@ -30,7 +35,7 @@ import CEpoll
     /// All of a stream, each change once (edge-triggered): the one registration of its life. The owner keeps what was
     /// reported until a call says EAGAIN. Level-triggered epoll with its re-registrations measured 1.1 to 1.2 times
     /// dearer on ping-pong.
-    public static let stream = Interest(bits: CEPOLL_IN | CEPOLL_OUT | CEPOLL_RDHUP | CEPOLL_ET)
+    public static let stream = Interest(bits: CEPOLL_IN | CEPOLL_OUT | CEPOLL_PRI | CEPOLL_RDHUP | CEPOLL_ET)
     /// Input, each arrival once (edge-triggered): listeners, timers, signals, wakers.
     public static let arrivals = Interest(bits: CEPOLL_IN | CEPOLL_ET)
     /// Input for as long as there is any (level-triggered): another poller, a terminal.

@@ -51,6 +51,8 @@
         func shutdownWrite(_ socket: CInt) -> CInt
         /// close(2).
         func close(_ descriptor: CInt)
+        /// poll(2) for POLLIN, without a wait.
+        func isReadable(_ descriptor: CInt) -> Bool
         /// read(2).
         func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int
         /// write(2).

@@ -82,6 +82,17 @@ import Glibc
         }
     }
 
+    /// True when this machine has the address now, which is asked by binding a socket to it.
+    public var isLocal: Bool {
+        guard !isWildcard else { return true }
+        do throws(Errno) {
+            _ = try Stream(for: self, from: self)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// `AF_INET`, `AF_INET6` or `AF_UNIX`.
     public var family: CInt {
         switch self {

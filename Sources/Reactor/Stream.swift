@@ -84,6 +84,12 @@ public struct Stream: ~Copyable {
         }
     }
 
+    /// True when the connection is one of the socket with itself: towards a local port that nobody listens on, the kernel
+    /// may choose that very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5).
+    public func isConnectedToItself(_ address: SocketAddress) -> Bool {
+        Kernel.localAddress(descriptor.rawValue) == address
+    }
+
     /// The error that is pending on the socket, which this call clears.
     public func takeError() -> Errno? {
         let number = Kernel.takeError(descriptor.rawValue)
@@ -129,6 +135,12 @@ public struct Stream: ~Copyable {
     /// TCP_NODELAY: small writes leave at once. No effect on a Unix socket.
     public func setNoDelay() {
         _ = Kernel.setOption(descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
+    }
+
+    /// SO_OOBINLINE: TCP urgent data stays in its place in the stream instead of being left out. Inherited from a
+    /// ``Listener``.
+    public func keepUrgentInline() {
+        _ = Kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
     }
 
     /// Asks the peer for a sign of life when the stream is silent.

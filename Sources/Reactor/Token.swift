@@ -17,8 +17,6 @@
 
     /// The number of values that `index` may have.
     public static let indexLimit = 1 << 24
-    /// The number of values that `kind` may have.
-    public static let kindLimit: UInt8 = 16
 
     /// Takes apart what epoll handed back.
     @inlinable public init(rawValue: UInt64) {

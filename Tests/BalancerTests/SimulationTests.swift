@@ -44,6 +44,10 @@ import Testing
         try simulate(.init(resetPercent: 40))
     }
 
+    @Test func backendsThatSpeakAndReset() throws {
+        try simulate(.init(resetPercent: 80, clientsAreFriendly: true, stallPercent: 0))
+    }
+
     @Test func clientsAndBackendsThatCloseWithoutReading() throws {
         try simulate(.init(closePercent: 40))
     }
@@ -61,7 +65,12 @@ import Testing
     }
 
     @Test func portsRunOut() throws {
-        try simulate(.init(failedConnectPercent: 50))
+        // It tells of this machine: no backend is held responsible.
+        try simulate(
+            .init(failedConnectPercent: 50),
+            also: { run in
+                #expect(!run.kernel.output.contains("Server is bad"), "seed \(run.seed)")
+            })
     }
 
     @Test func acceptsThatFail() throws {

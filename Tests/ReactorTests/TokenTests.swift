@@ -5,7 +5,7 @@ import Testing
     @Test(arguments: [
         (kind: UInt8(0), index: 0, generation: UInt32(0), lap: UInt8(0)),
         (kind: 15, index: Token.indexLimit - 1, generation: .max, lap: 15),
-        (kind: Token.kindLimit - 1, index: 0, generation: 0, lap: 0),
+        (kind: 15, index: 0, generation: 0, lap: 0),
         (kind: 0, index: Token.indexLimit - 1, generation: 0, lap: 0),
         (kind: 0, index: 0, generation: .max, lap: 0),
         (kind: 0, index: 0, generation: 0, lap: 15),

@@ -9,8 +9,6 @@ struct Backend: ~Copyable {
     let source: SocketAddress?
     var health: Health
     var probe: Probe
-    /// Sessions that are connected to it, or being so.
-    var sessions = 0
 }
 
 /// Backends that serve the same clients.

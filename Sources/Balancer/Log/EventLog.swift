@@ -13,6 +13,8 @@ public struct EventLog: ~Copyable {
     /// None when the output takes these lines as well.
     private var errors: LineLog?
     private let isMerged: Bool
+    /// False once `makeRoom` has waited in vain.
+    private var hasReader = true
 
     /// How long the last lines may wait for a slow reader when the balancer ends.
     static let lastWordsMilliseconds: CInt = 500
@@ -40,6 +42,14 @@ public struct EventLog: ~Copyable {
     mutating func finish() {
         errors?.finish(milliseconds: Self.lastWordsMilliseconds)
         output.finish(milliseconds: Self.lastWordsMilliseconds)
+    }
+
+    /// Waits for a slow reader when there is little room left: when many sessions are cut at once, each still has its
+    /// record. Only for a loop that has nothing else to do any more.
+    mutating func makeRoom() {
+        guard hasReader, output.pendingBytes > LineLog.standardCapacity / 2 else { return }
+        output.finish(milliseconds: Self.lastWordsMilliseconds)
+        hasReader = output.pendingBytes == 0
     }
 
     private mutating func tell(_ write: (inout LineLog.Record) -> Void) {

@@ -14,7 +14,7 @@ extension BalancerLoop {
                 admitted += 1
             case .wouldBlock:
                 acceptors[index].hasArrivals = false
-                if admitted > 0 { noteAdmission() }
+                endEpisodes()
                 return
             case .aborted:
                 // That one has left already, or a network error is passed on (accept(2)); the next may be well.
@@ -33,7 +33,7 @@ extension BalancerLoop {
         guard
             let session = sessions.insert(
                 Session(
-                    client: client, address: address, acceptor: index, pool: acceptors[index].pool, timer: timer,
+                    client: client, address: address, pool: acceptors[index].pool, timer: timer,
                     now: now))
         else { return timers.wheel.remove(timer) }
         timers.wheel.set(timer, Token(.session, session))
@@ -50,6 +50,12 @@ extension BalancerLoop {
     /// All sessions are taken: the next clients wait in the kernel's backlog until one ends.
     private mutating func pauseWhileFull(_ index: Int) {
         pause(index)
+        if acceptors[index].listener.hasWaiting { noteWaiting(index) }
+    }
+
+    /// Somebody is waiting at a listener that stands still.
+    mutating func noteWaiting(_ index: Int) {
+        guard sessions.isFull else { return }
         if admission.full.add(now: now) { log.sessionsFull(sessions.capacity) }
     }
 
@@ -85,10 +91,14 @@ extension BalancerLoop {
         }
     }
 
-    /// Tells the end of a trouble: clients were admitted, and nobody is waiting any longer.
-    private mutating func noteAdmission() {
+    /// Tells the end of a trouble, once nobody is waiting and nobody was hit for a while.
+    mutating func endEpisodes() {
+        // While a listener stands still its end is not known; it will be asked again when it goes on.
+        guard admission.paused == 0 else { return }
         if admission.full.end(now: now) != nil { log.sessionsNotFull() }
         if let count = admission.shortage.end(now: now) { log.shortageEnded(clients: count) }
+        guard admission.full.isOn || admission.shortage.isOn else { return }
+        timers.wheel.arm(admission.timer, at: now + Episode.quiet)
     }
 
     private mutating func queueAcceptor(_ index: Int) {

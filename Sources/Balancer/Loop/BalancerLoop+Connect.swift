@@ -14,6 +14,8 @@ extension BalancerLoop {
                 return connected(index)
             case .failed(let errno):
                 leaveBackend(index, errno)
+                // What this machine lacks for one backend it lacks for all.
+                if errno.isShortageForAll { return endUnconnected(index) }
             }
         }
         endUnconnected(index)
@@ -33,7 +35,6 @@ extension BalancerLoop {
 
     private mutating func beginConnect(_ index: Int, _ key: SlabKey) -> ConnectResult {
         let backend = Int(key.index)
-        backends[backend].sessions += 1
         sessions[index].backendKey = key
         sessions[index].tried.insert(backend)
         sessions[index].attempts &+= 1
@@ -55,7 +56,6 @@ extension BalancerLoop {
 
     /// An attempt has failed: the session has no backend, until it is sent to the next.
     private mutating func leaveBackend(_ index: Int, _ errno: Errno) {
-        backends[Int(sessions[index].backendKey.index)].sessions -= 1
         sessions[index].connectFailure = errno
         sessions[index].backend = Side(stream: .empty, hasNoDelay: false)
         if errno.isLocalShortage, connectShortage.add(now: now) { log.cannotConnect(errno) }
@@ -74,26 +74,43 @@ extension BalancerLoop {
     /// An event of the backend's socket while it connects.
     mutating func connectReady(_ index: Int, _ readiness: Readiness) {
         if readiness.isDisjoint(with: [.error, .hangup]) {
-            if readiness.contains(.writable) {
-                sessions[index].backend.note(readiness)
-                connected(index)
-            }
-            return
+            guard readiness.contains(.writable) else { return }
+            if isConnectedToItself(index) { return redispatch(index, .connectionRefused) }
+            sessions[index].backend.note(readiness)
+            return connected(index)
         }
         guard let errno = sessions[index].backend.stream.takeError() else {
             // Connected and already over: what it sent is to be read.
             sessions[index].backend.note(readiness)
             return connected(index)
         }
-        leaveBackend(index, errno)
-        connectNext(index)
+        // A RST of a connection that stood (one that never did is ECONNREFUSED): what was sent before it is delivered.
+        if errno.isReset, !relay.isExhausted(&sessions[index].backend) {
+            sessions[index].backend.noteReset(errno)
+            return connected(index)
+        }
+        redispatch(index, errno)
     }
 
     /// The connect has not come to an end in time.
     mutating func connectExpired(_ index: Int) {
-        leaveBackend(index, .timedOut)
+        redispatch(index, .timedOut)
+    }
+
+    private mutating func redispatch(_ index: Int, _ errno: Errno) {
+        leaveBackend(index, errno)
         connectNext(index)
     }
+
+    /// Only a local backend in the range from which the kernel takes source ports can be met by a connection to itself;
+    /// the others are spared the call.
+    private func isConnectedToItself(_ index: Int) -> Bool {
+        let address = backends[Int(sessions[index].backendKey.index)].address
+        return address.port >= Self.ephemeralPortMin && sessions[index].backend.stream.isConnectedToItself(address)
+    }
+
+    /// The lowest port that the kernel chooses by default. Source: ip(7), `ip_local_port_range`.
+    private static let ephemeralPortMin: UInt16 = 32768
 
     /// The backend's connection stands: bytes may flow.
     private mutating func connected(_ index: Int) {

@@ -16,13 +16,14 @@ extension BalancerLoop {
         backends[index].probe.lap &+= 1
         do throws(Errno) {
             let stream = try Stream(for: backends[index].address, from: backends[index].source)
+            // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
+            stream.resetOnClose()
             let result = stream.connect(to: backends[index].address)
             let token = Token(.probe, backends.key(at: index), lap: backends[index].probe.lap)
             switch result {
             case .failed(let errno):
                 return probeEnded(index, .error(errno))
             case .connected:
-                stream.resetOnClose()
                 return probeEnded(index, nil)
             case .inProgress:
                 if let errno = stream.add(to: poller, token) { throw errno }
@@ -40,9 +41,8 @@ extension BalancerLoop {
         if !readiness.isDisjoint(with: [.error, .hangup]), let errno = backends[index].probe.stream.takeError() {
             probeEnded(index, .error(errno))
         } else if !readiness.isDisjoint(with: [.writable, .hangup]) {
-            // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
-            backends[index].probe.stream.resetOnClose()
-            probeEnded(index, nil)
+            let isOwn = backends[index].probe.stream.isConnectedToItself(backends[index].address)
+            probeEnded(index, isOwn ? .error(.connectionRefused) : nil)
         }
     }
 
@@ -57,10 +57,11 @@ extension BalancerLoop {
 
     private mutating func judge(_ index: Int, _ failure: ProbeFailure?) {
         let address = backends[index].address
+        if failure == nil { _ = probeShortage.end(now: now) }
         switch failure {
         case .error(let errno) where errno.isLocalShortage:
             // It tells of this machine, nothing of the backend.
-            log.probeNotMade(address, errno)
+            if probeShortage.add(now: now) { log.probeNotMade(address, errno) }
         case .some(let failure):
             let verdict = backends[index].health.record(success: false)
             log.probeFailed(address, failure, verdict)

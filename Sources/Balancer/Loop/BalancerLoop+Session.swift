@@ -37,9 +37,9 @@ extension BalancerLoop {
         if sessions[index].isOver {
             return finish(index, sessions[index].isBroken ? .reset : .finished)
         }
-        if sessions[index].phase != .lingering, sessions[index].isOnlyDiscarding {
+        if sessions[index].phase != .lingering, sessions[index].isOnlyDiscarding || sessions[index].isReset {
             sessions[index].phase = .lingering
-            timers.wheel.arm(sessions[index].timer, at: now + configuration.timeouts.linger)
+            linger(index)
         }
         if progress == .more, !sessions[index].isQueued {
             sessions[index].isQueued = true
@@ -55,8 +55,18 @@ extension BalancerLoop {
         case .relaying:
             lookWhetherIdle(index)
         case .lingering:
-            finish(index, .reset)
+            if sessions[index].delivered > sessions[index].deliveredBefore {
+                linger(index)
+            } else {
+                finish(index, .reset)
+            }
         }
+    }
+
+    /// A side is gone. The other is given what is still there for as long as it goes on taking it.
+    private mutating func linger(_ index: Int) {
+        sessions[index].deliveredBefore = sessions[index].delivered
+        timers.wheel.arm(sessions[index].timer, at: now + configuration.timeouts.linger)
     }
 
     /// The timer is not moved with each event: it looks, when it fires, how long ago the last one was. Keeping a session
@@ -74,7 +84,6 @@ extension BalancerLoop {
     /// The one exit of a session: closes its sockets, gives back what it held, and makes its record.
     mutating func finish(_ index: Int, _ reason: EndReason) {
         let record = makeRecord(index, reason)
-        if sessions[index].backend.stream.isOpen { backends[Int(sessions[index].backendKey.index)].sessions -= 1 }
         timers.wheel.remove(sessions[index].timer)
         relay.release(&sessions[index])
         _ = sessions.remove(at: index)
@@ -98,7 +107,7 @@ extension BalancerLoop {
             backend: backends.contains(key) ? backends[Int(key.index)].address : nil,
             bytesUp: sessions[index].upstream.delivered,
             bytesDown: sessions[index].downstream.delivered,
-            bytesDiscarded: sessions[index].upstream.discarded + sessions[index].downstream.discarded,
+            bytesDiscarded: sessions[index].undelivered,
             connectTime: wasConnected ? sessions[index].connected - sessions[index].accepted : nil,
             duration: now - sessions[index].accepted,
             attempts: Int(sessions[index].attempts),

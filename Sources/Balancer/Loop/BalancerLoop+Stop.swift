@@ -60,6 +60,7 @@ extension BalancerLoop {
         state = .stopped
         var index = -1
         while let next = sessions.index(after: index) {
+            log.makeRoom()
             finish(next, .cut)
             index = next
         }

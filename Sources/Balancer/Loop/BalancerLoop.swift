@@ -32,6 +32,8 @@ public struct BalancerLoop: ~Copyable {
     var state = State.running
     /// No descriptor, port or memory for a connection to a backend: the attempts it cost.
     var connectShortage = Episode()
+    /// No descriptor or memory for a probe.
+    var probeShortage = Episode()
     let drainTimer: TimerID
 
     /// Where it is in its life.
@@ -100,7 +102,12 @@ public struct BalancerLoop: ~Copyable {
 
     /// Runs until a signal, or `stop`, has ended it.
     public mutating func run() throws(SystemCallError) {
-        while isRunning { try turn() }
+        do throws(SystemCallError) {
+            while isRunning { try turn() }
+        } catch {
+            log.finish()
+            throw error
+        }
     }
 
     /// Waits for events and handles them: once.
@@ -154,7 +161,7 @@ public struct BalancerLoop: ~Copyable {
         case .acceptor:
             guard acceptors.contains(token.key) else { return }
             acceptors[token.index].hasArrivals = true
-            accept(token.index)
+            if acceptors[token.index].isPaused { noteWaiting(token.index) } else { accept(token.index) }
         case .client:
             guard sessions.contains(token.key) else { return }
             clientReady(token.index, event.readiness)
@@ -181,6 +188,7 @@ public struct BalancerLoop: ~Copyable {
             stop()
         case .pauseTimer:
             resumeAcceptors()
+            endEpisodes()
         case .clock, .signals, .log, .acceptor, .client, .backend, .probe, nil:
             assertionFailure("a token of the kernel's came from a timer")
         }

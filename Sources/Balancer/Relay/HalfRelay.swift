@@ -48,8 +48,10 @@ struct Side: ~Copyable {
     var isReadable = false
     /// A write may find room.
     var isWritable = false
-    /// The end was announced (RDHUP, HUP or ERR): a short read no longer proves that all was read, so read on to the end.
-    var isEnding = false
+    /// The end was announced, or urgent data: a short read no longer proves that all was read, so read on to EAGAIN.
+    private(set) var isUnsettled = false
+    /// A RST, or another error, was reported; what came before it may still be unread.
+    private(set) var isReset = false
     /// Its end, or its failure, was read: it will send no more.
     private(set) var hasEnded = false
     /// Reading or writing has failed: nothing can be sent to it any more.
@@ -68,10 +70,19 @@ struct Side: ~Copyable {
 
     /// Takes in what the poller reported.
     mutating func note(_ readiness: Readiness) {
-        let isEnd = !readiness.isDisjoint(with: .ending)
-        if isEnd { isEnding = true }
-        if !hasEnded, isEnd || readiness.contains(.readable) { isReadable = true }
+        if !readiness.isDisjoint(with: .unsettled) {
+            if readiness.contains(.urgent), !isUnsettled { stream.keepUrgentInline() }
+            isUnsettled = true
+        }
+        if readiness.contains(.error) { isReset = true }
+        if !hasEnded, !readiness.isDisjoint(with: [.readable, .ending]) { isReadable = true }
         if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { isWritable = true }
+    }
+
+    /// Takes in an error that was asked for: there may be bytes to read before the end.
+    mutating func noteReset(_ errno: Errno) {
+        failure = failure ?? errno
+        (isReset, isUnsettled, isReadable) = (true, true, !hasEnded)
     }
 
     /// Reads, and learns from the result what is left to read.
@@ -79,8 +90,8 @@ struct Side: ~Copyable {
         let result = unsafe stream.receive(into: buffer, peek: peek)
         switch result {
         case .bytes(let count):
-            // A short read has emptied the socket; the next bytes make a new edge. It saves the read that says EAGAIN.
-            if count < buffer.count, !isEnding { isReadable = false }
+            // A short read has emptied the socket, with the exceptions above; the next bytes make a new edge. It saves the read that says EAGAIN.
+            if count < buffer.count, !isUnsettled { isReadable = false }
         case .wouldBlock:
             isReadable = false
         case .endOfStream:
@@ -112,7 +123,7 @@ struct Side: ~Copyable {
             failure = failure ?? errno
             // What it sent before it failed is still to be read, and so is its end.
             isReadable = !hasEnded
-            isEnding = true
+            isUnsettled = true
         }
         return result
     }

@@ -3,10 +3,10 @@ import Reactor
 /// One client and its backend: a row of the session table.
 ///
 /// ```
-///               connected                   one direction over, the other
+///               connected                   a side was reset, or only bytes
 ///   connecting -----------> relaying ---------------------------------------> lingering
-///       |                      |             only thrown away                     |
-///       | no backend left      | both directions over, idle, cut                  | over, or long enough
+///       |                      |             that nobody takes are left           |
+///       | no backend left      | both directions over, idle, cut                  | over, or no progress
 ///       v                      v                                                  v
 ///                     finish: the one exit, which makes the session's record
 /// ```
@@ -18,7 +18,7 @@ struct Session: ~Copyable {
         case connecting
         /// Bytes flow.
         case relaying
-        /// Nothing is left to deliver; a side that may still send is given time to read what it was sent.
+        /// A side is gone. The other is given time to take what is left, and to read what it was sent.
         case lingering
     }
 
@@ -46,8 +46,6 @@ struct Session: ~Copyable {
     var connected: Instant
 
     let clientAddress: SocketAddress
-    /// The place of the listener that it came through.
-    let acceptor: Int32
     /// The place of the pool that serves it.
     let pool: Int32
     /// The backend it is connected to, or being so.
@@ -55,25 +53,37 @@ struct Session: ~Copyable {
     /// The backends it has been sent to.
     var tried = TriedBackends()
     var attempts: UInt16 = 0
+    /// What had been delivered when lingering was last looked at.
+    var deliveredBefore: UInt64 = 0
     /// Who ended first.
     var firstEnd: Party?
     /// Why the last attempt to connect failed.
     var connectFailure: Errno?
 
     init(
-        client: consuming Stream, address: SocketAddress, acceptor: Int, pool: Int, timer: TimerID, now: Instant
+        client: consuming Stream, address: SocketAddress, pool: Int, timer: TimerID, now: Instant
     ) {
         // Accepted sockets inherit TCP_NODELAY from the listener.
         self.client = Side(stream: client, hasNoDelay: true)
         self.client.isWritable = true
         backend = Side(stream: .empty, hasNoDelay: false)
         clientAddress = address
-        self.acceptor = Int32(acceptor)
         self.pool = Int32(pool)
         self.timer = timer
         accepted = now
         connected = now
         lastActive = now
+    }
+
+    /// One of the two was reset, as far as is known.
+    var isReset: Bool { client.isReset || backend.isReset || isBroken }
+
+    /// Bytes that either side has taken.
+    var delivered: UInt64 { upstream.delivered + downstream.delivered }
+
+    /// Bytes that were read and that nobody has taken.
+    var undelivered: UInt64 {
+        upstream.discarded + downstream.discarded + UInt64(upstream.pending.count + downstream.pending.count)
     }
 
     /// Reading from or writing to one of the two has failed.

@@ -40,7 +40,7 @@ public struct SessionRecord: Sendable {
     public var bytesUp: UInt64
     /// Bytes that the client's kernel took from us.
     public var bytesDown: UInt64
-    /// Bytes that one side sent after the other had gone.
+    /// Bytes that were read from one side and that the other never took.
     public var bytesDiscarded: UInt64
     /// From the accept to the connection with the backend; nil when there was none.
     public var connectTime: Duration?

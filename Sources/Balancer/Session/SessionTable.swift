@@ -15,9 +15,6 @@ public struct SessionRow: Hashable, Sendable {
 }
 
 extension BalancerLoop {
-    /// How many sessions there are.
-    public var sessionCount: Int { sessions.count }
-
     /// The addresses that clients can connect to, with the ports in force; none once it drains.
     public var listenerAddresses: [SocketAddress] {
         var addresses: [SocketAddress] = []

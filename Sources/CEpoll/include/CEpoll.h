@@ -26,6 +26,7 @@
 // Enumerators and function-like macros of <sys/epoll.h> arrive in Swift as distinct types or not at all.
 static const uint32_t CEPOLL_IN = EPOLLIN;
 static const uint32_t CEPOLL_OUT = EPOLLOUT;
+static const uint32_t CEPOLL_PRI = EPOLLPRI;
 static const uint32_t CEPOLL_RDHUP = EPOLLRDHUP;
 static const uint32_t CEPOLL_HUP = EPOLLHUP;
 static const uint32_t CEPOLL_ERR = EPOLLERR;

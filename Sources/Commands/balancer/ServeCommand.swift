@@ -60,6 +60,10 @@ extension ServeCommand {
             throw ValidationError("SOURCE_IP '\(sourceIP)' is no IPv4 or IPv6 address")
         }
         let targets = try resolve(preferring: source)
+        if source.isWildcard, let own = targets.first(where: { $0.address.port == source.port && $0.address.isLocal }) {
+            throw ValidationError(
+                "backend \(own.address) is the balancer itself, which listens on every address of this machine")
+        }
         var limits = Limits(
             sessionsMax: Limits.sessionsMax(descriptors: descriptors, listeners: 1, backends: targets.count))
         if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }

@@ -30,6 +30,7 @@ extension SimulatedKernel {
         let socket = makeSocket()
         // If both hosts waited for the other's end, they would wait for ever.
         socket.host.waitsForEnd = false
+        if faults.clientsAreFriendly { socket.host.farewell = .finish }
         socket.state = .connected
         socket.address = .ipv4(0x0A00_0001, port: UInt16(20001 + clients.count))
         clients.append(socket)

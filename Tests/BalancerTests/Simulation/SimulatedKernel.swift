@@ -22,10 +22,12 @@ final class SimulatedKernel: ScriptedKernel {
         var silentPercent = 0
         var failedConnectPercent = 0
         var abortedAcceptPercent = 0
-        var spuriousPercent = 5
+        var spuriousPercent = 0
         var spuriousBlockPercent = 5
         var resetPercent = 0
         var closePercent = 0
+        /// Clients never reset and never close without reading: whatever reaches them counts.
+        var clientsAreFriendly = false
         var stallPercent = 20
         var roomMax = 600
         var plannedMax = 3000
@@ -256,6 +258,11 @@ final class SimulatedKernel: ScriptedKernel {
         guard let object = socketObject(socket), object.state == .connected else { return -ENOTCONN }
         object.outboxEnded = true
         return 0
+    }
+
+    func isReadable(_ descriptor: CInt) -> Bool {
+        if case .listener = objects[descriptor] { return !arrivals.isEmpty }
+        return false
     }
 
     func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int { -Int(EAGAIN) }

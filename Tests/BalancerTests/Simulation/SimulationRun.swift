@@ -96,7 +96,17 @@ struct SimulationRun {
             if own.count > 1 { found.append("\(name) has \(own.count) records") }
             found += violations(of: client, own.first, name)
         }
+        if kernel.faults.clientsAreFriendly { found += unheardBackends() }
         return found
+    }
+
+    /// Whatever a backend has sent has reached a client, even if a RST came right after it. A connection that ends with a
+    /// RST of the balancer's is a probe.
+    private func unheardBackends() -> [String] {
+        kernel.backends.filter { backend in
+            !backend.resetsOnClose && backend.host.sent >= 4
+                && !kernel.clients.contains { carries($0.host.received, backend.host.id) }
+        }.map { "what backend \($0.host.id) sent (\($0.host.sent) bytes) has reached nobody" }
     }
 
     private func violations(of client: SimulatedSocket, _ record: Record?, _ name: String) -> [String] {

@@ -154,6 +154,15 @@ final class TCPSocket: Sendable {
         return errno == EAGAIN || errno == EINTR ? .noRoom : .broken(errno: errno)
     }
 
+    /// Sends a text as TCP urgent data.
+    func sendUrgent(_ text: String, at location: SourceLocation = #_sourceLocation) throws {
+        let bytes = Array(text.utf8)
+        let count = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_OOB))
+        }
+        if count != bytes.count { throw TestFailure("urgent data: errno \(errno)", at: location) }
+    }
+
     /// FIN: nothing more will be sent, but reading goes on.
     func finishSending() {
         shutdown(descriptor, Int32(SHUT_WR))

@@ -85,6 +85,11 @@ class ForwardingKernel: ScriptedKernel {
         real { Kernel.close(descriptor) }
     }
 
+    func isReadable(_ descriptor: CInt) -> Bool {
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&request, 1, 0) == 1
+    }
+
     func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
         real { unsafe Kernel.read(descriptor, buffer) }
     }
