@@ -31,6 +31,21 @@ struct DemoCommand: ParsableCommand {
     }
 }
 
+/// Tells the lines of probes that say something new from those that repeat what is known of a server.
+private struct ProbeLines {
+    private var last: [Substring: Substring] = [:]
+
+    mutating func isNews(_ line: String) -> Bool {
+        guard let port = line.firstRange(of: "Port : <"), let server = line.firstRange(of: "> Server is ") else {
+            return !line.hasPrefix("connection ")
+        }
+        let name = line[port.upperBound..<server.lowerBound]
+        let verdict = line[server.upperBound...]
+        defer { last[name] = verdict }
+        return last[name, default: "alive"] != verdict
+    }
+}
+
 /// The acts of the demo, in their order. Every act checks what it shows.
 private struct DemoPlay: ~Copyable {
     private var stage: DemoStage
@@ -149,9 +164,16 @@ private struct DemoPlay: ~Copyable {
     mutating func stay() throws {
         console.line()
         console.line("   Still running. In another terminal:  chat-client 127.0.0.1 \(stage.address.port) YOURNAME")
-        console.line("   Ctrl-C ends it.")
+        console.line("   Ctrl-C ends it. Probes are shown when they tell something new.")
         let console = console
-        try stage.stay { console.quote($0) }
+        var probes = ProbeLines()
+        // Servers and balancer go on when the terminal is stopped (Ctrl-S): these lines wait for nobody.
+        var log = LineLog(OutputStream(number: 1))
+        try stage.stay { line in
+            guard probes.isNews(line) else { return }
+            log.record { $0.append(console.quotation(line) + "\n") }
+            log.flush()
+        }
     }
 
     // MARK: parts
@@ -161,7 +183,10 @@ private struct DemoPlay: ~Copyable {
         clients.append(client)
         served += 1
         console.field(
-            "test\(number)", console.padded("\(stage.address(of: client.place))", 18) + "-> server\(client.server + 1)")
+            "test\(number)",
+            console.padded("\(stage.address(of: client.place))", 18)
+                + console.padded("-> server\(client.server + 1)", 14)
+                + console.styled("rows in the table: \(stage.table.count)", .faint))
     }
 
     private func terminal(_ place: Int) -> (title: String, lines: [DemoLine]) {

@@ -45,13 +45,18 @@ struct DemoConsole {
         line(styled("\(number). \(text)", .strong))
     }
 
-    /// A line that the balancer printed.
+    /// Shows a line that the balancer printed.
     func quote(_ text: String) {
+        line(quotation(text))
+    }
+
+    /// A line that the balancer printed, as the demo shows it.
+    func quotation(_ text: String) -> String {
         let style: Style =
             if text.hasSuffix("alive") { .good } else if text.hasSuffix("dead") { .bad } else if text.hasSuffix("bad") {
                 .warning
             } else { .plain }
-        line("   \(styled("|", .faint)) \(styled(text, style))")
+        return "   \(styled("|", .faint)) \(styled(text, style))"
     }
 
     /// Name and value in two columns.
