@@ -16,12 +16,13 @@ import Testing
     }()
 
     private func simulate(
-        clients: Int = 12, backends: Int = 3, _ faults: SimulatedKernel.Faults,
+        clients: Int = 12, backends: Int = 3, _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
         adjust: (inout Limits) -> Void = { _ in }, also check: (SimulationRun) -> Void = { _ in }
     ) throws {
         for seed in Self.seeds {
             var run = try SimulationRun(
-                seed: seed, clients: clients, backends: backends, faults: faults, adjust: adjust)
+                seed: seed, clients: clients, backends: backends, faults: faults, drainAfter: drainAfter,
+                adjust: adjust)
             try run.run()
             let violations = run.violations()
             if !violations.isEmpty {
@@ -81,10 +82,33 @@ import Testing
             })
     }
 
-    @Test func descriptorsRunOut() throws {
+    /// With 6 there is room for a single session, and none while all probes are under way: then only time can bring the
+    /// listener back.
+    @Test(arguments: [6, 7, 13]) func descriptorsRunOut(descriptors: Int) throws {
         var exhaustions = 0
-        try simulate(.init(descriptorsMax: 13), also: { exhaustions += $0.kernel.exhaustions })
+        try simulate(.init(descriptorsMax: descriptors), also: { exhaustions += $0.kernel.exhaustions })
         #expect(exhaustions > 0)
+    }
+
+    @Test func hostsThatNeverEnd() throws {
+        var idle = 0
+        try simulate(.init(neverEndsPercent: 30), also: { idle += $0.kernel.output.occurrences(of: "reason=idle") })
+        #expect(idle > 0)
+    }
+
+    @Test func hostsThatNeverReadBesideHostsThatReset() throws {
+        try simulate(.init(resetPercent: 40, neverEndsPercent: 10, neverReadsPercent: 30, roomMax: 60))
+    }
+
+    @Test(arguments: [1, 20, 60]) func draining(turn: Int) throws {
+        var (cut, finished) = (0, 0)
+        try simulate(
+            .init(neverEndsPercent: 20), drainAfter: turn,
+            also: { run in
+                cut += run.kernel.output.occurrences(of: "reason=cut")
+                finished += run.kernel.output.occurrences(of: "reason=finished")
+            })
+        #expect(turn == 1 || cut > 0 && finished > 0)
     }
 
     @Test func fewerSessionsThanClients() throws {

@@ -30,7 +30,10 @@ extension SimulatedKernel {
         let socket = makeSocket()
         // If both hosts waited for the other's end, they would wait for ever.
         socket.host.waitsForEnd = false
-        if faults.clientsAreFriendly { socket.host.farewell = .finish }
+        if faults.clientsAreFriendly {
+            socket.host.farewell = .finish
+            socket.host.neverReads = false
+        }
         socket.state = .connected
         socket.address = .ipv4(0x0A00_0001, port: UInt16(20001 + clients.count))
         clients.append(socket)
@@ -63,13 +66,14 @@ extension SimulatedKernel {
     }
 
     private func canFinish(_ socket: SimulatedSocket) -> Bool {
-        !socket.host.isGone && !socket.host.sawReset && !socket.host.hasFinished
+        !socket.host.isGone && !socket.host.sawReset && !socket.host.hasFinished && !socket.host.neverEnds
             && (socket.host.sent == socket.host.planned || socket.host.sawEnd)
             && (!socket.host.waitsForEnd || socket.host.sawEnd)
     }
 
     private func canRead(_ socket: SimulatedSocket) -> Bool {
-        !socket.outbox.isEmpty || socket.outboxEnded && !socket.host.sawEnd && !socket.host.isGone
+        if socket.host.neverReads, !socket.host.isGone { return false }
+        return !socket.outbox.isEmpty || socket.outboxEnded && !socket.host.sawEnd && !socket.host.isGone
     }
 
     private func act(_ socket: SimulatedSocket) {

@@ -28,6 +28,8 @@ final class SimulatedKernel: ScriptedKernel {
         var closePercent = 0
         /// Clients never reset and never close without reading: whatever reaches them counts.
         var clientsAreFriendly = false
+        var neverEndsPercent = 0
+        var neverReadsPercent = 0
         var stallPercent = 20
         var roomMax = 600
         var plannedMax = 3000
@@ -83,6 +85,7 @@ final class SimulatedKernel: ScriptedKernel {
         guard let object = objects.removeValue(forKey: descriptor) else {
             preconditionFailure("descriptor \(descriptor) closed twice")
         }
+        if case .listener = object { isListening = false }
         guard case .socket(let socket) = object else { return }
         socket.data = nil
         socket.isClosed = true
@@ -104,6 +107,8 @@ final class SimulatedKernel: ScriptedKernel {
             host.farewell = .close
         }
         host.waitsForEnd = host.farewell == .finish && random.chance(40)
+        host.neverEnds = random.chance(faults.neverEndsPercent)
+        host.neverReads = random.chance(faults.neverReadsPercent)
         if random.chance(faults.stallPercent) { host.stalls = Int.random(in: 10...100, using: &random) }
         return host
     }

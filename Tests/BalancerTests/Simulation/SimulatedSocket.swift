@@ -19,6 +19,11 @@ struct Host {
     /// It reads nothing until it has been asked so many times.
     var stalls = 0
 
+    /// It never ends its direction of its own.
+    var neverEnds = false
+    /// It never reads, though it stays.
+    var neverReads = false
+
     var hasFinished = false
     /// It has reset the connection, or closed it altogether: it reads no more.
     var isGone = false
@@ -26,6 +31,9 @@ struct Host {
     var sawEnd = false
     /// The balancer's RST has come, and took what was not read yet.
     var sawReset = false
+
+    /// Bytes for it may remain unread.
+    var leavesBytes: Bool { isGone || neverReads }
 
     enum Farewell: CaseIterable {
         /// A FIN, and reading goes on.

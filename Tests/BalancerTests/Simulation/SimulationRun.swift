@@ -8,6 +8,8 @@ struct SimulationRun {
     let seed: UInt64
     let kernel: SimulatedKernel
     let configuration: Configuration
+    /// The turn after which the loop is told to drain.
+    let drainAfter: Int?
     private(set) var rowsLeft = 0
     private(set) var blocksLeft = 0
     private(set) var isStuck = false
@@ -16,34 +18,42 @@ struct SimulationRun {
     static let turnsMax = 20_000
 
     init(
-        seed: UInt64, clients: Int, backends: Int = 3, faults: SimulatedKernel.Faults,
+        seed: UInt64, clients: Int, backends: Int = 3, faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
         adjust: (inout Limits) -> Void = { _ in }
     ) throws {
         self.seed = seed
+        self.drainAfter = drainAfter
         kernel = SimulatedKernel(seed: seed, clients: clients, faults: faults)
         var limits = Limits(sessionsMax: 64)
         limits.chunkBytes = 128
         adjust(&limits)
+        var timeouts = Configuration.Timeouts()
+        timeouts.idle = .seconds(20)
         configuration = try Configuration(
             listeners: [.init(address: .ipv4(0x7F00_0001, port: 20000))],
             pools: [
                 .init(backends: (1...backends).map { .init(address: .ipv4(0x0A00_0000, port: UInt16(8000 + $0))) })
             ],
-            limits: limits, log: .sessions)
+            timeouts: timeouts, limits: limits, log: .sessions)
     }
 
     /// Runs until every client has come and gone, then stops the loop.
     mutating func run() throws {
         let kernel = kernel
         let configuration = configuration
+        let drainAfter = drainAfter
         (rowsLeft, blocksLeft, isStuck) = try withScriptedKernel(kernel) {
             var loop = try BalancerLoop(
                 configuration,
                 output: EventLog(
                     configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2)))
             var turns = 0
-            while turns < Self.turnsMax, kernel.clientsToCome > 0 || !kernel.arrivals.isEmpty || loop.sessions.count > 0
-            {
+            func hasMore() -> Bool {
+                if drainAfter != nil { return loop.isRunning }
+                return kernel.clientsToCome > 0 || !kernel.arrivals.isEmpty || loop.sessions.count > 0
+            }
+            while turns < Self.turnsMax, hasMore() {
+                if turns == drainAfter { loop.drain() }
                 try loop.turn()
                 turns += 1
             }
@@ -128,15 +138,22 @@ struct SimulationRun {
         switch record.reason {
         case .finished, .reset:
             let peer = backend ?? source
-            found += complete(client, to: backend, readerLeft: peer?.host.isGone ?? true, record.up, name + " up")
+            found += complete(client, to: backend, readerLeft: peer?.host.leavesBytes ?? true, record.up, name + " up")
             if let source {
-                found += complete(source, to: client, readerLeft: client.host.isGone, record.down, name + " down")
+                found += complete(source, to: client, readerLeft: client.host.leavesBytes, record.down, name + " down")
             }
             if record.reason == .finished, client.host.sawReset { found.append("\(name) finished, and was reset") }
         case .noBackend, .connectFailed, .abandoned, .shortage:
             if !client.host.received.isEmpty { found.append("\(name) received bytes without a backend") }
-        case .idle, .cut:
-            found.append("\(name) ended as \(record.reason)")
+        case .idle:
+            let hosts = [client.host, backend?.host, source?.host].compactMap { $0 }
+            // A backend that nothing was sent to cannot be found by what it received.
+            let isKnown = backend != nil || source != nil
+            if isKnown, !hosts.contains(where: { $0.neverEnds || $0.neverReads }) {
+                found.append("\(name) was ended for idleness")
+            }
+        case .cut:
+            if drainAfter == nil { found.append("\(name) was cut") }
         }
         return found
     }
