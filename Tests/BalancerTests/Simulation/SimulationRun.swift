@@ -152,6 +152,9 @@ struct SimulationRun {
             if isKnown, !hosts.contains(where: { $0.neverEnds || $0.neverReads }) {
                 found.append("\(name) was ended for idleness")
             }
+            if hosts.contains(where: { $0.isGone && $0.farewell == .reset }) {
+                found.append("\(name) or its backend reset, and the session stayed until it was idle")
+            }
         case .cut:
             if drainAfter == nil { found.append("\(name) was cut") }
         }
