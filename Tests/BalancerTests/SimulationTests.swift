@@ -82,14 +82,22 @@ import Testing
             })
     }
 
-    /// With 6 there is room for a single session, and none while all probes are under way: then only time can bring the
-    /// listener back.
+    /// With 6 there is room for a single session, and for none while the probes hold their descriptors.
     @Test(arguments: [6, 7, 13]) func descriptorsRunOut(descriptors: Int) throws {
         var exhaustions = 0
         // Silent backends keep the probes' descriptors, while time stands still and clients come.
         try simulate(
             .init(descriptorsMax: descriptors, silentPercent: 75), also: { exhaustions += $0.kernel.exhaustions })
         #expect(exhaustions > 0)
+    }
+
+    /// No session is there whose end could wake the listener: only time can bring it back.
+    @Test func acceptsWithoutMemory() throws {
+        try simulate(
+            .init(acceptsWithoutMemory: 3),
+            also: { run in
+                #expect(run.kernel.output.occurrences(of: "reason=finished") == 12, "seed \(run.seed)")
+            })
     }
 
     @Test func hostsThatNeverEnd() throws {

@@ -90,7 +90,8 @@ struct Side: ~Copyable {
         let result = unsafe stream.receive(into: buffer, peek: peek)
         switch result {
         case .bytes(let count):
-            // A short read has emptied the socket, with the exceptions above; the next bytes make a new edge. It saves the read that says EAGAIN.
+            // A short read has emptied the socket, unless it is unsettled; the next bytes make a new edge. It saves the
+            // read that says EAGAIN.
             if count < buffer.count, !isUnsettled { isReadable = false }
         case .wouldBlock:
             isReadable = false

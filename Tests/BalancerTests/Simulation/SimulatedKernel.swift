@@ -22,6 +22,8 @@ final class SimulatedKernel: ScriptedKernel {
         var silentPercent = 0
         var failedConnectPercent = 0
         var abortedAcceptPercent = 0
+        /// So many accepts find no memory.
+        var acceptsWithoutMemory = 0
         var spuriousPercent = 0
         var spuriousBlockPercent = 5
         var resetPercent = 0
@@ -56,6 +58,7 @@ final class SimulatedKernel: ScriptedKernel {
     private var nextID: UInt32 = 1
     /// How often the balancer was refused a descriptor.
     var exhaustions = 0
+    private var acceptsWithoutMemory = 0
 
     init(seed: UInt64, clients: Int, faults: Faults) {
         random = SeededGenerator(seed: seed)
@@ -213,6 +216,10 @@ final class SimulatedKernel: ScriptedKernel {
 
     func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?) {
         guard !arrivals.isEmpty else { return (-EAGAIN, nil) }
+        if acceptsWithoutMemory < faults.acceptsWithoutMemory {
+            acceptsWithoutMemory += 1
+            return (-ENOMEM, nil)
+        }
         if random.chance(faults.abortedAcceptPercent) { return (-ECONNABORTED, nil) }
         let number = allocate(.socket(arrivals[0]))
         if number < 0 { return (number, nil) }
