@@ -213,10 +213,29 @@ enum Kernel {
     }
 
     static func pipe() -> (result: CInt, reader: CInt, writer: CInt) {
+        #if SCRIPTED_KERNEL
+            if let script = ScriptedKernels.current { return script.pipe() }
+        #endif
         var ends: InlineArray<2, CInt> = [-1, -1]
         var span = ends.mutableSpan
         let result = unsafe span.withUnsafeMutableBufferPointer { unsafe cepoll_pipe($0.baseAddress) }
         return (result, ends[0], ends[1])
+    }
+
+    /// The size in force, or `-errno`.
+    static func setPipeSize(_ pipe: CInt, bytes: CInt) -> CInt {
+        #if SCRIPTED_KERNEL
+            if let script = ScriptedKernels.current { return script.setPipeSize(pipe, bytes: bytes) }
+        #endif
+        return cepoll_pipe_set_size(pipe, bytes)
+    }
+
+    /// One of the two is a pipe; neither waits.
+    static func splice(from source: CInt, to sink: CInt, count: Int) -> Int {
+        #if SCRIPTED_KERNEL
+            if let script = ScriptedKernels.current { return script.splice(from: source, to: sink, count: count) }
+        #endif
+        return cepoll_splice(source, sink, count)
     }
 
     static func status(_ descriptor: CInt) -> stat? {

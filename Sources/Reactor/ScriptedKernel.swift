@@ -57,6 +57,12 @@
         func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int
         /// write(2).
         func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int
+        /// pipe2(2), both ends non-blocking.
+        func pipe() -> (result: CInt, reader: CInt, writer: CInt)
+        /// fcntl(2), F_SETPIPE_SZ.
+        func setPipeSize(_ pipe: CInt, bytes: CInt) -> CInt
+        /// splice(2), SPLICE_F_NONBLOCK.
+        func splice(from source: CInt, to sink: CInt, count: Int) -> Int
         /// open(2).
         func open(_ path: String, flags: CInt) -> CInt
     }

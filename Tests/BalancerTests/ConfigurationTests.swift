@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func sessionsFollowFromDescriptors() {
-        #expect(Limits.sessionsMax(descriptors: 20_000, listeners: 1, backends: 3) == 9_982)
+        #expect(Limits.sessionsMax(descriptors: 20_000, listeners: 1, backends: 3) == 9_918)
         #expect(Limits.sessionsMax(descriptors: 10, listeners: 1, backends: 3) == 1)
         #expect(Limits.sessionsMax(descriptors: .max, listeners: 1, backends: 1) == Limits.sessionsCeiling)
     }

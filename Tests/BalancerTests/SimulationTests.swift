@@ -41,6 +41,41 @@ import Testing
             })
     }
 
+    /// Every other test may splice as well; this one says that it happens, in both directions of the same oracle.
+    @Test func bulkTransfersAreSpliced() throws {
+        var spliced = 0
+        try simulate(
+            clients: 5, .init(stallPercent: 60, roomMax: 1500, plannedMax: 6000), adjust: { $0.pipesMax = 2 },
+            also: { run in
+                #expect(run.kernel.output.occurrences(of: "reason=finished") == 5, "seed \(run.seed)")
+                spliced += run.kernel.splicedBytes
+            })
+        #expect(spliced > 10_000)
+    }
+
+    @Test func bulkTransfersBesideResets() throws {
+        try simulate(
+            clients: 6,
+            .init(spuriousPercent: 10, resetPercent: 30, closePercent: 20, stallPercent: 60, plannedMax: 5000),
+            adjust: { $0.pipesMax = 1 })
+    }
+
+    @Test func pipesThatCannotBeHad() throws {
+        try simulate(
+            clients: 6, .init(failedPipePercent: 50, resetPercent: 10, stallPercent: 60, plannedMax: 5000))
+    }
+
+    @Test func aKernelThatDoesNotSplice() throws {
+        var spliced = 0
+        try simulate(
+            clients: 6, .init(refusedSplicePercent: 100, plannedMax: 5000), also: { spliced += $0.kernel.splicedBytes })
+        #expect(spliced == 0)
+    }
+
+    @Test func aKernelThatSplicesNoMore() throws {
+        try simulate(.init(refusedSplicePercent: 10, resetPercent: 10, plannedMax: 10_000))
+    }
+
     @Test func resets() throws {
         try simulate(.init(resetPercent: 40))
     }

@@ -145,6 +145,9 @@ extension Configuration {
         guard (1...Limits.chunkBytesMax).contains(limits.chunkBytes), limits.blocksMax >= 0 else {
             throw ConfigurationError("chunks of \(limits.chunkBytes) bytes: 1 to \(Limits.chunkBytesMax)")
         }
+        guard (0...Limits.pipesCeiling).contains(limits.pipesMax) else {
+            throw ConfigurationError("\(limits.pipesMax) pipes: 0 to \(Limits.pipesCeiling)")
+        }
         for pool in pools { try check(pool) }
         for listener in listeners { try check(listener) }
         try check(timeouts.connect, "connect timeout", from: .milliseconds(1))

@@ -8,6 +8,10 @@ public struct Limits: Hashable, Sendable {
     /// Blocks of ``chunkBytes`` for bytes that a slow side has not taken, over all sessions. Beyond it no byte is read
     /// before the other side has taken it, so nothing stops; it only costs a second read. 1,024 blocks are 256 MiB.
     public var blocksMax = 1024
+    /// Pipes of ``chunkBytes`` that bulk transfers are spliced through, over all sessions. A transfer holds one only while
+    /// its reader lags; those without one are copied. 64 pipes are 16 MiB, a quarter of what a user without privilege may
+    /// have (`pipe-user-pages-soft`, pipe(7)).
+    public var pipesMax = 64
 
     /// Bounds for a number of sessions.
     public init(sessionsMax: Int = 1024) {
@@ -18,6 +22,8 @@ public struct Limits: Hashable, Sendable {
     public static let sessionsCeiling = 1 << 20
     /// The largest read buffer.
     public static let chunkBytesMax = 16 << 20
+    /// The most pipes.
+    public static let pipesCeiling = 1 << 16
     /// The most backends of all pools.
     public static let backendsMax = 4096
     /// The most listeners.
@@ -36,14 +42,26 @@ public struct Limits: Hashable, Sendable {
     /// Blocks kept for the next stall; more are given back to the system.
     public static let blocksKept = 16
 
+    /// A splice that moved less than this fraction of a pipe is the last for now: small reads are cheaper copied.
+    public static let bulkFraction = 8
+
     /// Descriptors that are not sessions: the loop's own, standard streams, and room for libraries.
     static let descriptorsReserved = 32
 
-    /// How many sessions a limit on descriptors allows: two descriptors each, beside those of listeners, probes and the
-    /// loop itself. At least one.
+    /// How many sessions a limit on descriptors allows: two descriptors each, beside those of listeners, probes, pipes and
+    /// the loop itself. At least one.
     public static func sessionsMax(descriptors: Int, listeners: Int, backends: Int) -> Int {
-        min(sessionsCeiling, max(1, (descriptors - descriptorsReserved - listeners - backends) / 2))
+        let others = descriptorsReserved + listeners + backends + 2 * pipesMax(descriptors: descriptors)
+        return min(sessionsCeiling, max(1, (descriptors - others) / 2))
     }
+
+    /// How many pipes a limit on descriptors allows: with few descriptors, sessions need them more.
+    public static func pipesMax(descriptors: Int) -> Int {
+        min(Limits().pipesMax, descriptors / descriptorsPerPipe)
+    }
+
+    /// Of so many descriptors, one pipe has its two.
+    static let descriptorsPerPipe = 64
 }
 
 /// What the event log says.

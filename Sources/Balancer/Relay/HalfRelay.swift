@@ -12,9 +12,9 @@ import Reactor
 ///            end or error of the source, or enough thrown away
 /// ```
 ///
-/// - `open`: bytes flow. At most one chunk waits in `pending`, and nothing is read while it does: a slow sink stops a
-///   fast source.
-/// - `ending`: the source will send no more; what is pending still goes out, then the FIN.
+/// - `open`: bytes flow. At most one chunk waits, in `pending` or in a pipe, and nothing is read while it does: a slow sink
+///   stops a fast source.
+/// - `ending`: the source will send no more; what waits still goes out, then the FIN.
 /// - `discarding`: nobody takes the bytes any longer. They are still read, for closing a socket with unread bytes sends a
 ///   RST, which could cut off what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx: lingering_close).
 /// - `ended`, `discarded`: nothing more will happen here.
@@ -28,11 +28,17 @@ struct HalfRelay: ~Copyable {
     }
 
     var phase = Phase.open
+    /// The last read was large: the next is spliced, if it can be.
+    var isBulk = false
     var pending = PendingBytes()
+    var piped = PipedBytes()
     /// Bytes that the sink's kernel has taken.
     var delivered: UInt64 = 0
     /// Bytes that were read and that nobody could take any longer.
     var discarded: UInt64 = 0
+
+    /// Bytes that were read and wait for the sink.
+    var waiting: Int { pending.count + piped.count }
 
     /// True when nothing more will happen in this direction.
     var isOver: Bool { phase == .ended || phase == .discarded }
@@ -50,6 +56,8 @@ struct Side: ~Copyable {
     var isWritable = false
     /// The end was announced, or urgent data: a short read no longer proves that all was read, so read on to EAGAIN.
     private(set) var isUnsettled = false
+    /// TCP urgent data was announced: a splice would stop in front of it.
+    private(set) var hasUrgentData = false
     /// A RST, or another error, was reported; what came before it may still be unread.
     private(set) var isReset = false
     /// Its end, or its failure, was read: it will send no more.
@@ -71,7 +79,10 @@ struct Side: ~Copyable {
     /// Takes in what the poller reported.
     mutating func note(_ readiness: Readiness) {
         if !readiness.isDisjoint(with: .unsettled) {
-            if readiness.contains(.urgent), !isUnsettled { stream.keepUrgentInline() }
+            if readiness.contains(.urgent), !hasUrgentData {
+                stream.keepUrgentInline()
+                hasUrgentData = true
+            }
             isUnsettled = true
         }
         if readiness.contains(.error) { isReset = true }
@@ -104,20 +115,53 @@ struct Side: ~Copyable {
         return result
     }
 
+    /// Reads into a pipe that is empty.
+    mutating func splice(into pipe: borrowing Pipe, atMost count: Int) -> SpliceResult {
+        let result = stream.splice(into: pipe, atMost: count)
+        switch result {
+        case .bytes, .undecided, .unsupported:
+            break
+        case .wouldBlock:
+            isReadable = false
+        case .failed(let errno):
+            (isReadable, hasEnded) = (false, true)
+            failure = failure ?? errno
+        }
+        return result
+    }
+
     /// Writes, and learns from the result what room is left.
-    ///
+    mutating func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
+        prepareToSend()
+        let result = unsafe stream.send(bytes)
+        note(result)
+        // A short write has filled the socket.
+        if case .bytes(let count) = result, count < bytes.count { isWritable = false }
+        return result
+    }
+
+    /// Writes what is in a pipe. It may take less than there is room for.
+    mutating func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
+        prepareToSend()
+        let result = stream.splice(from: pipe, count: count)
+        note(result)
+        return result
+    }
+
     /// TCP_NODELAY is set before the second write only: the first leaves at once in any case, and a session that never
     /// writes twice is spared the call.
-    mutating func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
+    private mutating func prepareToSend() {
         if !hasNoDelay, hasSent {
             stream.setNoDelay()
             hasNoDelay = true
         }
         hasSent = true
-        let result = unsafe stream.send(bytes)
+    }
+
+    private mutating func note(_ result: SendResult) {
         switch result {
-        case .bytes(let count):
-            if count < bytes.count { isWritable = false }
+        case .bytes:
+            break
         case .wouldBlock:
             isWritable = false
         case .failed(let errno):
@@ -126,6 +170,5 @@ struct Side: ~Copyable {
             isReadable = !hasEnded
             isUnsettled = true
         }
-        return result
     }
 }

@@ -3,7 +3,8 @@ import Reactor
 /// Moves the bytes of all sessions of a loop, through one read buffer.
 ///
 /// Most of what is read is written at once, so sessions need no buffer of their own: only what a slow side does not take
-/// is copied to a block of the pool. Both directions are told by one function, `pump`, with the direction as data.
+/// is copied to a block of the pool. After a read that filled the buffer, the bytes go through a pipe instead
+/// (`Relay+Splice`). Both directions are told by one function, `pump`, with the direction as data.
 @safe struct Relay: ~Copyable {
     /// How far a call got.
     enum Progress: Equatable {
@@ -18,10 +19,13 @@ import Reactor
     private let bytesPerTurn: Int
     /// Memory for slow readers.
     private(set) var blocks: BlockPool
+    /// For bulk transfers.
+    var pipes: PipePool
 
     init(limits: Limits) {
         unsafe chunk = .allocate(byteCount: limits.chunkBytes, alignment: 4096)
         blocks = BlockPool(blockBytes: limits.chunkBytes, blocksMax: limits.blocksMax)
+        pipes = PipePool(pipeBytes: limits.chunkBytes, pipesMax: limits.pipesMax)
         bytesPerTurn = limits.chunkBytes * Limits.chunksPerTurn
     }
 
@@ -56,7 +60,9 @@ import Reactor
     /// Gives back the memory of a session that ends.
     mutating func release(_ session: inout Session) {
         session.upstream.pending.clear(to: &blocks)
+        session.upstream.piped.clear(to: &pipes)
         session.downstream.pending.clear(to: &blocks)
+        session.downstream.piped.clear(to: &pipes)
     }
 
     /// Moves bytes from `source` to `sink` until one of them has no more to give or to take, or the turn's share is used
@@ -97,11 +103,13 @@ import Reactor
     private mutating func transfer(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
     ) {
+        if half.isBulk, splice(from: &source, to: &sink, &half, &budget) { return }
         // With no block left for what the sink may refuse, look first and take only what the sink has taken.
         let peek = !blocks.hasRoom
         switch unsafe source.receive(into: chunk, peek: peek) {
         case .bytes(let count):
             budget.spend(count)
+            unsafe half.isBulk = count == chunk.count
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<count])
             let taken = unsafe deliver(bytes, to: &sink, &half)
             if peek {
@@ -128,8 +136,9 @@ import Reactor
         source.isReadable = isReadable
     }
 
-    /// Writes what is pending; true when nothing is left of it.
+    /// Writes what waits; true when nothing is left of it.
     private mutating func flush(to sink: inout Side, _ half: inout HalfRelay) -> Bool {
+        guard drainPipe(to: &sink, &half) else { return false }
         while !half.pending.isEmpty {
             guard sink.isWritable else { return false }
             let taken = unsafe deliver(half.pending.bytes, to: &sink, &half)
@@ -156,8 +165,9 @@ import Reactor
         case .ended, .discarding, .discarded:
             return
         }
-        half.discarded += UInt64(half.pending.count)
+        half.discarded += UInt64(half.waiting)
         half.pending.clear(to: &blocks)
+        half.piped.clear(to: &pipes)
     }
 
     private func discard(from source: inout Side, _ half: inout HalfRelay, _ budget: inout Budget) {
@@ -175,7 +185,7 @@ import Reactor
 }
 
 /// One direction's share of a turn.
-private struct Budget {
+struct Budget {
     private var bytes: Int
     private var reads = Limits.readsPerTurn
 

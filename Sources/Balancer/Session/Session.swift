@@ -83,7 +83,7 @@ struct Session: ~Copyable {
 
     /// Bytes that were read and that nobody has taken.
     var undelivered: UInt64 {
-        upstream.discarded + downstream.discarded + UInt64(upstream.pending.count + downstream.pending.count)
+        upstream.discarded + downstream.discarded + UInt64(upstream.waiting + downstream.waiting)
     }
 
     /// Reading from or writing to one of the two has failed.

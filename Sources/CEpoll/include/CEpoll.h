@@ -121,12 +121,26 @@ static inline int cepoll_set_reset_on_close(int socket) {
     return setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
 }
 
-// MARK: pipe2(2): declared for _GNU_SOURCE only, as accept4 is.
+// MARK: pipe2(2), splice(2), F_SETPIPE_SZ: for _GNU_SOURCE only, as accept4 is. The numbers are the kernel's.
 
 extern int pipe2(int *, int);
+extern ssize_t splice(int, off_t *, int, off_t *, size_t, unsigned int);
+
+enum { CEPOLL_F_SETPIPE_SZ = 1031, CEPOLL_SPLICE_F_MOVE = 1, CEPOLL_SPLICE_F_NONBLOCK = 2 };
 
 static inline int cepoll_pipe(int *ends) {
     return pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+// The size in force, at least `bytes`, or -errno.
+static inline int cepoll_pipe_set_size(int pipe, int bytes) {
+    int result = fcntl(pipe, CEPOLL_F_SETPIPE_SZ, bytes);
+    return result < 0 ? -errno : result;
+}
+
+static inline ssize_t cepoll_splice(int from, int to, size_t count) {
+    ssize_t result = splice(from, NULL, to, NULL, count, CEPOLL_SPLICE_F_MOVE | CEPOLL_SPLICE_F_NONBLOCK);
+    return result < 0 ? -errno : result;
 }
 
 // MARK: open(2), getrlimit(2): variadic, or with an enumerator for a parameter.

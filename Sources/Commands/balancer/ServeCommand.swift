@@ -66,6 +66,7 @@ extension ServeCommand {
         }
         var limits = Limits(
             sessionsMax: Limits.sessionsMax(descriptors: descriptors, listeners: 1, backends: targets.count))
+        limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
         if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }
         do {
             return try Configuration(

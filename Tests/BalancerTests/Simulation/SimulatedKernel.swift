@@ -14,6 +14,8 @@ final class SimulatedKernel: ScriptedKernel {
         case file
         case listener
         case socket(SimulatedSocket)
+        case pipeReader(SimulatedPipe)
+        case pipeWriter(SimulatedPipe)
     }
 
     struct Faults {
@@ -24,6 +26,10 @@ final class SimulatedKernel: ScriptedKernel {
         var abortedAcceptPercent = 0
         /// So many accepts find no memory.
         var acceptsWithoutMemory = 0
+        /// Pipes that cannot be had.
+        var failedPipePercent = 0
+        /// Splices that the kernel refuses.
+        var refusedSplicePercent = 0
         var spuriousPercent = 0
         var spuriousBlockPercent = 5
         var resetPercent = 0
@@ -56,6 +62,8 @@ final class SimulatedKernel: ScriptedKernel {
     var live: [SimulatedSocket] = []
     var clientsToCome: Int
     private var nextID: UInt32 = 1
+    /// Bytes that left a pipe for a socket.
+    var splicedBytes = 0
     /// How often the balancer was refused a descriptor.
     var exhaustions = 0
     private var acceptsWithoutMemory = 0
@@ -68,7 +76,7 @@ final class SimulatedKernel: ScriptedKernel {
 
     // MARK: descriptors
 
-    private func allocate(_ object: Object) -> CInt {
+    func allocate(_ object: Object) -> CInt {
         guard objects.count < faults.descriptorsMax else {
             exhaustions += 1
             return -EMFILE
@@ -79,7 +87,7 @@ final class SimulatedKernel: ScriptedKernel {
         return number
     }
 
-    private func socketObject(_ number: CInt) -> SimulatedSocket? {
+    func socketObject(_ number: CInt) -> SimulatedSocket? {
         guard case .socket(let socket) = objects[number] else { return nil }
         return socket
     }
@@ -142,7 +150,7 @@ final class SimulatedKernel: ScriptedKernel {
             socket.isSignalled = true
         case .listener: listenerData = data
         case .timer: timerData = data
-        case .file, .epoll: break
+        case .file, .epoll, .pipeReader, .pipeWriter: break
         case nil: return descriptor < 3 ? 0 : -EBADF
         }
         return 0

@@ -12,6 +12,7 @@ struct SimulationRun {
     let drainAfter: Int?
     private(set) var rowsLeft = 0
     private(set) var blocksLeft = 0
+    private(set) var pipesLeft = 0
     private(set) var isStuck = false
 
     /// Far more turns than any run needs.
@@ -26,6 +27,7 @@ struct SimulationRun {
         kernel = SimulatedKernel(seed: seed, clients: clients, faults: faults)
         var limits = Limits(sessionsMax: 64)
         limits.chunkBytes = 128
+        limits.pipesMax = 4
         adjust(&limits)
         var timeouts = Configuration.Timeouts()
         timeouts.idle = .seconds(20)
@@ -42,7 +44,7 @@ struct SimulationRun {
         let kernel = kernel
         let configuration = configuration
         let drainAfter = drainAfter
-        (rowsLeft, blocksLeft, isStuck) = try withScriptedKernel(kernel) {
+        (rowsLeft, blocksLeft, pipesLeft, isStuck) = try withScriptedKernel(kernel) {
             var loop = try BalancerLoop(
                 configuration,
                 output: EventLog(
@@ -57,7 +59,7 @@ struct SimulationRun {
                 try loop.turn()
                 turns += 1
             }
-            let left = (loop.sessions.count, loop.relay.blocks.taken, turns == Self.turnsMax)
+            let left = (loop.sessions.count, loop.relay.blocks.taken, loop.relay.pipes.taken, turns == Self.turnsMax)
             loop.stop()
             try loop.turn(.immediately)
             return left
@@ -97,6 +99,7 @@ struct SimulationRun {
         if isStuck { found.append("stuck: a session never ended") }
         if rowsLeft != 0 { found.append("\(rowsLeft) rows left") }
         if blocksLeft != 0 { found.append("\(blocksLeft) blocks not given back") }
+        if pipesLeft != 0 { found.append("\(pipesLeft) pipes not given back") }
         if !kernel.objects.isEmpty { found.append("descriptors not closed: \(kernel.objects.keys.sorted())") }
         let records = records()
         for client in kernel.clients {

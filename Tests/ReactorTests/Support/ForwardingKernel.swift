@@ -98,5 +98,17 @@ class ForwardingKernel: ScriptedKernel {
         real { unsafe Kernel.write(descriptor, bytes) }
     }
 
+    func pipe() -> (result: CInt, reader: CInt, writer: CInt) {
+        let ends = real { Kernel.pipe() }
+        if ends.result == 0 { opened += [ends.reader, ends.writer] }
+        return ends
+    }
+
+    func setPipeSize(_ pipe: CInt, bytes: CInt) -> CInt { real { Kernel.setPipeSize(pipe, bytes: bytes) } }
+
+    func splice(from source: CInt, to sink: CInt, count: Int) -> Int {
+        real { Kernel.splice(from: source, to: sink, count: count) }
+    }
+
     func open(_ path: String, flags: CInt) -> CInt { opening { Kernel.open(path, flags: flags) } }
 }

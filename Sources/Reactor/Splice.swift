@@ -1,0 +1,59 @@
+import Glibc
+
+/// What a read into a pipe came to.
+public enum SpliceResult: Equatable, Sendable {
+    /// So many bytes are in the pipe now, at least one.
+    case bytes(Int)
+    /// Nothing to read now, if the pipe was empty: EAGAIN.
+    case wouldBlock
+    /// Nothing was moved, and only a read can tell why: the end of the stream, TCP urgent data next, or no memory.
+    case undecided
+    /// This stream cannot be spliced, or not now; it is none the worse for it.
+    case unsupported
+    /// The stream has failed.
+    case failed(Errno)
+}
+
+// Bytes from socket to socket through a pipe: the kernel moves references to its pages, and copies nothing. Source:
+// splice(2).
+extension Stream {
+    /// Moves what there is, at most `count` bytes, into an empty pipe.
+    ///
+    /// Fewer may come than there are: a pipe is full when it holds a number of fragments, however small. Only of an empty
+    /// pipe is it known that `wouldBlock` tells of the stream.
+    public func splice(into pipe: borrowing Pipe, atMost count: Int) -> SpliceResult {
+        while true {
+            let result = Kernel.splice(from: number, to: pipe.inputNumber, count: count)
+            if result > 0 { return .bytes(result) }
+            if result == 0 { return .undecided }
+            let errno = Errno(rawValue: CInt(-result))
+            if errno.isWouldBlock { return .wouldBlock }
+            if errno.rawValue == ENOMEM { return .undecided }
+            if errno.isRefusalToSplice { return .unsupported }
+            if !errno.isInterruption { return .failed(errno) }
+        }
+    }
+
+    /// Writes `count` bytes of the pipe, which must hold so many, as far as the kernel takes them.
+    ///
+    /// There is no MSG_NOSIGNAL for it: SIGPIPE must be ignored, see ``Signals/ignoreBrokenPipes()``.
+    public func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
+        while true {
+            let result = Kernel.splice(from: pipe.outputNumber, to: number, count: count)
+            if result >= 0 { return .bytes(result) }
+            let errno = Errno(rawValue: CInt(-result))
+            if errno.isWouldBlock { return .wouldBlock }
+            if !errno.isInterruption { return .failed(errno) }
+        }
+    }
+}
+
+extension Errno {
+    /// What a kernel, a kind of socket or a filter of system calls says that will not splice.
+    fileprivate var isRefusalToSplice: Bool {
+        switch rawValue {
+        case EINVAL, ENOSYS, EPERM, EOPNOTSUPP: true
+        default: false
+        }
+    }
+}
