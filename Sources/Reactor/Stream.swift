@@ -84,10 +84,13 @@ public struct Stream: ~Copyable {
         }
     }
 
+    /// The address and port that the kernel chose, or was told, for this end.
+    public var localAddress: SocketAddress? { Kernel.localAddress(descriptor.rawValue) }
+
     /// True when the connection is one of the socket with itself: towards a local port that nobody listens on, the kernel
     /// may choose that very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5).
     public func isConnectedToItself(_ address: SocketAddress) -> Bool {
-        Kernel.localAddress(descriptor.rawValue) == address
+        localAddress == address
     }
 
     /// The error that is pending on the socket, which this call clears.

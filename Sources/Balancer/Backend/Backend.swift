@@ -5,8 +5,8 @@ struct Backend: ~Copyable {
     let address: SocketAddress
     /// The place of its pool.
     let pool: Int
-    /// The address that connections to it come from; nil leaves it to the kernel.
-    let source: SocketAddress?
+    /// The address that connections to it come from.
+    var source: SourceBinding
     var health: Health
     var probe: Probe
 }

@@ -41,7 +41,7 @@ extension BalancerLoop {
         sessions[index].lap &+= 1
         let stream: Stream
         do throws(Errno) {
-            stream = try Stream(for: backends[backend].address, from: backends[backend].source)
+            stream = try Stream(for: backends[backend].address, from: backends[backend].source.forSessions)
         } catch {
             return .failed(error)
         }

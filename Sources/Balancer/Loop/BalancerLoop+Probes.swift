@@ -15,10 +15,12 @@ extension BalancerLoop {
         guard state == .running else { return }
         backends[index].probe.lap &+= 1
         do throws(Errno) {
-            let stream = try Stream(for: backends[index].address, from: backends[index].source)
-            // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
-            stream.resetOnClose()
-            let result = stream.connect(to: backends[index].address)
+            var stream = try probeSocket(index)
+            var result = stream.connect(to: backends[index].address)
+            if !backends[index].source.note(chosen: stream.localAddress) {
+                stream = try probeSocket(index)
+                result = stream.connect(to: backends[index].address)
+            }
             let token = Token(.probe, backends.key(at: index), lap: backends[index].probe.lap)
             switch result {
             case .failed(let errno):
@@ -34,6 +36,13 @@ extension BalancerLoop {
         } catch {
             probeEnded(index, .error(error))
         }
+    }
+
+    private func probeSocket(_ index: Int) throws(Errno) -> Stream {
+        let stream = try Stream(for: backends[index].address, from: backends[index].source.forProbes)
+        // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
+        stream.resetOnClose()
+        return stream
     }
 
     /// An event of the probe's socket.

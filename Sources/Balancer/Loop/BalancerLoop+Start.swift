@@ -25,7 +25,7 @@ extension BalancerLoop {
                     let timer = timers.wheel.add(Token(.probeTimer, key)) ?? .none
                     timers.wheel.arm(timer, at: now)
                     return Backend(
-                        address: settings.address, pool: place, source: source,
+                        address: settings.address, pool: place, source: SourceBinding(source),
                         health: Health(rise: pool.health.rise, fall: pool.health.fall),
                         probe: Probe(timer: timer, due: now))
                 }
