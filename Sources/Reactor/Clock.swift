@@ -17,6 +17,13 @@
         return Instant(nanoseconds: overflow ? .max : sum)
     }
 
+    /// The point that lies so many nanoseconds later, at most the last there is. `Duration` counts in 128 bits: what is
+    /// added often is better kept as a number.
+    @inlinable public func advanced(nanoseconds: UInt64) -> Instant {
+        let (sum, overflow) = self.nanoseconds.addingReportingOverflow(nanoseconds)
+        return Instant(nanoseconds: overflow ? .max : sum)
+    }
+
     /// The time from `earlier` to `later`; zero when they stand the other way round.
     @inlinable public static func - (later: Instant, earlier: Instant) -> Duration {
         later > earlier ? .nanoseconds(Int64(clamping: later.nanoseconds - earlier.nanoseconds)) : .zero

@@ -62,6 +62,7 @@ public struct LineLog: ~Copyable {
 
     /// Writes what is pending, as far as the reader takes it now.
     public mutating func flush() {
+        guard pending.count > 0 || untoldLines > 0 else { return }
         isStalled = false
         writePending()
         if untoldLines > 0, !isStalled {
@@ -149,20 +150,21 @@ extension LineLog {
         }
 
         /// Appends a number in decimal digits.
-        public mutating func append(_ number: some FixedWidthInteger) {
-            // The sign and the digits of the widest integer.
-            var digits = InlineArray<40, UInt8>(repeating: 0)
+        @inlinable public mutating func append(_ number: some FixedWidthInteger) {
+            if number < 0 { append("-") }
+            append(digits: UInt64(number.magnitude))
+        }
+
+        @usableFromInline mutating func append(digits number: UInt64) {
+            // The digits of the largest number.
+            var digits = InlineArray<20, UInt8>(repeating: 0)
             var first = digits.count
-            var rest = UInt128(number.magnitude)
+            var rest = number
             repeat {
                 first -= 1
-                digits[first] = UInt8(ascii: "0") + UInt8(rest % 10)
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
                 rest /= 10
             } while rest > 0
-            if number < 0 {
-                first -= 1
-                digits[first] = UInt8(ascii: "-")
-            }
             append(digits.span.extracting(first..<digits.count))
         }
 

@@ -8,24 +8,26 @@ import CEpoll
     /// Wraps epoll's bits.
     @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+    // Computed, so that other modules see numbers instead of globals; PollerTests compares them with epoll's.
+
     /// There is something to read, or the end.
-    public static let readable = Readiness(rawValue: CEPOLL_IN)
+    @inlinable public static var readable: Readiness { Readiness(rawValue: 0x001) }
     /// There is room to write.
-    public static let writable = Readiness(rawValue: CEPOLL_OUT)
+    @inlinable public static var writable: Readiness { Readiness(rawValue: 0x004) }
     /// The peer has ended its direction; what it sent before may still be unread.
-    public static let readHangup = Readiness(rawValue: CEPOLL_RDHUP)
+    @inlinable public static var readHangup: Readiness { Readiness(rawValue: 0x2000) }
     /// Both directions have ended. Cannot be masked.
-    public static let hangup = Readiness(rawValue: CEPOLL_HUP)
+    @inlinable public static var hangup: Readiness { Readiness(rawValue: 0x010) }
     /// An error is pending. Cannot be masked.
-    public static let error = Readiness(rawValue: CEPOLL_ERR)
+    @inlinable public static var error: Readiness { Readiness(rawValue: 0x008) }
 
     /// TCP urgent data has come. A read stops short at its mark, see tcp(7).
-    public static let urgent = Readiness(rawValue: CEPOLL_PRI)
+    @inlinable public static var urgent: Readiness { Readiness(rawValue: 0x002) }
 
     /// Any sign that the stream is about to end.
-    public static let ending: Readiness = [.readHangup, .hangup, .error]
+    @inlinable public static var ending: Readiness { [.readHangup, .hangup, .error] }
     /// Any sign after which a short read no longer proves that nothing is left.
-    public static let unsettled: Readiness = [.ending, .urgent]
+    @inlinable public static var unsettled: Readiness { [.ending, .urgent] }
 }
 
 /// What is wanted of a descriptor.

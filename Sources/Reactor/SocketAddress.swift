@@ -111,8 +111,7 @@ import Glibc
     public func withHostText<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
         switch self {
         case .ipv4(let address, _):
-            var address = in_addr(s_addr: address.bigEndian)
-            return unsafe withUnsafeBytes(of: &address) { unsafe Self.withText(AF_INET, $0, scope: 0, body) }
+            return Self.withText(ofIPv4: address, body)
         case .ipv6(let high, let low, let scope, _):
             var address = in6_addr()
             unsafe withUnsafeMutableBytes(of: &address) {
@@ -123,6 +122,25 @@ import Glibc
         case .unix(let path):
             return body(Array(path.utf8).span)
         }
+    }
+
+    /// inet_ntop(3) prints with a format string, which takes a fifth of a short session's instructions when its line is
+    /// logged.
+    private static func withText<Result>(ofIPv4 address: UInt32, _ body: (Span<UInt8>) -> Result) -> Result {
+        var text = InlineArray<15, UInt8>(repeating: 0)
+        var count = 0
+        func put(_ byte: UInt8) {
+            text[count] = byte
+            count += 1
+        }
+        for place: UInt32 in 0..<4 {
+            if place > 0 { put(UInt8(ascii: ".")) }
+            let part = UInt8(truncatingIfNeeded: address >> (24 - 8 * place))
+            if part >= 100 { put(UInt8(ascii: "0") + part / 100) }
+            if part >= 10 { put(UInt8(ascii: "0") + part / 10 % 10) }
+            put(UInt8(ascii: "0") + part % 10)
+        }
+        return body(text.span.extracting(..<count))
     }
 
     /// Room for the longest IPv6 text, `%` and the digits of a scope.

@@ -35,20 +35,26 @@
     static let horizon: UInt64 = 63 << UInt64((levels - 1) * slotBits)
     static let tickNanoseconds: UInt64 = 1_000_000
 
+    /// 24 bytes, of which every session has one.
     private struct Node {
         var deadline: UInt64
         var token: Token
         var next: Int32
+        /// The one before it in its list or, below zero: one of the states, or that it is the first of a list.
         var previous: Int32
-        /// Which list it stands in: a slot (level * 64 + slot), or one of the states below.
-        var list: Int16
+
+        static let idle: Int32 = -1
+        /// Removed; its place waits for the next timer.
+        static let gone: Int32 = -2
+        static func first(of list: Int) -> Int32 { -3 - Int32(list) }
+
+        var isArmed: Bool { previous >= 0 || previous <= Node.first(of: 0) }
+        /// The list that it is the first of.
+        var list: Int { -3 - Int(previous) }
     }
 
-    private static let idle: Int16 = -1
-    /// Removed; its place waits for the next timer.
-    private static let gone: Int16 = -2
     /// One list past the slots: timers whose time has come.
-    private static let due = Int16(levels * slots)
+    private static let due = levels * slots
 
     private let nodes: UnsafeMutablePointer<Node>
     /// The first node of each slot, and of the due list; -1 for none.
@@ -58,6 +64,8 @@
     private var highWater: Int32 = 0
     /// Ticks since the zero of the clock: everything at or before it is in the due list or has fired.
     private var elapsed: UInt64
+    /// No slot starts before this tick: most turns need to know no more. It may be too early, since disarming leaves it.
+    private var quietUntil = UInt64.max
 
     /// How many timers there may be.
     public let capacity: Int
@@ -68,8 +76,8 @@
         self.capacity = capacity
         elapsed = now.nanoseconds / Self.tickNanoseconds
         unsafe nodes = .allocate(capacity: max(capacity, 1))
-        unsafe heads = .allocate(capacity: Int(Self.due) + 1)
-        unsafe heads.initialize(repeating: -1, count: Int(Self.due) + 1)
+        unsafe heads = .allocate(capacity: Self.due + 1)
+        unsafe heads.initialize(repeating: -1, count: Self.due + 1)
     }
 
     deinit {
@@ -90,7 +98,7 @@
             return nil
         }
         unsafe (nodes + Int(index)).initialize(
-            to: Node(deadline: 0, token: token, next: -1, previous: -1, list: Self.idle))
+            to: Node(deadline: 0, token: token, next: -1, previous: Node.idle))
         return TimerID(index: index)
     }
 
@@ -103,7 +111,7 @@
     public mutating func remove(_ timer: TimerID) {
         guard timer.exists else { return }
         disarm(timer)
-        unsafe nodes[Int(timer.index)].list = Self.gone
+        unsafe nodes[Int(timer.index)].previous = Node.gone
         unsafe nodes[Int(timer.index)].next = firstFree
         firstFree = timer.index
     }
@@ -123,40 +131,53 @@
     public mutating func disarm(_ timer: TimerID) {
         guard timer.exists else { return }
         precondition(
-            unsafe timer.index < highWater && nodes[Int(timer.index)].list != Self.gone, "no such timer in this wheel")
-        if unsafe nodes[Int(timer.index)].list != Self.idle { unlink(timer.index) }
+            unsafe timer.index < highWater && nodes[Int(timer.index)].previous != Node.gone,
+            "no such timer in this wheel")
+        if unsafe nodes[Int(timer.index)].isArmed { unlink(timer.index) }
     }
 
     /// The token of one timer whose time has come, which is then no longer armed; nil when there is none at `now`.
     public mutating func popDue(now: Instant) -> Token? {
         let tick = now.nanoseconds / Self.tickNanoseconds
+        if tick < quietUntil {
+            elapsed = max(elapsed, tick)
+            return nil
+        }
         while true {
-            let head = unsafe heads[Int(Self.due)]
+            let head = unsafe heads[Self.due]
             if head >= 0 {
                 unlink(head)
                 return unsafe nodes[Int(head)].token
             }
-            guard let (list, start) = nextSlot(), start <= tick else {
+            let next = nextSlot()
+            guard let next, next.start <= tick else {
                 elapsed = max(elapsed, tick)
+                quietUntil = next?.start ?? .max
                 return nil
             }
-            elapsed = max(elapsed, start)
-            cascade(list)
+            elapsed = max(elapsed, next.start)
+            cascade(next.list)
         }
     }
 
     /// The instant at which `popDue` should be asked next: that of the earliest timer or, when it is still far away, of
     /// the slot that it stands in. nil when nothing is armed.
     public var nextDeadline: Instant? {
-        if unsafe heads[Int(Self.due)] >= 0 { return Instant(nanoseconds: elapsed &* Self.tickNanoseconds) }
+        if unsafe heads[Self.due] >= 0 { return Instant(nanoseconds: elapsed &* Self.tickNanoseconds) }
         guard let (_, start) = nextSlot() else { return nil }
         return Instant(nanoseconds: start &* Self.tickNanoseconds)
+    }
+
+    /// An instant up to which `popDue` need not be asked: at most ``nextDeadline``, and known without a search. nil when
+    /// nothing has been armed since `popDue` last looked.
+    var quietEnd: Instant? {
+        quietUntil == .max ? nil : Instant(nanoseconds: quietUntil &* Self.tickNanoseconds)
     }
 
     // MARK: slots
 
     /// The slot that time reaches first, and the tick at which it does. Lower levels always come before higher ones.
-    private func nextSlot() -> (list: Int16, start: UInt64)? {
+    private func nextSlot() -> (list: Int, start: UInt64)? {
         for level in 0..<Self.levels where occupied[level] != 0 {
             let shift = UInt64(level * Self.slotBits)
             let here = (elapsed >> shift) & UInt64(Self.slots - 1)
@@ -167,14 +188,14 @@
             var start = (elapsed & ~(range - 1)) + (slot << shift)
             // Only on the highest level may a slot lie behind: it is then one round ahead.
             if start < elapsed, slot < here { start += range }
-            return (Int16(level * Self.slots) + Int16(slot), start)
+            return (level * Self.slots + Int(slot), start)
         }
         return nil
     }
 
     /// Moves the timers of a slot that has been reached to where they now belong.
-    private mutating func cascade(_ list: Int16) {
-        var index = unsafe heads[Int(list)]
+    private mutating func cascade(_ list: Int) {
+        var index = unsafe heads[list]
         while index >= 0 {
             let next = unsafe nodes[Int(index)].next
             unlink(index)
@@ -184,37 +205,42 @@
     }
 
     private mutating func place(_ index: Int32, _ deadline: UInt64) {
-        guard deadline > elapsed else { return link(index, Self.due) }
+        guard deadline > elapsed else {
+            quietUntil = 0
+            return link(index, Self.due)
+        }
         let tick = min(deadline, elapsed + Self.horizon)
         // The highest bit in which the deadline differs from now tells the level.
         let difference = (elapsed ^ tick) | UInt64(Self.slots - 1)
         let significant = UInt64.bitWidth - 1 - difference.leadingZeroBitCount
         let level = min(significant / Self.slotBits, Self.levels - 1)
-        let slot = (tick >> UInt64(level * Self.slotBits)) & UInt64(Self.slots - 1)
-        occupied[level] |= 1 << slot
-        link(index, Int16(level * Self.slots) + Int16(slot))
+        let slot = tick >> UInt64(level * Self.slotBits)
+        quietUntil = min(quietUntil, slot << UInt64(level * Self.slotBits))
+        let place = Int(slot & UInt64(Self.slots - 1))
+        occupied[level] |= 1 << UInt64(place)
+        link(index, level * Self.slots + place)
     }
 
-    private mutating func link(_ index: Int32, _ list: Int16) {
-        let head = unsafe heads[Int(list)]
+    private mutating func link(_ index: Int32, _ list: Int) {
+        let head = unsafe heads[list]
         unsafe nodes[Int(index)].next = head
-        unsafe nodes[Int(index)].previous = -1
-        unsafe nodes[Int(index)].list = list
+        unsafe nodes[Int(index)].previous = Node.first(of: list)
         if head >= 0 { unsafe nodes[Int(head)].previous = index }
-        unsafe heads[Int(list)] = index
+        unsafe heads[list] = index
     }
 
     private mutating func unlink(_ index: Int32) {
         let node = unsafe nodes[Int(index)]
-        if node.next >= 0 { unsafe nodes[Int(node.next)].previous = node.previous }
         if node.previous >= 0 {
             unsafe nodes[Int(node.previous)].next = node.next
         } else {
-            unsafe heads[Int(node.list)] = node.next
+            unsafe heads[node.list] = node.next
             if node.next < 0, node.list != Self.due {
-                occupied[Int(node.list) / Self.slots] &= ~(1 << UInt64(Int(node.list) % Self.slots))
+                occupied[node.list / Self.slots] &= ~(1 << UInt64(node.list % Self.slots))
             }
         }
-        unsafe nodes[Int(index)].list = Self.idle
+        // The next one takes over what stood before: a predecessor, or the first place.
+        if node.next >= 0 { unsafe nodes[Int(node.next)].previous = node.previous }
+        unsafe nodes[Int(index)].previous = Node.idle
     }
 }

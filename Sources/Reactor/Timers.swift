@@ -1,7 +1,8 @@
 /// All deadlines of a loop on one timerfd(2).
 ///
 /// The descriptor is set only when the earliest deadline moves forward; when it moves back, the old expiry is let pass
-/// as one idle wake-up. Arming and disarming themselves make no system call.
+/// as one idle wake-up. Arming and disarming themselves make no system call, and a turn in which nothing is due looks at
+/// one number.
 public struct Timers: ~Copyable {
     /// The deadlines.
     public var wheel: TimerWheel
@@ -28,7 +29,7 @@ public struct Timers: ~Copyable {
 
     /// Sets the descriptor for the earliest deadline, if that has become earlier: once a turn, before the wait.
     public mutating func prepare() {
-        guard let next = wheel.nextDeadline else { return }
+        guard let next = wheel.quietEnd else { return }
         if let armed, armed <= next { return }
         // A deadline of 0 would disarm the descriptor.
         _ = Kernel.timerSet(descriptor.rawValue, nanoseconds: max(1, next.nanoseconds))

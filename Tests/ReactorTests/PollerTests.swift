@@ -27,6 +27,15 @@ private final class TimeoutKernel: ForwardingKernel {
 }
 
 @Suite struct PollerTests {
+    @Test func readinessHasTheNumbersOfTheKernel() {
+        #expect(Readiness.readable.rawValue == CEPOLL_IN)
+        #expect(Readiness.writable.rawValue == CEPOLL_OUT)
+        #expect(Readiness.urgent.rawValue == CEPOLL_PRI)
+        #expect(Readiness.readHangup.rawValue == CEPOLL_RDHUP)
+        #expect(Readiness.hangup.rawValue == CEPOLL_HUP)
+        #expect(Readiness.error.rawValue == CEPOLL_ERR)
+    }
+
     @Test func aChangeIsReportedOnce() throws {
         let poller = try Poller()
         var events = EventBuffer(capacity: 8)

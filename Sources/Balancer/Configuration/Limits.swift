@@ -38,7 +38,7 @@ public struct Limits: Hashable, Sendable {
     /// Events taken from the kernel in one turn.
     public static let eventsPerTurn = 512
     /// What is read and dropped from a side whose other side has gone, before it is closed all the same.
-    public static let lingerBytesMax: UInt64 = 64 << 20
+    public static let lingerBytesMax: UInt32 = 64 << 20
     /// Blocks kept for the next stall; more are given back to the system.
     public static let blocksKept = 16
 

@@ -8,7 +8,7 @@ extension BalancerLoop {
         while let backend = pickBackend(index) {
             switch beginConnect(index, backend) {
             case .inProgress:
-                timers.wheel.arm(sessions[index].timer, at: now + configuration.timeouts.connect)
+                timers.wheel.arm(sessions[index].timer, at: now.advanced(nanoseconds: patience.connect))
                 return
             case .connected:
                 return connected(index)
@@ -37,7 +37,6 @@ extension BalancerLoop {
         let backend = Int(key.index)
         sessions[index].backendKey = key
         sessions[index].tried.insert(backend)
-        sessions[index].attempts &+= 1
         sessions[index].lap &+= 1
         let stream: Stream
         do throws(Errno) {
@@ -118,8 +117,7 @@ extension BalancerLoop {
         sessions[index].phase = .relaying
         sessions[index].connected = now
         sessions[index].backend.isWritable = true
-        let patience = min(configuration.timeouts.idle, Self.keepaliveAfter)
-        timers.wheel.arm(sessions[index].timer, at: now + patience)
+        timers.wheel.arm(sessions[index].timer, at: now.advanced(nanoseconds: patience.firstLook))
         service(index)
     }
 }

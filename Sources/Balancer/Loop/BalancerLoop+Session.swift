@@ -2,9 +2,6 @@ import Reactor
 
 // From the first byte to the session's record.
 extension BalancerLoop {
-    /// A session younger than this has no keepalive towards its backend: most end before, and are spared four calls.
-    static let keepaliveAfter: Duration = .seconds(30)
-
     mutating func clientReady(_ index: Int, _ readiness: Readiness) {
         sessions[index].client.note(readiness)
         switch sessions[index].phase {
@@ -32,7 +29,7 @@ extension BalancerLoop {
     /// Moves what can be moved, and sees whether the session has come to its end.
     mutating func service(_ index: Int) {
         sessions[index].lastActive = now
-        let progress = relay.run(&sessions[index])
+        let hasMore = relay.run(&sessions[index])
         sessions[index].noteEnds()
         if sessions[index].isOver {
             return finish(index, sessions[index].isBroken ? .reset : .finished)
@@ -41,7 +38,7 @@ extension BalancerLoop {
             sessions[index].phase = .lingering
             linger(index)
         }
-        if progress == .more, !sessions[index].isQueued {
+        if hasMore, !sessions[index].isQueued {
             sessions[index].isQueued = true
             ready.append(Token(.session, sessions.key(at: index)))
         }
@@ -55,7 +52,7 @@ extension BalancerLoop {
         case .relaying:
             lookWhetherIdle(index)
         case .lingering:
-            if sessions[index].delivered > sessions[index].deliveredBefore {
+            if UInt32(truncatingIfNeeded: sessions[index].delivered) != sessions[index].deliveredBefore {
                 linger(index)
             } else {
                 finish(index, .reset)
@@ -65,14 +62,14 @@ extension BalancerLoop {
 
     /// A side is gone. The other is given what is still there for as long as it goes on taking it.
     private mutating func linger(_ index: Int) {
-        sessions[index].deliveredBefore = sessions[index].delivered
-        timers.wheel.arm(sessions[index].timer, at: now + configuration.timeouts.linger)
+        sessions[index].deliveredBefore = UInt32(truncatingIfNeeded: sessions[index].delivered)
+        timers.wheel.arm(sessions[index].timer, at: now.advanced(nanoseconds: patience.linger))
     }
 
     /// The timer is not moved with each event: it looks, when it fires, how long ago the last one was. Keeping a session
     /// from being idle so costs one store.
     private mutating func lookWhetherIdle(_ index: Int) {
-        let end = sessions[index].lastActive + configuration.timeouts.idle
+        let end = sessions[index].lastActive.advanced(nanoseconds: patience.idle)
         guard end > now else { return finish(index, .idle) }
         if !sessions[index].hasBackendKeepalive {
             sessions[index].hasBackendKeepalive = true
@@ -108,9 +105,10 @@ extension BalancerLoop {
             bytesUp: sessions[index].upstream.delivered,
             bytesDown: sessions[index].downstream.delivered,
             bytesDiscarded: sessions[index].undelivered,
-            connectTime: wasConnected ? sessions[index].connected - sessions[index].accepted : nil,
-            duration: now - sessions[index].accepted,
-            attempts: Int(sessions[index].attempts),
+            accepted: sessions[index].accepted,
+            connected: wasConnected ? sessions[index].connected : nil,
+            ended: now,
+            attempts: sessions[index].tried.count,
             endedBy: end,
             reason: reason,
             error: wasConnected

@@ -12,6 +12,7 @@ public struct BalancerLoop: ~Copyable {
     /// What it was made of.
     public let configuration: Configuration
 
+    let patience: Patience
     let poller: Poller
     let clock: Clock
     var events: EventBuffer
@@ -73,6 +74,7 @@ public struct BalancerLoop: ~Copyable {
         self.backends = backends
         self.acceptors = acceptors
         self.configuration = configuration
+        patience = Patience(configuration.timeouts)
         self.clock = clock
         self.now = now
         sessions = Slab(capacity: sessionsMax)

@@ -8,40 +8,36 @@ extension Relay {
     mutating func splice(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
     ) -> Bool {
-        guard !source.hasUrgentData, let place = pipes.take() else { return false }
-        switch source.splice(into: pipes[place], atMost: pipes.pipeBytes) {
+        guard !source.hasUrgentData, let pipe = memory.takePipe() else { return false }
+        switch source.splice(into: memory.pipes[pipe], atMost: memory.chunkBytes) {
         case .bytes(let count):
             budget.spend(count)
-            half.isBulk = count >= pipes.pipeBytes / Limits.bulkFraction
-            half.piped.fill(place, count: count)
-            _ = drainPipe(to: &sink, &half)
+            half.isBulk = count >= memory.chunkBytes / Limits.bulkFraction
+            half.waiting.note(pipe: pipe, count: count)
+            _ = flush(to: &sink, &half)
             return true
         case .wouldBlock:
-            pipes.give(place)
+            memory.pipes.give(pipe)
             return true
         case .failed:
-            pipes.give(place)
+            memory.pipes.give(pipe)
             half.phase = .ending
             return true
         case .undecided:
             half.isBulk = false
-            pipes.give(place)
+            memory.pipes.give(pipe)
             return false
         case .unsupported:
-            pipes.disable(place)
+            memory.refuseSplice(pipe)
             return false
         }
     }
 
-    /// Writes what is in the half's pipe; true when nothing is left in it.
-    mutating func drainPipe(to sink: inout Side, _ half: inout HalfRelay) -> Bool {
-        while !half.piped.isEmpty {
-            guard sink.isWritable,
-                case .bytes(let count) = sink.splice(from: pipes[half.piped.place], count: half.piped.count)
-            else { return false }
-            half.delivered += UInt64(count)
-            half.piped.drop(first: count, to: &pipes)
-        }
-        return true
+    /// One write of what is in the half's pipe; how much of it was taken.
+    func deliverPiped(to sink: inout Side, _ half: inout HalfRelay) -> Int {
+        let result = sink.splice(from: memory.pipes[half.waiting.pipe], count: half.waiting.count)
+        guard case .bytes(let count) = result else { return 0 }
+        half.delivered += UInt64(count)
+        return count
     }
 }

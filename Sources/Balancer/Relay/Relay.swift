@@ -6,8 +6,8 @@ import Reactor
 /// is copied to a block of the pool. After a read that filled the buffer, the bytes go through a pipe instead
 /// (`Relay+Splice`). Both directions are told by one function, `pump`, with the direction as data.
 @safe struct Relay: ~Copyable {
-    /// How far a call got.
-    enum Progress: Equatable {
+    /// How far a call got with one direction.
+    private enum Progress {
         /// Nothing more can be done before the next event.
         case waiting
         /// There is more to do, in the next turn: this one's share is used up.
@@ -17,35 +17,39 @@ import Reactor
     private let chunk: UnsafeMutableRawBufferPointer
     /// One direction's share of a turn in bytes.
     private let bytesPerTurn: Int
-    /// Memory for slow readers.
-    private(set) var blocks: BlockPool
-    /// For bulk transfers.
-    var pipes: PipePool
+    /// For slow readers, and for bulk transfers.
+    var memory: RelayMemory
 
     init(limits: Limits) {
         unsafe chunk = .allocate(byteCount: limits.chunkBytes, alignment: 4096)
-        blocks = BlockPool(blockBytes: limits.chunkBytes, blocksMax: limits.blocksMax)
-        pipes = PipePool(pipeBytes: limits.chunkBytes, pipesMax: limits.pipesMax)
+        memory = RelayMemory(limits: limits)
         bytesPerTurn = limits.chunkBytes * Limits.chunksPerTurn
     }
 
     deinit { unsafe chunk.deallocate() }
 
-    /// Moves what can be moved in both directions of a session.
-    mutating func run(_ session: inout Session) -> Progress {
-        var progress = Progress.waiting
+    /// Moves what can be moved in both directions of a session. True when there is more to do in the next turn: the share
+    /// of this one is used up.
+    mutating func run(_ session: inout Session) -> Bool {
+        var hasMore = false
         var broken: Bool
         repeat {
             broken = session.isBroken
-            let up = pump(
-                from: &session.client, to: &session.backend, &session.upstream, other: session.downstream.isOver)
-            if up == .more { progress = .more }
-            let down = pump(
-                from: &session.backend, to: &session.client, &session.downstream, other: session.upstream.isOver)
-            if down == .more { progress = .more }
+            if session.upstream.mayMove(from: session.client, to: session.backend),
+                pump(from: &session.client, to: &session.backend, &session.upstream, other: session.downstream.isOver)
+                    == .more
+            {
+                hasMore = true
+            }
+            if session.downstream.mayMove(from: session.backend, to: session.client),
+                pump(from: &session.backend, to: &session.client, &session.downstream, other: session.upstream.isOver)
+                    == .more
+            {
+                hasMore = true
+            }
             // A side that broke meanwhile changes what the direction pumped first has to do.
         } while !broken && session.isBroken
-        return progress
+        return hasMore
     }
 
     /// True when nothing that `side` has sent is left to read: its end or its failure comes next. Nothing is taken.
@@ -59,10 +63,8 @@ import Reactor
 
     /// Gives back the memory of a session that ends.
     mutating func release(_ session: inout Session) {
-        session.upstream.pending.clear(to: &blocks)
-        session.upstream.piped.clear(to: &pipes)
-        session.downstream.pending.clear(to: &blocks)
-        session.downstream.piped.clear(to: &pipes)
+        session.upstream.waiting.clear(to: &memory)
+        session.downstream.waiting.clear(to: &memory)
     }
 
     /// Moves bytes from `source` to `sink` until one of them has no more to give or to take, or the turn's share is used
@@ -105,7 +107,7 @@ import Reactor
     ) {
         if half.isBulk, splice(from: &source, to: &sink, &half, &budget) { return }
         // With no block left for what the sink may refuse, look first and take only what the sink has taken.
-        let peek = !blocks.hasRoom
+        let peek = !memory.blocks.hasRoom
         switch unsafe source.receive(into: chunk, peek: peek) {
         case .bytes(let count):
             budget.spend(count)
@@ -115,9 +117,9 @@ import Reactor
             if peek {
                 consume(taken, from: &source, lookedAt: count)
             } else if taken < count, !sink.isBroken {
-                unsafe half.pending.keep(UnsafeRawBufferPointer(rebasing: bytes[taken...]), in: &blocks)
+                unsafe half.waiting.keep(UnsafeRawBufferPointer(rebasing: bytes[taken...]), in: &memory)
             } else {
-                half.discarded += UInt64(count - taken)
+                half.discarded += UInt32(count - taken)
             }
         case .endOfStream, .failed:
             half.phase = .ending
@@ -137,12 +139,13 @@ import Reactor
     }
 
     /// Writes what waits; true when nothing is left of it.
-    private mutating func flush(to sink: inout Side, _ half: inout HalfRelay) -> Bool {
-        guard drainPipe(to: &sink, &half) else { return false }
-        while !half.pending.isEmpty {
+    mutating func flush(to sink: inout Side, _ half: inout HalfRelay) -> Bool {
+        while !half.waiting.isEmpty {
             guard sink.isWritable else { return false }
-            let taken = unsafe deliver(half.pending.bytes, to: &sink, &half)
-            half.pending.drop(first: taken, to: &blocks)
+            let taken =
+                half.waiting.store == .pipe
+                ? deliverPiped(to: &sink, &half) : unsafe deliver(half.waiting.bytes(in: memory), to: &sink, &half)
+            half.waiting.drop(first: taken, to: &memory)
             if taken == 0 { return false }
         }
         return true
@@ -165,16 +168,15 @@ import Reactor
         case .ended, .discarding, .discarded:
             return
         }
-        half.discarded += UInt64(half.waiting)
-        half.pending.clear(to: &blocks)
-        half.piped.clear(to: &pipes)
+        half.discarded += UInt32(half.waiting.count)
+        half.waiting.clear(to: &memory)
     }
 
     private func discard(from source: inout Side, _ half: inout HalfRelay, _ budget: inout Budget) {
         switch unsafe source.receive(into: chunk) {
         case .bytes(let count):
             budget.spend(count)
-            half.discarded += UInt64(count)
+            half.discarded += UInt32(count)
             if half.discarded > Limits.lingerBytesMax { half.phase = .discarded }
         case .endOfStream, .failed:
             half.phase = .discarded

@@ -11,7 +11,8 @@ import Reactor
 ///                     finish: the one exit, which makes the session's record
 /// ```
 ///
-/// Small, explicit and movable: two descriptors, bytes not yet delivered, counters, phase, times.
+/// Small, explicit and movable: two descriptors, bytes not yet delivered, counters, phase, times. Fields stand in the order
+/// that leaves the fewest gaps: this, times ten thousand, is what idle sessions cost.
 struct Session: ~Copyable {
     enum Phase: UInt8 {
         /// A connect to a backend is under way. Nothing is read from the client.
@@ -22,13 +23,11 @@ struct Session: ~Copyable {
         case lingering
     }
 
-    var phase = Phase.connecting
-    /// Stands in the ready queue.
-    var isQueued = false
-    /// The keepalive of the backend's socket is set. Only a session that lasts pays for it.
-    var hasBackendKeepalive = false
-    /// Counts the backend sockets it has had, for their tokens.
-    var lap: UInt8 = 0
+    /// When something last happened.
+    var lastActive: Instant
+    let accepted: Instant
+    /// When the backend's connection stood; of no meaning before.
+    var connected: Instant
 
     var client: Side
     var backend: Side
@@ -37,28 +36,28 @@ struct Session: ~Copyable {
     /// From the backend to the client.
     var downstream = HalfRelay()
 
+    /// The place of the pool that serves it.
+    let pool: UInt16
+    private var connectFailed = OptionalErrno.none
     /// One timer: the end of the connect, the look whether it is idle, the end of lingering.
     let timer: TimerID
-    /// When something last happened.
-    var lastActive: Instant
-    let accepted: Instant
-    /// When the backend's connection stood; of no meaning before.
-    var connected: Instant
-
-    let clientAddress: SocketAddress
-    /// The place of the pool that serves it.
-    let pool: Int32
+    /// What had been delivered when lingering was last looked at, modulo 2^32.
+    var deliveredBefore: UInt32 = 0
     /// The backend it is connected to, or being so.
     var backendKey = SlabKey.none
+    let clientAddress: SocketAddress
     /// The backends it has been sent to.
     var tried = TriedBackends()
-    var attempts: UInt16 = 0
-    /// What had been delivered when lingering was last looked at.
-    var deliveredBefore: UInt64 = 0
+
+    var phase = Phase.connecting
+    /// Stands in the ready queue.
+    var isQueued = false
+    /// The keepalive of the backend's socket is set. Only a session that lasts pays for it.
+    var hasBackendKeepalive = false
+    /// Counts the backend sockets it has had, for their tokens.
+    var lap: UInt8 = 0
     /// Who ended first.
     var firstEnd: Party?
-    /// Why the last attempt to connect failed.
-    var connectFailure: Errno?
 
     init(
         client: consuming Stream, address: SocketAddress, pool: Int, timer: TimerID, now: Instant
@@ -68,32 +67,39 @@ struct Session: ~Copyable {
         self.client.isWritable = true
         backend = Side(stream: .empty, hasNoDelay: false)
         clientAddress = address
-        self.pool = Int32(pool)
+        self.pool = UInt16(pool)
         self.timer = timer
         accepted = now
         connected = now
         lastActive = now
     }
 
+    /// Why the last attempt to connect failed.
+    var connectFailure: Errno? {
+        get { connectFailed.errno }
+        set { connectFailed = OptionalErrno(newValue) }
+    }
+
     /// One of the two was reset, as far as is known.
-    var isReset: Bool { client.isReset || backend.isReset || isBroken }
+    @inline(__always) var isReset: Bool { client.isReset || backend.isReset || isBroken }
 
     /// Bytes that either side has taken.
-    var delivered: UInt64 { upstream.delivered + downstream.delivered }
+    @inline(__always) var delivered: UInt64 { upstream.delivered + downstream.delivered }
 
     /// Bytes that were read and that nobody has taken.
-    var undelivered: UInt64 {
-        upstream.discarded + downstream.discarded + UInt64(upstream.waiting + downstream.waiting)
+    @inline(__always) var undelivered: UInt64 {
+        UInt64(upstream.discarded) + UInt64(downstream.discarded)
+            + UInt64(upstream.waiting.count + downstream.waiting.count)
     }
 
     /// Reading from or writing to one of the two has failed.
-    var isBroken: Bool { client.isBroken || backend.isBroken }
+    @inline(__always) var isBroken: Bool { client.isBroken || backend.isBroken }
 
     /// Both directions have come to their end.
-    var isOver: Bool { upstream.isOver && downstream.isOver }
+    @inline(__always) var isOver: Bool { upstream.isOver && downstream.isOver }
 
     /// One direction is over and the other only throws bytes away.
-    var isOnlyDiscarding: Bool {
+    @inline(__always) var isOnlyDiscarding: Bool {
         upstream.isOver && downstream.phase == .discarding || downstream.isOver && upstream.phase == .discarding
     }
 
@@ -110,23 +116,41 @@ struct Session: ~Copyable {
 
 /// The backends that a session has been sent to, as a set of places in the slab. The first 64 places, which is all that
 /// most ever have, take no memory of their own.
-struct TriedBackends {
-    private var low: UInt64 = 0
-    private var high: [UInt64] = []
+enum TriedBackends {
+    case few(UInt64)
+    case many([UInt64])
+
+    init() { self = .few(0) }
 
     func contains(_ place: Int) -> Bool {
-        if place < 64 { return low & 1 << UInt64(place) != 0 }
-        let word = place / 64 - 1
-        return word < high.count && high[word] & 1 << UInt64(place % 64) != 0
+        switch self {
+        case .few(let word):
+            place < 64 && word & 1 << UInt64(place) != 0
+        case .many(let words):
+            place / 64 < words.count && words[place / 64] & 1 << UInt64(place % 64) != 0
+        }
     }
 
     mutating func insert(_ place: Int) {
-        if place < 64 {
-            low |= 1 << UInt64(place)
-            return
+        switch self {
+        case .few(let word) where place < 64:
+            self = .few(word | 1 << UInt64(place))
+        case .few(let word):
+            self = .many([word])
+            insert(place)
+        case .many(var words):
+            self = .few(0)
+            while words.count <= place / 64 { words.append(0) }
+            words[place / 64] |= 1 << UInt64(place % 64)
+            self = .many(words)
         }
-        let word = place / 64 - 1
-        while high.count <= word { high.append(0) }
-        high[word] |= 1 << UInt64(place % 64)
+    }
+
+    /// How many there are.
+    var count: Int {
+        switch self {
+        case .few(let word): word.nonzeroBitCount
+        case .many(let words): words.reduce(0) { $0 + $1.nonzeroBitCount }
+        }
     }
 }

@@ -42,10 +42,12 @@ public struct SessionRecord: Sendable {
     public var bytesDown: UInt64
     /// Bytes that were read from one side and that the other never took.
     public var bytesDiscarded: UInt64
-    /// From the accept to the connection with the backend; nil when there was none.
-    public var connectTime: Duration?
-    /// From the accept to the end.
-    public var duration: Duration
+    /// When the client was accepted.
+    public var accepted: Instant
+    /// When the connection with the backend stood; nil when there was none.
+    public var connected: Instant?
+    /// When the session ended.
+    public var ended: Instant
     /// How many backends it was sent to.
     public var attempts: Int
     /// Who ended it: the side that ended its direction first, or the balancer.
@@ -54,4 +56,9 @@ public struct SessionRecord: Sendable {
     public var reason: EndReason
     /// The error that ended it, or the last one of a connect.
     public var error: Errno?
+
+    /// From the accept to the connection with the backend; nil when there was none.
+    public var connectTime: Duration? { connected.map { $0 - accepted } }
+    /// From the accept to the end.
+    public var duration: Duration { ended - accepted }
 }

@@ -59,7 +59,10 @@ struct SimulationRun {
                 try loop.turn()
                 turns += 1
             }
-            let left = (loop.sessions.count, loop.relay.blocks.taken, loop.relay.pipes.taken, turns == Self.turnsMax)
+            let left = (
+                loop.sessions.count, loop.relay.memory.blocks.taken, loop.relay.memory.pipes.taken,
+                turns == Self.turnsMax
+            )
             loop.stop()
             try loop.turn(.immediately)
             return left

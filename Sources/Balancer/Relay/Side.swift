@@ -1,0 +1,187 @@
+import Reactor
+
+/// One socket of a session, and what is known of its readiness: 8 bytes.
+///
+/// Events are edges: what was reported stays true until a call says otherwise.
+struct Side: ~Copyable {
+    /// The socket; empty while there is none.
+    var stream: Stream
+    private var flags: Flags
+    private var failed = OptionalErrno.none
+
+    private struct Flags: OptionSet {
+        var rawValue: UInt8
+        static let readable = Flags(rawValue: 1 << 0)
+        static let writable = Flags(rawValue: 1 << 1)
+        static let unsettled = Flags(rawValue: 1 << 2)
+        static let urgent = Flags(rawValue: 1 << 3)
+        static let reset = Flags(rawValue: 1 << 4)
+        static let ended = Flags(rawValue: 1 << 5)
+        static let noDelay = Flags(rawValue: 1 << 6)
+        static let sent = Flags(rawValue: 1 << 7)
+    }
+
+    /// `hasNoDelay`: TCP_NODELAY is in force already, inherited from the listener.
+    init(stream: consuming Stream, hasNoDelay: Bool) {
+        self.stream = stream
+        flags = hasNoDelay ? .noDelay : []
+    }
+
+    /// A read may find something.
+    @inline(__always) var isReadable: Bool {
+        get { flags.contains(.readable) }
+        set { set(.readable, newValue) }
+    }
+
+    /// A write may find room.
+    @inline(__always) var isWritable: Bool {
+        get { flags.contains(.writable) }
+        set { set(.writable, newValue) }
+    }
+
+    /// The end was announced, or urgent data: a short read no longer proves that all was read, so read on to EAGAIN.
+    private var isUnsettled: Bool { flags.contains(.unsettled) }
+
+    /// TCP urgent data was announced: a splice would stop in front of it.
+    var hasUrgentData: Bool { flags.contains(.urgent) }
+
+    /// A RST, or another error, was reported; what came before it may still be unread.
+    @inline(__always) var isReset: Bool { flags.contains(.reset) }
+
+    /// Its end, or its failure, was read: it will send no more.
+    @inline(__always) var hasEnded: Bool { flags.contains(.ended) }
+
+    /// True once reading or writing has failed.
+    @inline(__always) var isBroken: Bool { failed.exists }
+
+    /// Reading or writing has failed: nothing can be sent to it any more.
+    var failure: Errno? { failed.errno }
+
+    @inline(__always) private mutating func set(_ flag: Flags, _ value: Bool) {
+        if value { flags.formUnion(flag) } else { flags.subtract(flag) }
+    }
+
+    /// Remembers the first failure.
+    private mutating func fail(_ errno: Errno) {
+        if !isBroken { failed = OptionalErrno(errno) }
+    }
+
+    // MARK: what was reported
+
+    /// Takes in what the poller reported.
+    mutating func note(_ readiness: Readiness) {
+        if !readiness.isDisjoint(with: .unsettled) {
+            if readiness.contains(.urgent), !hasUrgentData {
+                stream.keepUrgentInline()
+                flags.insert(.urgent)
+            }
+            flags.insert(.unsettled)
+        }
+        if readiness.contains(.error) { flags.insert(.reset) }
+        if !hasEnded, !readiness.isDisjoint(with: [.readable, .ending]) { isReadable = true }
+        if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { isWritable = true }
+    }
+
+    /// Takes in an error that was asked for: there may be bytes to read before the end.
+    mutating func noteReset(_ errno: Errno) {
+        fail(errno)
+        flags.formUnion([.reset, .unsettled])
+        isReadable = !hasEnded
+    }
+
+    // MARK: reading
+
+    /// Reads, and learns from the result what is left to read.
+    mutating func receive(into buffer: UnsafeMutableRawBufferPointer, peek: Bool = false) -> ReceiveResult {
+        let result = unsafe stream.receive(into: buffer, peek: peek)
+        switch result {
+        case .bytes(let count):
+            // A short read has emptied the socket, unless it is unsettled; the next bytes make a new edge. It saves the
+            // read that says EAGAIN.
+            if count < buffer.count, !isUnsettled { isReadable = false }
+        case .wouldBlock:
+            isReadable = false
+        case .endOfStream:
+            noteEnd()
+        case .failed(let errno):
+            noteEnd()
+            fail(errno)
+        }
+        return result
+    }
+
+    /// Reads into a pipe that is empty.
+    mutating func splice(into pipe: borrowing Pipe, atMost count: Int) -> SpliceResult {
+        let result = stream.splice(into: pipe, atMost: count)
+        switch result {
+        case .bytes, .undecided, .unsupported:
+            break
+        case .wouldBlock:
+            isReadable = false
+        case .failed(let errno):
+            noteEnd()
+            fail(errno)
+        }
+        return result
+    }
+
+    private mutating func noteEnd() {
+        flags.insert(.ended)
+        isReadable = false
+    }
+
+    // MARK: writing
+
+    /// Writes, and learns from the result what room is left.
+    mutating func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
+        prepareToSend()
+        let result = unsafe stream.send(bytes)
+        note(result)
+        // A short write has filled the socket.
+        if case .bytes(let count) = result, count < bytes.count { isWritable = false }
+        return result
+    }
+
+    /// Writes what is in a pipe. It may take less than there is room for.
+    mutating func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
+        prepareToSend()
+        let result = stream.splice(from: pipe, count: count)
+        note(result)
+        return result
+    }
+
+    /// TCP_NODELAY is set before the second write only: the first leaves at once in any case, and a session that never
+    /// writes twice is spared the call.
+    private mutating func prepareToSend() {
+        if flags.isDisjoint(with: .noDelay), flags.contains(.sent) {
+            stream.setNoDelay()
+            flags.insert(.noDelay)
+        }
+        flags.insert(.sent)
+    }
+
+    private mutating func note(_ result: SendResult) {
+        switch result {
+        case .bytes:
+            break
+        case .wouldBlock:
+            isWritable = false
+        case .failed(let errno):
+            fail(errno)
+            // What it sent before it failed is still to be read, and so is its end.
+            isReadable = !hasEnded
+            flags.insert(.unsettled)
+        }
+    }
+}
+
+/// An error or none, in two bytes: the kernel's numbers end at 4095 (MAX_ERRNO).
+struct OptionalErrno {
+    private let number: Int16
+
+    init(_ errno: Errno?) { number = Int16(clamping: errno?.rawValue ?? 0) }
+
+    static var none: OptionalErrno { OptionalErrno(nil) }
+    var exists: Bool { number != 0 }
+    var errno: Errno? { exists ? Errno(rawValue: CInt(number)) : nil }
+}
