@@ -174,6 +174,19 @@ enum Kernel {
         return orErrno(unsafe Glibc.send(socket, bytes.baseAddress, bytes.count, flags))
     }
 
+    /// Connects, and sends `bytes` with the SYN. MSG_FASTOPEN is 0x20000000 in <linux/socket.h>; see tcp(7).
+    static func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
+        #if SCRIPTED_KERNEL
+            if let script = ScriptedKernels.current {
+                return unsafe script.sendConnecting(socket, bytes, to: address)
+            }
+        #endif
+        let flags = CInt(MSG_NOSIGNAL | MSG_DONTWAIT) | 0x2000_0000
+        return unsafe address.withSockAddr {
+            orErrno(unsafe sendto(socket, bytes.baseAddress, bytes.count, flags, $0, $1))
+        }
+    }
+
     static func shutdownWrite(_ socket: CInt) -> CInt {
         #if SCRIPTED_KERNEL
             if let script = ScriptedKernels.current { return script.shutdownWrite(socket) }

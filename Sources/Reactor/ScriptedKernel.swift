@@ -47,6 +47,8 @@
         func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int
         /// send(2).
         func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int
+        /// sendto(2), MSG_FASTOPEN.
+        func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int
         /// shutdown(2), SHUT_WR.
         func shutdownWrite(_ socket: CInt) -> CInt
         /// close(2).

@@ -84,6 +84,33 @@ public struct Stream: ~Copyable {
         }
     }
 
+    /// Begins to connect and sends the first of `bytes` with the SYN, if the peer has given this machine a cookie for that
+    /// before (TCP Fast Open, RFC 7413). `sent`: how many of them went along; the kernel repeats them if the peer did not
+    /// take them, and they are lost with the connection when it fails.
+    public func connect(
+        to address: SocketAddress, sending bytes: UnsafeRawBufferPointer
+    ) -> (result: ConnectResult, sent: Int) {
+        let result = unsafe Kernel.sendConnecting(descriptor.rawValue, bytes, to: address)
+        if result >= 0 { return (.inProgress, result) }
+        switch CInt(-result) {
+        case EINPROGRESS: return (.inProgress, 0)
+        // Not for this socket, or switched off (`net.ipv4.tcp_fastopen`).
+        case EOPNOTSUPP, EINVAL, ENOPROTOOPT: return (connect(to: address), 0)
+        case let number: return (.failed(Errno(rawValue: number)), 0)
+        }
+    }
+
+    /// True when the peer has ended its direction or the connection has failed, and nothing is left to read.
+    public var isExhausted: Bool {
+        var byte: UInt8 = 0
+        return unsafe withUnsafeMutableBytes(of: &byte) {
+            switch unsafe receive(into: $0, peek: true) {
+            case .bytes, .wouldBlock: false
+            case .endOfStream, .failed: true
+            }
+        }
+    }
+
     /// The address and port that the kernel chose, or was told, for this end.
     public var localAddress: SocketAddress? { Kernel.localAddress(descriptor.rawValue) }
 

@@ -17,12 +17,13 @@ import Testing
 
     private func simulate(
         clients: Int = 12, backends: Int = 3, _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
-        adjust: (inout Limits) -> Void = { _ in }, also check: (SimulationRun) -> Void = { _ in }
+        latency: Configuration.Latency = .init(), adjust: (inout Limits) -> Void = { _ in },
+        also check: (SimulationRun) -> Void = { _ in }
     ) throws {
         for seed in Self.seeds {
             var run = try SimulationRun(
                 seed: seed, clients: clients, backends: backends, faults: faults, drainAfter: drainAfter,
-                adjust: adjust)
+                latency: latency, adjust: adjust)
             try run.run()
             let violations = run.violations()
             if !violations.isEmpty {
@@ -74,6 +75,34 @@ import Testing
 
     @Test func aKernelThatSplicesNoMore() throws {
         try simulate(.init(refusedSplicePercent: 10, resetPercent: 10, plannedMax: 10_000))
+    }
+
+    /// The first bytes may go with the SYN, to several backends one after the other, and count once.
+    @Test func fastOpen() throws {
+        var latency = Configuration.Latency()
+        latency.fastOpen = true
+        var sent = 0
+        try simulate(
+            .init(refusedPercent: 30, spuriousPercent: 20, resetPercent: 10, closePercent: 10), latency: latency,
+            also: { sent += $0.kernel.sentWithSYN })
+        #expect(sent > 1000)
+    }
+
+    /// Backends end, reset or refuse connections that nobody uses yet. One of them may be handed to a client at that
+    /// moment, as any backend may leave a client; nothing may be lost or mixed up.
+    @Test func warmConnections() throws {
+        var latency = Configuration.Latency()
+        latency.warmConnections = 3
+        try simulate(
+            .init(
+                descriptorsMax: 40, refusedPercent: 20, silentPercent: 10, spuriousPercent: 20, resetPercent: 20,
+                closePercent: 10), latency: latency)
+    }
+
+    @Test(arguments: [1, 40]) func warmConnectionsWhileDraining(turn: Int) throws {
+        var latency = Configuration.Latency()
+        latency.warmConnections = 3
+        try simulate(.init(neverEndsPercent: 20), drainAfter: turn, latency: latency)
     }
 
     @Test func resets() throws {

@@ -9,6 +9,8 @@ struct Backend: ~Copyable {
     var source: SourceBinding
     var health: Health
     var probe: Probe
+    /// For sessions to come.
+    var warm: WarmConnections
 }
 
 /// Backends that serve the same clients.

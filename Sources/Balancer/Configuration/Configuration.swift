@@ -83,6 +83,22 @@ public struct Configuration: Sendable {
         public init() {}
     }
 
+    /// What trades something for latency; all of it is off by default. What each gains and costs is measured in the
+    /// README.
+    public struct Latency: Hashable, Sendable {
+        /// Never sleep: a core is always busy, and no event waits for a wake-up. HAProxy calls it `busy-polling`.
+        public var busyPoll = false
+        /// Send what the client has sent already with the SYN to the backend (RFC 7413). A SYN may be delivered twice: for
+        /// requests that may be repeated.
+        public var fastOpen = false
+        /// Connections that each loop holds ready to each backend. The backend sees them before a client is there: for
+        /// protocols in which the client speaks first.
+        public var warmConnections = 0
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Where clients come in; at least one.
     public let listeners: [Listener]
     /// The pools; at least one.
@@ -91,18 +107,21 @@ public struct Configuration: Sendable {
     public let timeouts: Timeouts
     /// Bounds.
     public let limits: Limits
+    /// Options.
+    public let latency: Latency
     /// What the event log says.
     public let log: LogMode
 
     /// Checks the parts and puts them together; the error names the part and the remedy.
     public init(
         listeners: [Listener], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
-        log: LogMode = .guide
+        latency: Latency = .init(), log: LogMode = .guide
     ) throws(ConfigurationError) {
         self.listeners = listeners
         self.pools = pools
         self.timeouts = timeouts
         self.limits = limits
+        self.latency = latency
         self.log = log
         try check()
     }
@@ -147,6 +166,10 @@ extension Configuration {
         }
         guard (0...Limits.pipesCeiling).contains(limits.pipesMax) else {
             throw ConfigurationError("\(limits.pipesMax) pipes: 0 to \(Limits.pipesCeiling)")
+        }
+        guard (0...Limits.warmConnectionsMax).contains(latency.warmConnections) else {
+            throw ConfigurationError(
+                "\(latency.warmConnections) warm connections: 0 to \(Limits.warmConnectionsMax) per backend")
         }
         for pool in pools { try check(pool) }
         for listener in listeners { try check(listener) }

@@ -22,6 +22,10 @@ public struct Limits: Hashable, Sendable {
     public static let sessionsCeiling = 1 << 20
     /// The largest read buffer.
     public static let chunkBytesMax = 16 << 20
+    /// The most connections held ready to one backend.
+    public static let warmConnectionsMax = 256
+    /// What may go with a SYN: less than fits into its segment.
+    public static let fastOpenBytesMax = 1024
     /// The most pipes.
     public static let pipesCeiling = 1 << 16
     /// The most backends of all pools.
@@ -50,8 +54,9 @@ public struct Limits: Hashable, Sendable {
 
     /// How many sessions a limit on descriptors allows: two descriptors each, beside those of listeners, probes, pipes and
     /// the loop itself. At least one.
-    public static func sessionsMax(descriptors: Int, listeners: Int, backends: Int) -> Int {
-        let others = descriptorsReserved + listeners + backends + 2 * pipesMax(descriptors: descriptors)
+    public static func sessionsMax(descriptors: Int, listeners: Int, backends: Int, warmConnections: Int = 0) -> Int {
+        let probesAndWarm = backends * (1 + min(max(0, warmConnections), warmConnectionsMax))
+        let others = descriptorsReserved + listeners + probesAndWarm + 2 * pipesMax(descriptors: descriptors)
         return min(sessionsCeiling, max(1, (descriptors - others) / 2))
     }
 

@@ -38,13 +38,24 @@ extension BalancerLoop {
         sessions[index].backendKey = key
         sessions[index].tried.insert(backend)
         sessions[index].lap &+= 1
+        let warm = takeWarm(backend)
         let stream: Stream
-        do throws(Errno) {
-            stream = try Stream(for: backends[backend].address, from: backends[backend].source.forSessions)
-        } catch {
-            return .failed(error)
+        let result: ConnectResult
+        if warm.isOpen {
+            // An event tells that it stands, as of any other.
+            stream = warm
+            result = .inProgress
+        } else {
+            do throws(Errno) {
+                stream = try Stream(for: backends[backend].address, from: backends[backend].source.forSessions)
+            } catch {
+                return .failed(error)
+            }
+            result =
+                configuration.latency.fastOpen
+                ? relay.connect(stream, to: backends[backend].address, &sessions[index])
+                : stream.connect(to: backends[backend].address)
         }
-        let result = stream.connect(to: backends[backend].address)
         if case .failed = result { return result }
         // Only now: a socket that has not begun to connect would be reported as hung up.
         let token = Token(.backend, sessions.key(at: index), lap: sessions[index].lap)
@@ -57,6 +68,8 @@ extension BalancerLoop {
     private mutating func leaveBackend(_ index: Int, _ errno: Errno) {
         sessions[index].connectFailure = errno
         sessions[index].backend = Side(stream: .empty, hasNoDelay: false)
+        // What went along with the SYN went nowhere; the client's socket still has it.
+        sessions[index].upstream.delivered = 0
         if errno.isLocalShortage, connectShortage.add(now: now) { log.cannotConnect(errno) }
     }
 
@@ -116,6 +129,7 @@ extension BalancerLoop {
         if connectShortage.isOn, let count = connectShortage.end(now: now) { log.canConnectAgain(attempts: count) }
         sessions[index].phase = .relaying
         sessions[index].connected = now
+        if sessions[index].upstream.delivered > 0 { relay.takeSentEarly(&sessions[index]) }
         sessions[index].backend.isWritable = true
         timers.wheel.arm(sessions[index].timer, at: now.advanced(nanoseconds: patience.firstLook))
         service(index)

@@ -59,6 +59,7 @@ extension BalancerLoop {
     private mutating func probeEnded(_ index: Int, _ failure: ProbeFailure?) {
         backends[index].probe.stream = .empty
         judge(index, failure)
+        refreshWarm(index)
         let interval = pools[backends[index].pool].healthCheck.interval
         backends[index].probe.due = Probe.next(after: backends[index].probe.due, interval: interval, now: now)
         timers.wheel.arm(backends[index].probe.timer, at: backends[index].probe.due)

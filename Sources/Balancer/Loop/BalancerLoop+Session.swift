@@ -102,7 +102,7 @@ extension BalancerLoop {
         return SessionRecord(
             client: sessions[index].clientAddress,
             backend: backends.contains(key) ? backends[Int(key.index)].address : nil,
-            bytesUp: sessions[index].upstream.delivered,
+            bytesUp: wasConnected ? sessions[index].upstream.delivered : 0,
             bytesDown: sessions[index].downstream.delivered,
             bytesDiscarded: sessions[index].undelivered,
             accepted: sessions[index].accepted,

@@ -16,7 +16,9 @@ extension BalancerLoop {
     }
 
     /// The backends of all pools, each with a probe that is due now.
-    static func makeBackends(_ pools: [Configuration.Pool], _ now: Instant, _ timers: inout Timers) -> Slab<Backend> {
+    static func makeBackends(
+        _ pools: [Configuration.Pool], warm: Int, _ now: Instant, _ timers: inout Timers
+    ) -> Slab<Backend> {
         var backends = Slab<Backend>(capacity: pools.reduce(0) { $0 + $1.backends.count })
         for (place, pool) in pools.enumerated() {
             for settings in pool.backends {
@@ -27,7 +29,7 @@ extension BalancerLoop {
                     return Backend(
                         address: settings.address, pool: place, source: SourceBinding(source),
                         health: Health(rise: pool.health.rise, fall: pool.health.fall),
-                        probe: Probe(timer: timer, due: now))
+                        probe: Probe(timer: timer, due: now), warm: WarmConnections(max: warm))
                 }
             }
         }

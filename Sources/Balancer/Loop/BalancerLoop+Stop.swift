@@ -31,6 +31,7 @@ extension BalancerLoop {
         index = -1
         while let next = backends.index(after: index) {
             backends[next].probe.stream = .empty
+            backends[next].warm.dropAll()
             timers.wheel.disarm(backends[next].probe.timer)
             index = next
         }

@@ -69,7 +69,8 @@ public struct BalancerLoop: ~Copyable {
         log.flush()
         drainTimer = timers.wheel.add(Token(.drainTimer)) ?? .none
         admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)) ?? .none)
-        let backends = Self.makeBackends(configuration.pools, now, &timers)
+        let backends = Self.makeBackends(
+            configuration.pools, warm: configuration.latency.warmConnections, now, &timers)
         pools = Self.makePools(configuration.pools, backends)
         self.backends = backends
         self.acceptors = acceptors
@@ -115,7 +116,8 @@ public struct BalancerLoop: ~Copyable {
     /// Waits for events and handles them: once.
     public mutating func turn(_ timeout: Poller.Timeout = .never) throws(SystemCallError) {
         guard isRunning else { return }
-        try poller.poll(into: &events, timeout: ready.isEmpty ? timeout : .immediately)
+        let mayWait = ready.isEmpty && !configuration.latency.busyPoll
+        try poller.poll(into: &events, timeout: mayWait ? timeout : .immediately)
         now = clock.now()
         for index in 0..<events.count { handle(events[index]) }
         // After the events: what they say of a socket must be heard before a timer replaces the socket.

@@ -14,7 +14,7 @@ import Reactor
         case more
     }
 
-    private let chunk: UnsafeMutableRawBufferPointer
+    let chunk: UnsafeMutableRawBufferPointer
     /// One direction's share of a turn in bytes.
     private let bytesPerTurn: Int
     /// For slow readers, and for bulk transfers.
@@ -129,7 +129,7 @@ import Reactor
     }
 
     /// Reads once more what was looked at and delivered. The bytes are there, so no result but theirs is possible.
-    private func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
+    func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
         let isReadable = source.isReadable || count < lookedAt
         var left = count
         while left > 0, case .bytes(let read) = unsafe source.receive(into: .init(rebasing: chunk[..<left])) {

@@ -28,6 +28,9 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup(title: "Sessions")
     var sessions: SessionOptions
 
+    @OptionGroup(title: "Latency")
+    var latency: LatencyOptions
+
     @Option(
         help:
             "guide: the guide's lines; changes: changes of health and trouble; sessions: those and a line per session; none."
@@ -65,7 +68,9 @@ extension ServeCommand {
                 "backend \(own.address) is the balancer itself, which listens on every address of this machine")
         }
         var limits = Limits(
-            sessionsMax: Limits.sessionsMax(descriptors: descriptors, listeners: 1, backends: targets.count))
+            sessionsMax: Limits.sessionsMax(
+                descriptors: descriptors, listeners: 1, backends: targets.count,
+                warmConnections: latency.warmConnections))
         limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
         if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }
         do {
@@ -75,7 +80,7 @@ extension ServeCommand {
                     .init(
                         backends: targets, health: health.check, source: source.isWildcard ? nil : source.with(port: 0))
                 ],
-                timeouts: sessions.timeouts, limits: limits, log: log)
+                timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: log)
         } catch {
             throw ValidationError(error.description)
         }
@@ -125,6 +130,29 @@ struct HealthOptions: ParsableArguments {
         check.fall = fall
         check.rise = rise
         return check
+    }
+}
+
+/// What trades something for latency.
+struct LatencyOptions: ParsableArguments {
+    @Flag(help: "Never sleep: each loop keeps a core busy, and no event waits for a wake-up.")
+    var busyPoll = false
+
+    @Flag(help: "Send what a client has sent already with the SYN to the backend, whose system must allow it.")
+    var fastOpen = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Connections held ready to each backend. For protocols in which the client speaks first.",
+            valueName: "count"))
+    var warmConnections = 0
+
+    var latency: Configuration.Latency {
+        var latency = Configuration.Latency()
+        latency.busyPoll = busyPoll
+        latency.fastOpen = fastOpen
+        latency.warmConnections = warmConnections
+        return latency
     }
 }
 

@@ -94,6 +94,7 @@ extension SimulatedKernel {
         if random.chance(faults.refusedPercent) {
             socket.state = .refused
             socket.error = ECONNREFUSED
+            socket.outbox.removeAll()
         } else {
             socket.state = .connected
         }

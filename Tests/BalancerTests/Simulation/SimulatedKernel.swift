@@ -62,6 +62,8 @@ final class SimulatedKernel: ScriptedKernel {
     var live: [SimulatedSocket] = []
     var clientsToCome: Int
     private var nextID: UInt32 = 1
+    /// Bytes that went along with a SYN.
+    var sentWithSYN = 0
     /// Bytes that left a pipe for a socket.
     var splicedBytes = 0
     /// How often the balancer was refused a descriptor.
@@ -272,6 +274,17 @@ final class SimulatedKernel: ScriptedKernel {
         guard count > 0 else { return -Int(EAGAIN) }
         unsafe object.outbox.append(contentsOf: bytes.prefix(count))
         return count
+    }
+
+    /// With a cookie some bytes go along, without one none; or it is not to be had.
+    func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
+        if random.chance(20) { return -Int(EOPNOTSUPP) }
+        let result = connect(socket, to: address)
+        guard result == -EINPROGRESS, let object = socketObject(socket), random.chance(70) else { return Int(result) }
+        let sent = Int.random(in: 1...bytes.count, using: &random)
+        unsafe object.outbox.append(contentsOf: bytes.prefix(sent))
+        sentWithSYN += sent
+        return sent
     }
 
     func shutdownWrite(_ socket: CInt) -> CInt {

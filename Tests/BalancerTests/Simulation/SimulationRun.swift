@@ -20,7 +20,7 @@ struct SimulationRun {
 
     init(
         seed: UInt64, clients: Int, backends: Int = 3, faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
-        adjust: (inout Limits) -> Void = { _ in }
+        latency: Configuration.Latency = .init(), adjust: (inout Limits) -> Void = { _ in }
     ) throws {
         self.seed = seed
         self.drainAfter = drainAfter
@@ -36,7 +36,7 @@ struct SimulationRun {
             pools: [
                 .init(backends: (1...backends).map { .init(address: .ipv4(0x0A00_0000, port: UInt16(8000 + $0))) })
             ],
-            timeouts: timeouts, limits: limits, log: .sessions)
+            timeouts: timeouts, limits: limits, latency: latency, log: .sessions)
     }
 
     /// Runs until every client has come and gone, then stops the loop.

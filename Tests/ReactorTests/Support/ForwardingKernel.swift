@@ -98,6 +98,10 @@ class ForwardingKernel: ScriptedKernel {
         real { unsafe Kernel.write(descriptor, bytes) }
     }
 
+    func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
+        real { unsafe Kernel.sendConnecting(socket, bytes, to: address) }
+    }
+
     func pipe() -> (result: CInt, reader: CInt, writer: CInt) {
         let ends = real { Kernel.pipe() }
         if ends.result == 0 { opened += [ends.reader, ends.writer] }
