@@ -28,7 +28,8 @@ let package = Package(
         .library(name: "Reactor", targets: ["Reactor"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .target(name: "CEpoll", cSettings: cSettings),
@@ -48,6 +49,11 @@ let package = Package(
         .executableTarget(
             name: "ChatClientCommand", dependencies: ["Chat", "CommandSupport", argumentParser],
             path: "Sources/Commands/chat-client", swiftSettings: swiftSettings),
+
+        .target(
+            name: "Benchmark",
+            dependencies: ["CEpoll", "Reactor", .product(name: "Histogram", package: "hdrhistogram-swift")],
+            path: "benchmarks/Benchmark", swiftSettings: swiftSettings),
 
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: swiftSettings + seam),

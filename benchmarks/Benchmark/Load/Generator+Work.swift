@@ -1,0 +1,159 @@
+import CEpoll
+import Reactor
+
+/// What connections do when they are ready.
+extension Generator {
+    mutating func serve(_ index: Int) {
+        if !connections[index].isConnected {
+            guard connections[index].isWritable || connections[index].isEnding else { return }
+            connections[index].isConnected = true
+            connecting -= 1
+            connected(index)
+            guard connections.isTaken(index) else { return }
+        }
+        switch connections[index].role {
+        case .visit, .talk, .paced, .rest: exchange(index)
+        case .down: receive(index)
+        case .up: send(index)
+        case .both:
+            send(index)
+            if connections.isTaken(index) { receive(index) }
+        case .slow: break
+        }
+    }
+
+    /// A connection stands, or has failed, which the first write tells.
+    private mutating func connected(_ index: Int) {
+        switch connections[index].role {
+        case .visit, .rest:
+            connections[index].target = UInt64(plan.messageBytes)
+        case .talk:
+            arrived += 1
+            connections[index].target = UInt64(plan.messageBytes)
+            connections[index].began = clock.now().nanoseconds
+        case .paced:
+            arrived += 1
+            free.append(index)
+        case .down, .slow:
+            arrived += 1
+            report(index, connections[index].give(pattern, 1).step)
+        case .up, .both:
+            arrived += 1
+        }
+    }
+
+    // MARK: exchanges
+
+    private mutating func exchange(_ index: Int) {
+        while true {
+            let step = unsafe connections[index].exchange(pattern, scratch)
+            guard case .complete = step else { return report(index, step) }
+            let now = clock.now().nanoseconds
+            record(index, now)
+            switch connections[index].role {
+            case .talk:
+                connections[index].target += UInt64(plan.messageBytes)
+                connections[index].began = now
+            case .paced:
+                free.append(index)
+                return
+            case .rest:
+                arrived += 1
+                return
+            case .visit, .down, .up, .both, .slow: return close(index)
+            }
+        }
+    }
+
+    private mutating func record(_ index: Int, _ now: UInt64) {
+        guard connections[index].isMeasured else { return }
+        let began = connections[index].began
+        if isCounting { units += 1 }
+        // An open loop counts those that were due in the window, whenever they were answered.
+        if let window = loopWindow {
+            if window.contains(began) { latencies.record(now - began) }
+        } else if isCounting {
+            latencies.record(now - began)
+        }
+    }
+
+    /// Gives each free connection of an open loop the next request, if one is due, and sets the timer for the next.
+    mutating func issue() {
+        guard plan.work == .openLoop, arrivals != nil, stage != .done else { return }
+        let end = loopWindow?.upperBound ?? .max
+        while stage != .done, let index = free.last {
+            let now = clock.now().nanoseconds
+            guard let due = arrivals?.take(now: now, before: end) else { break }
+            free.removeLast()
+            connections[index].target += UInt64(plan.messageBytes)
+            connections[index].began = due
+            exchange(index)
+        }
+        if !free.isEmpty, let next = arrivals?.next { _ = cepoll_timer_set(pacer.rawValue, next) }
+    }
+
+    // MARK: bulk
+
+    private mutating func receive(_ index: Int) {
+        let share = plan.disturbance == .downloads ? Self.shareBytesBeside : Self.shareBytes
+        let (bytes, step) = unsafe connections[index].take(pattern, .init(rebasing: scratch[..<share]))
+        count(index, bytes)
+        report(index, step)
+        if connections.isTaken(index), connections[index].isReadable { goOnLater(index) }
+    }
+
+    private mutating func send(_ index: Int) {
+        if stage == .finishing, plan.work == .up { return confirm(index) }
+        let (bytes, step) = connections[index].give(pattern, Self.shareBytes)
+        count(index, bytes)
+        report(index, step)
+        if connections.isTaken(index), connections[index].isWritable { goOnLater(index) }
+    }
+
+    private mutating func count(_ index: Int, _ bytes: Int) {
+        if isCounting, connections[index].isMeasured { units += UInt64(bytes) }
+    }
+
+    private mutating func goOnLater(_ index: Int) {
+        guard !connections[index].isQueued else { return }
+        connections[index].isQueued = true
+        let key = connections.key(at: index)
+        queue.append(Token(kind: Kind.connection.rawValue, index: index, generation: key.generation))
+    }
+
+    /// After an upload: the origin tells how much has come, which must be what was sent.
+    private mutating func confirm(_ index: Int) {
+        guard connections[index].isReadable else { return }
+        switch unsafe connections[index].stream.receive(into: scratch) {
+        case .bytes(8):
+            let count = unsafe UInt64(littleEndian: scratch.loadUnaligned(as: UInt64.self))
+            if count == connections[index].sent { close(index) } else { mismatch(index) }
+        case .bytes: mismatch(index)
+        case .wouldBlock: connections[index].isReadable = false
+        case .endOfStream: fail(index, "end of stream before the answer to an upload")
+        case .failed(let errno): fail(index, "\(errno)")
+        }
+    }
+
+    /// Slow readers take a little, then pause.
+    mutating func readSlowly(_ now: Instant) {
+        guard plan.disturbance == .slowReaders, now >= nextSlowRead else { return }
+        nextSlowRead = now + Self.slowPause
+        var index = connections.index(after: -1)
+        while let place = index {
+            index = connections.index(after: place)
+            guard connections[place].role == .slow, connections[place].isConnected else { continue }
+            let step = unsafe connections[place].take(pattern, .init(rebasing: scratch[..<Self.slowBytes])).step
+            report(place, step)
+        }
+    }
+
+    private mutating func report(_ index: Int, _ step: Connection.Step) {
+        switch step {
+        case .waiting, .complete: break
+        case .mismatch: mismatch(index)
+        case .failed(let errno): fail(index, "\(errno)")
+        case .ended: fail(index, "end of stream")
+        }
+    }
+}
