@@ -1,0 +1,24 @@
+/// The middle and the ends of a few values.
+public struct Spread: Codable, Equatable, Sendable {
+    /// The middle value, or the mean of the two.
+    public var median: Double
+    /// The smallest.
+    public var min: Double
+    /// The greatest.
+    public var max: Double
+
+    /// The spread of values; nil when there are none, or one is no number.
+    public init?(_ values: [Double]) {
+        guard let first = values.first, values.allSatisfy(\.isFinite) else { return nil }
+        let sorted = values.sorted()
+        let middle = sorted.count / 2
+        median = sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+        min = sorted.first ?? first
+        max = sorted.last ?? first
+    }
+
+    /// True when each median lies outside of the other's range, so that the difference is not the rounds' own.
+    public func differs(from other: Spread) -> Bool {
+        (median < other.min || median > other.max) && (other.median < min || other.median > max)
+    }
+}
