@@ -23,6 +23,7 @@ let package = Package(
         .executable(name: "balancer", targets: ["BalancerCommand"]),
         .executable(name: "chat-server", targets: ["ChatServerCommand"]),
         .executable(name: "chat-client", targets: ["ChatClientCommand"]),
+        .executable(name: "balancer-benchmark", targets: ["BenchmarkCommand"]),
         .library(name: "Balancer", targets: ["Balancer"]),
         .library(name: "Chat", targets: ["Chat"]),
         .library(name: "Reactor", targets: ["Reactor"]),
@@ -54,6 +55,9 @@ let package = Package(
             name: "Benchmark",
             dependencies: ["CEpoll", "Reactor", .product(name: "Histogram", package: "hdrhistogram-swift")],
             path: "benchmarks/Benchmark", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "BenchmarkCommand", dependencies: ["Benchmark", "CommandSupport", "Reactor", argumentParser],
+            path: "benchmarks/balancer-benchmark", swiftSettings: swiftSettings),
 
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: swiftSettings + seam),

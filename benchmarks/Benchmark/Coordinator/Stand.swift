@@ -1,0 +1,144 @@
+import CEpoll
+import FoundationEssentials
+import Glibc
+import Reactor
+
+/// A subject that is ready for work.
+struct Standing {
+    let subject: Subject
+    let child: Child?
+    let port: UInt16
+    let log: String
+}
+
+/// The origin, the subjects and the files of a run: set up, and taken down whatever happens.
+struct Stand: ~Copyable {
+    /// How long a subject may take until it relays. Envoy takes a second or two.
+    static let startPatience = Duration.seconds(15)
+
+    var worker: Worker
+    let directory: TemporaryDirectory
+    let placement: Placement
+    private let own: String
+    private let origin: Child
+    let originPort: UInt16
+    private let leash: FileDescriptor
+    private var ports: Ports
+    private var children: [Child] = []
+    private let descriptors: Int
+    private let threads: Int
+
+    init(placement: Placement, threads: Int, own: String, isOwnNamespace: Bool) throws(SystemCallError) {
+        let worker = try Worker()
+        var ports = Ports(isOwnNamespace: isOwnNamespace)
+        let port = try ports.take()
+        let directory = try TemporaryDirectory()
+        var ends: InlineArray<2, CInt> = [-1, -1]
+        var span = ends.mutableSpan
+        _ = unsafe span.withUnsafeMutableBufferPointer { unsafe cepoll_pipe($0.baseAddress) }
+        // The origin ends when the last writer of its standard input does: with this process, however that ends.
+        let reader = FileDescriptor(owning: ends[0])
+        let leash = FileDescriptor(owning: ends[1])
+        let origin: Child
+        do throws(SystemCallError) {
+            origin = try Child(
+                Placement.prefix(placement.generator) + [own, "origin", "\(port)"],
+                .init(input: reader.rawValue, output: directory.path("origin.log")))
+        } catch {
+            directory.remove()
+            throw error
+        }
+        self.worker = worker
+        self.leash = leash
+        self.origin = origin
+        self.ports = ports
+        self.directory = directory
+        self.placement = placement
+        self.own = own
+        self.threads = threads
+        originPort = port
+        descriptors = DescriptorLimit.raise()
+    }
+
+    deinit {
+        for child in children { child.end() }
+        origin.end()
+        directory.remove()
+    }
+
+    /// Starts a subject and waits until it relays.
+    mutating func start(_ subject: Subject, program: String, module: String?) throws(RunError) -> Standing {
+        guard subject.kind != .direct else {
+            return try ready(
+                Standing(subject: subject, child: nil, port: originPort, log: directory.path("origin.log")))
+        }
+        let standing: Standing
+        do throws(SystemCallError) {
+            standing = try spawn(subject, program: program, module: module)
+        } catch {
+            throw .failed(.init(description: error.description))
+        }
+        do throws(RunError) {
+            return try ready(standing)
+        } catch {
+            standing.child?.end()
+            throw error
+        }
+    }
+
+    private mutating func spawn(
+        _ subject: Subject, program: String, module: String?
+    ) throws(SystemCallError) -> Standing {
+        let port = try ports.take()
+        let setting = SubjectSetting(
+            port: port, backendPort: originPort, threads: threads, descriptors: descriptors, streamModule: module,
+            directory: directory.path)
+        var file = ""
+        if let (name, text) = subject.configuration(setting) { file = try directory.write(text, to: name) }
+        let log = directory.path("\(children.count).log")
+        let command = subject.command(program: program, file: file, setting)
+        let child = try Child(Placement.prefix(placement.subject) + command, .init(output: log))
+        children.append(child)
+        return Standing(subject: subject, child: child, port: port, log: log)
+    }
+
+    /// Waits until a message comes back through the subject.
+    private mutating func ready(_ standing: Standing) throws(RunError) -> Standing {
+        let clock = Clock.monotonic
+        let deadline = clock.now() + Self.startPatience
+        var plan = LoadPlan(.pingPong, connections: 1)
+        plan.warmUp = 0
+        plan.seconds = 0.002
+        repeat {
+            if let child = standing.child, !child.isRunning { break }
+            if try measure(plan, standing)?.units ?? 0 > 0 { return standing }
+            try worker.pause(.milliseconds(20))
+        } while clock.now() < deadline
+        throw .unavailable("\(standing.subject.name) does not answer. \(lastWords(standing))")
+    }
+
+    /// Ends a subject that is no longer needed.
+    func end(_ standing: Standing) {
+        standing.child?.end()
+    }
+
+    /// Carries a plan out against a subject; nil when the generator failed, which its errors tell.
+    mutating func measure(_ plan: LoadPlan, _ standing: Standing) throws(RunError) -> Sample? {
+        var plan = plan
+        plan.port = standing.port
+        plan.subject = standing.child?.process
+        plan.origin = origin.process
+        guard let text = try? JSONEncoder().encode(plan) else { return nil }
+        let command = Placement.prefix(placement.generator) + [own, "load", String(decoding: text, as: UTF8.self)]
+        let patience = Duration.seconds(2 * plan.warmUp + 2 * plan.seconds + 45)
+        let line = try worker.output(of: command, errors: directory.path("load.log"), patience: patience)
+        guard let line else { return nil }
+        return try? JSONDecoder().decode(Sample.self, from: Data(line.utf8))
+    }
+
+    /// The last lines that a subject has written, in one.
+    func lastWords(_ standing: Standing) -> String {
+        let lines = (Proc.text(standing.log) ?? "").split(separator: "\n").suffix(3)
+        return lines.isEmpty ? "It has written nothing." : "Its last words: " + lines.joined(separator: " | ")
+    }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Benchmark
+import CommandSupport
+
+/// `balancer-benchmark`: leads to ``RunCommand`` unless a subcommand is named.
+@main struct BenchmarkCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "balancer-benchmark",
+        abstract: "Compares the balancer with others on this machine: processor time, latency, memory.",
+        usage: """
+            balancer-benchmark [--quick] [--only ROW,...] [options]
+            balancer-benchmark list
+            balancer-benchmark compare BEFORE.json AFTER.json
+            """,
+        discussion: """
+            Runs each row of work against each subject, round by round, and prints what a unit of it costs. \
+            `balancer-benchmark run --help` lists all options.
+
+              balancer-benchmark --quick
+              balancer-benchmark --only short,bulk --json after.json --svg chart.svg
+            """,
+        version: version,
+        subcommands: [
+            RunCommand.self, ListCommand.self, CompareCommand.self, LoadCommand.self, OriginCommand.self,
+        ],
+        defaultSubcommand: RunCommand.self)
+}
+
+/// `balancer-benchmark list`: the rows and subjects.
+struct ListCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the rows and the subjects.")
+
+    func run() {
+        let width = Row.all.map(\.name.count).max() ?? 0
+        print("Rows (* in the quick run):")
+        for row in Row.all {
+            let padding = String(repeating: " ", count: width - row.name.count)
+            print("  \(row.name)\(padding)  \(row.isQuick ? "*" : " ") \(row.title)")
+        }
+        print(
+            "\nSubjects:\n  \(Subject.known.map(\.name).joined(separator: ", ")), and others with --subject NAME=COMMAND"
+        )
+    }
+}
+
+/// `balancer-benchmark compare BEFORE AFTER`: what changed beyond noise.
+struct CompareCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare", abstract: "Print what changed beyond noise from one --json file to another.",
+        discussion: """
+            A cost has changed when the median of each file lies outside of the range of the other's rounds, and the two \
+            are more than 3 % apart. Run both with at least 3 rounds, on a machine that has nothing else to do.
+            """)
+
+    @Argument(help: "What --json wrote before the change.")
+    var before: String
+
+    @Argument(help: "What --json wrote after it.")
+    var after: String
+
+    func run() throws {
+        let comparison = Comparison(try read(before), try read(after))
+        print(comparison.text, terminator: "")
+    }
+
+    private func read(_ path: String) throws -> Report {
+        guard let text = TextFile.read(path) else {
+            throw ValidationError("'\(path)' cannot be read: give the path of a file that --json wrote")
+        }
+        guard let report = try? Report(json: text) else {
+            throw ValidationError("'\(path)' is no report of this program: give a file that --json wrote")
+        }
+        return report
+    }
+}

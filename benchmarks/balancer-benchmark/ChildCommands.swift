@@ -1,0 +1,50 @@
+import ArgumentParser
+import Benchmark
+import CommandSupport
+import FoundationEssentials
+import Reactor
+
+/// `balancer-benchmark load PLAN`: the load generator, a process of its own. Started by the coordinator.
+struct LoadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "load", abstract: "Carry out one plan and print a sample, both JSON.", shouldDisplay: false)
+
+    @Argument(help: "The plan, as JSON.")
+    var plan: String
+
+    func run() throws {
+        Startup.prepare()
+        guard let plan = try? JSONDecoder().decode(LoadPlan.self, from: Data(plan.utf8)) else {
+            throw ValidationError("PLAN is no plan of the load generator: the coordinator starts it, people need not")
+        }
+        if let fault = plan.fault { throw ValidationError("PLAN: \(fault)") }
+        let sample: Sample
+        do throws(SystemCallError) {
+            var generator = try Generator(plan)
+            sample = try generator.run()
+        } catch {
+            throw failure("balancer-benchmark load", error)
+        }
+        print(String(decoding: try JSONEncoder().encode(sample), as: UTF8.self))
+    }
+}
+
+/// `balancer-benchmark origin PORT`: what stands behind every subject. Started by the coordinator.
+struct OriginCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "origin", abstract: "Answer what the load generator asks for, until standard input ends.",
+        shouldDisplay: false)
+
+    @Argument(help: "The port to listen on, on 127.0.0.1.")
+    var port: Port
+
+    func run() throws {
+        Startup.prepare()
+        do throws(SystemCallError) {
+            var origin = try Origin(.ipv4(0x7F00_0001, port: port.rawValue))
+            try origin.run(leash: 0)
+        } catch {
+            throw failure("balancer-benchmark origin", error)
+        }
+    }
+}

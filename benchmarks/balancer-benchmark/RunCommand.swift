@@ -1,0 +1,127 @@
+import ArgumentParser
+import Benchmark
+import CommandSupport
+import Glibc
+import Reactor
+
+/// `balancer-benchmark [run]`: the comparison.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run the comparison (the default: the word may be left out).",
+        usage: "balancer-benchmark [run] [--quick] [--only ROW,...] [options]",
+        discussion: """
+            As root the run has a network namespace of its own. The subject has one core, or as many as it has threads, \
+            and the load generator and the origin the next. Connections are ended by the generator first.
+            """)
+
+    @Flag(help: "A few rows with short windows: 90 s at most with all subjects.")
+    var quick = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Rows, separated by commas: names or their beginnings. `balancer-benchmark list` shows all.",
+            valueName: "row,..."))
+    var only: String?
+
+    @Option(help: "How often each subject takes each row, 1 to 100. (default: 3)")
+    var rounds: Int?
+
+    @Option(help: "The length of each measured window, 0.05 to 60. (default: 1, quick 0.25)")
+    var seconds: Double?
+
+    @Option(help: "Requests per second of the row open-loop.")
+    var rate = 10_000.0
+
+    @Option(help: "Threads, or worker processes, of each subject, 1 to 64.")
+    var threads = 1
+
+    @OptionGroup(title: "Subjects")
+    var choice: SubjectOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    func run() throws {
+        let options = try makeOptions()
+        try output.check()
+        let namespace = Namespace.enter()
+        Startup.prepare()
+        let report: Report
+        do {
+            report = try measure(options, namespace)
+        } catch RunError.interrupted(let signal) {
+            throw ExitCode.signal(signal)
+        } catch let error as RunError {
+            complain("balancer-benchmark", error.description)
+            throw ExitCode.unsuccessful
+        } catch let error as SystemCallError {
+            throw failure("balancer-benchmark", error)
+        }
+        try output.write(report)
+        try judge(report)
+    }
+
+    private func measure(_ options: RunOptions, _ namespace: Namespace.State) throws -> Report {
+        var coordinator = try Coordinator(options, own: ThisProgram.path, namespace: namespace) { line in
+            print(line)
+            fflush(nil)
+        }
+        return try coordinator.run { row in
+            print(Table(row, reference: options.reference).text)
+            fflush(nil)
+        }
+    }
+
+    /// Wrong bytes fail the run, whoever delivered them; other errors do when they are the reference's.
+    private func judge(_ report: Report) throws {
+        if report.hasMismatch {
+            complain("balancer-benchmark", "what came back differs from what was sent: see the notes above")
+            throw ExitCode.unsuccessful
+        }
+        let failed = report.rowsFailedByReference
+        if !failed.isEmpty {
+            complain("balancer-benchmark", "\(report.setting.reference) failed \(failed.joined(separator: ", "))")
+            throw ExitCode.unsuccessful
+        }
+    }
+}
+
+extension RunCommand {
+    /// What the arguments say, checked; a mistake is a usage error.
+    func makeOptions() throws -> RunOptions {
+        let rounds = rounds ?? 3
+        let seconds = seconds ?? (quick ? 0.25 : 1)
+        guard (1...100).contains(rounds) else { throw ValidationError("--rounds \(rounds) is not from 1 to 100") }
+        guard (0.05...LoadPlan.secondsMax).contains(seconds) else {
+            throw ValidationError("--seconds \(seconds) is not from 0.05 to 60")
+        }
+        guard (1...LoadPlan.rateMax).contains(rate) else {
+            throw ValidationError("--rate \(rate) is not from 1 to 1000000 requests per second")
+        }
+        guard (1...64).contains(threads) else { throw ValidationError("--threads \(threads) is not from 1 to 64") }
+        let subjects = try choice.chosen()
+        guard subjects.contains(where: { $0.name == choice.reference }) else {
+            throw ValidationError(
+                "--reference \(choice.reference) is not among the subjects: "
+                    + subjects.map(\.name).joined(separator: ", "))
+        }
+        return RunOptions(
+            rows: try rows(), subjects: subjects, reference: choice.reference, rounds: rounds, seconds: seconds,
+            warmUp: quick ? 0.1 : 0.2, threads: threads, rate: rate, programs: choice.programs,
+            command: (["balancer-benchmark"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
+    }
+
+    /// The rows of `--only`, in the order of the list.
+    private func rows() throws -> [Row] {
+        guard let only else { return quick ? Row.all.filter(\.isQuick) : Row.all }
+        var names: Set<String> = []
+        for name in only.split(separator: ",", omittingEmptySubsequences: false) {
+            let rows = Row.named(String(name))
+            guard !rows.isEmpty else {
+                throw ValidationError("--only names no row '\(name)': `balancer-benchmark list` shows all")
+            }
+            names.formUnion(rows.map(\.name))
+        }
+        return Row.all.filter { names.contains($0.name) }
+    }
+}
