@@ -68,6 +68,9 @@ let package = Package(
         .testTarget(
             name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "BenchmarkTests", dependencies: ["Benchmark", "BenchmarkCommand", "Reactor"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand"],
             swiftSettings: swiftSettings),

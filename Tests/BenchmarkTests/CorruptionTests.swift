@@ -1,0 +1,47 @@
+import Reactor
+import Testing
+
+@testable import Benchmark
+
+/// A far end that answers with one wrong byte must not go unnoticed.
+@Suite struct CorruptionTests {
+    /// Accepts one connection, sends back what comes with its tenth byte changed, and ends.
+    private static func corrupt(_ listener: borrowing Listener) throws {
+        let poller = try Poller()
+        var events = EventBuffer(capacity: 4)
+        _ = listener.add(to: poller, Token(kind: 0, index: 0))
+        var bytes = [UInt8](repeating: 0, count: 64)
+        while true {
+            try poller.poll(into: &events, timeout: .milliseconds(5000))
+            guard events.count > 0 else { return }
+            guard case .accepted(let stream, _) = listener.accept() else { continue }
+            _ = stream.add(to: poller, Token(kind: 1, index: 0))
+            while true {
+                try poller.poll(into: &events, timeout: .milliseconds(5000))
+                guard events.count > 0 else { return }
+                switch unsafe bytes.withUnsafeMutableBytes({ unsafe stream.receive(into: $0) }) {
+                case .bytes(let count):
+                    bytes[9] ^= 1
+                    _ = unsafe bytes.withUnsafeBytes { unsafe stream.send(.init(rebasing: $0[..<count])) }
+                case .wouldBlock: continue
+                default: return
+                }
+            }
+        }
+    }
+
+    @Test func aWrongByteIsAMismatch() async throws {
+        let listener = try Listener(.ipv4(0x7F00_0001, port: 0))
+        let port = listener.address.port
+        let load = Task.detached {
+            var plan = LoadPlan(.pingPong, connections: 1)
+            plan.port = port
+            var generator = try Generator(plan)
+            return try generator.run()
+        }
+        try Self.corrupt(listener)
+        let sample = try await load.value
+        #expect(sample.mismatches == 1)
+        #expect(sample.latency == nil)
+    }
+}

@@ -1,0 +1,150 @@
+import Testing
+
+@testable import Benchmark
+
+/// What samples say, and how it is shown.
+@Suite struct ReportTests {
+    @Test func theMiddleAndTheEnds() {
+        #expect(Spread([3, 1, 2]) == Spread([1, 2, 3]))
+        #expect(Spread([3, 1, 2])?.median == 2)
+        #expect(Spread([4, 1, 2, 3])?.median == 2.5)
+        #expect(Spread([5])?.min == 5)
+        #expect(Spread([5, 7])?.max == 7)
+        #expect(Spread([]) == nil)
+        #expect(Spread([1, .nan]) == nil)
+    }
+
+    @Test func aRatioIsTheReferencesCostByTheOthersRoundByRound() throws {
+        let row = Fixtures.row([
+            ("ours", [10, 20, 30].map { Fixtures.sample(microseconds: $0) }),
+            ("nginx", [20, 20, 20].map { Fixtures.sample(microseconds: $0) }),
+        ])
+        let summary = row.subjects[1].summary
+        #expect(summary.ratio == Spread([0.5, 1, 1.5]))
+        #expect(summary.cost?.median == 20)
+        #expect(summary.throughput?.median == 1000)
+        #expect(summary.switches == 2)
+    }
+
+    @Test func errorsLeaveNoRatio() {
+        let good = Fixtures.sample(microseconds: 10)
+        for bad in [
+            Fixtures.sample(microseconds: 10, errors: ["reset": 3]), Fixtures.sample(microseconds: 10, mismatches: 1),
+        ] {
+            let other = Fixtures.row([("ours", [good, good]), ("nginx", [good, bad])])
+            #expect(other.subjects[1].summary.ratio == nil)
+            #expect(other.subjects[1].summary.notes.count == 1)
+            let own = Fixtures.row([("ours", [good, bad]), ("nginx", [good, good])])
+            #expect(own.subjects[1].summary.ratio == nil)
+            #expect(Fixtures.report([own]).rowsFailedByReference == [own.name])
+        }
+    }
+
+    @Test func directHasNoProcessorTimeOfItsOwn() {
+        let sample = Fixtures.sample(microseconds: 10)
+        let row = Fixtures.row([("direct", [sample]), ("ours", [sample])])
+        #expect(row.subjects[0].summary.cost == nil)
+        #expect(row.subjects[0].summary.ratio == nil)
+    }
+
+    @Test func kernelMemoryIsWhatDirectDoesNotNeed() {
+        let row = Fixtures.row(
+            named: "idle-memory", unit: .session, cost: .memory,
+            [
+                ("direct", [Fixtures.memorySample(user: 0, kernel: 1000)]),
+                ("ours", [Fixtures.memorySample(user: 50, kernel: 3000)]),
+            ])
+        #expect(row.subjects[1].summary.kernelBytes == 200)
+        #expect(row.subjects[1].summary.userBytes == 5)
+        #expect(row.subjects[1].summary.cost?.median == 205)
+    }
+
+    @Test func aGeneratorAtItsLimitIsSaid() {
+        var sample = Fixtures.sample(microseconds: 10)
+        sample.load = 600_000_000
+        sample.origin = 350_000_000
+        #expect(Fixtures.row([("ours", [sample])]).subjects[0].summary.notes == ["generator at its limit"])
+        sample.others = 400_000_000
+        #expect(Fixtures.row([("ours", [sample])]).subjects[0].summary.notes.last == "other programs were busy")
+    }
+
+    @Test func tablesAlignAndFitATerminal() throws {
+        let row = Fixtures.row([
+            ("direct", [Fixtures.sample(microseconds: 0)]),
+            ("ours", [Fixtures.sample(microseconds: 12_345)]),
+            ("haproxy-splice", [Fixtures.sample(microseconds: 1.5)]),
+        ])
+        let lines = Table(row, reference: "ours").text.split(separator: "\n")
+        #expect(lines.count == 5)
+        #expect(lines.allSatisfy { $0.count <= 110 })
+        let heading = try #require(lines[1].firstRange(of: "CPU us/req"))
+        let end = lines[1].distance(from: lines[1].startIndex, to: heading.upperBound)
+        for line in lines.dropFirst(2) {
+            // Each figure ends where its heading ends.
+            let rest = line.dropFirst(end - 1)
+            #expect(rest.first != " " && rest.dropFirst().first ?? " " == " ", "\(line)")
+        }
+        let markdown = Table(row, reference: "ours").markdown.split(separator: "\n").dropFirst()
+        #expect(Set(markdown.map { line in line.count { $0 == "|" } }).count == 1)
+    }
+
+    @Test func aReportReadsAsItWasWritten() throws {
+        let row = Fixtures.row([("ours", [Fixtures.sample(microseconds: 10)])])
+        let report = Fixtures.report([row])
+        let read = try Report(json: try report.json())
+        #expect(try read.json() == report.json())
+        #expect(report.markdown(chart: "chart.svg").contains("![The headline rows as bars](chart.svg)"))
+        #expect(!report.markdown(chart: nil).contains("!["))
+    }
+
+    @Test func theChartHasABarForEachSoundSubject() {
+        let good = Fixtures.sample(microseconds: 10)
+        let bad = Fixtures.sample(microseconds: 10, errors: ["reset": 1])
+        let svg = Chart(Fixtures.report([Fixtures.row([("ours", [good]), ("nginx", [good]), ("envoy", [bad])])])).svg
+        #expect(svg.count(of: "<rect") == 2)
+        #expect(svg.hasPrefix("<svg") && svg.hasSuffix("</svg>\n"))
+        #expect(svg.contains("nginx &lt;1.2&gt; &amp; more"))
+        #expect(Chart(Fixtures.report([])).svg.count(of: "<rect") == 0)
+    }
+
+    @Test(arguments: [
+        (0, "0"), (0.0516, "0.052"), (0.999, "1.00"), (12.34, "12.3"), (7, "7"), (178.4, "178"), (12_345.6, "12,346"),
+        (1_234_567, "1,234,567"), (-0.5, "-0.50"), (.infinity, "-"),
+    ])
+    func numbersForPeople(value: Double, text: String) {
+        #expect(Numbers.short(value) == text)
+    }
+}
+
+/// What changed from one report to the next.
+@Suite struct ComparisonTests {
+    private func report(_ costs: [Double], errors: [String: Int] = [:]) -> Report {
+        Fixtures.report([Fixtures.row([("ours", costs.map { Fixtures.sample(microseconds: $0, errors: errors) })])])
+    }
+
+    @Test func aChangeBeyondTheSpreadIsTold() {
+        let comparison = Comparison(report([10, 11, 12]), report([14, 15, 16]))
+        #expect(comparison.changes.map(\.row) == ["pingpong-64B-64"])
+        #expect(comparison.text.contains("36 % dearer"))
+    }
+
+    @Test func aChangeWithinTheSpreadIsNot() {
+        #expect(Comparison(report([10, 11, 16]), report([14, 15, 16])).changes.isEmpty)
+        #expect(Comparison(report([10, 10, 10]), report([10.2, 10.2, 10.2])).changes.isEmpty)
+        #expect(Comparison(report([10, 11, 12]), report([10, 11, 12])).compared == 1)
+    }
+
+    @Test func rowsWithErrorsAreNotCompared() {
+        #expect(Comparison(report([10]), report([20], errors: ["reset": 1])).compared == 0)
+    }
+
+    @Test func anotherMachineIsWarnedOf() {
+        var other = report([10])
+        other.setting.kernel = "6.2"
+        #expect(Comparison(report([10]), other).warnings == ["kernel: 6.1, now 6.2"])
+    }
+}
+
+extension String {
+    func count(of text: String) -> Int { ranges(of: text).count }
+}
