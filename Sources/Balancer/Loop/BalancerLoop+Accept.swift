@@ -38,6 +38,9 @@ extension BalancerLoop {
         else { return timers.wheel.remove(timer) }
         timers.wheel.set(timer, Token(.session, session))
         let place = Int(session.index)
+        if case .ipv6(let high, let low, let scope, _) = address {
+            ipv6Hosts.set(IPv6Host(high: high, low: low, scope: scope), at: place)
+        }
         if let errno = sessions[place].client.stream.add(to: poller, Token(.client, session)) {
             sessions[place].connectFailure = errno
             return finish(place, .shortage)

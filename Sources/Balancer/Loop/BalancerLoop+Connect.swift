@@ -128,7 +128,7 @@ extension BalancerLoop {
     private mutating func connected(_ index: Int) {
         if connectShortage.isOn, let count = connectShortage.end(now: now) { log.canConnectAgain(attempts: count) }
         sessions[index].phase = .relaying
-        sessions[index].connected = now
+        sessions[index].times.noteConnected(now)
         if sessions[index].upstream.delivered > 0 { relay.takeSentEarly(&sessions[index]) }
         sessions[index].backend.isWritable = true
         timers.wheel.arm(sessions[index].timer, at: now.advanced(nanoseconds: patience.firstLook))

@@ -28,8 +28,10 @@ extension BalancerLoop {
 
     /// Moves what can be moved, and sees whether the session has come to its end.
     mutating func service(_ index: Int) {
-        sessions[index].lastActive = now
+        sessions[index].times.noteActivity(now)
+        let before = sessions[index].delivered
         let hasMore = relay.run(&sessions[index])
+        if sessions[index].delivered != before { sessions[index].hasProgressed = true }
         sessions[index].noteEnds()
         if sessions[index].isOver {
             return finish(index, sessions[index].isBroken ? .reset : .finished)
@@ -52,7 +54,7 @@ extension BalancerLoop {
         case .relaying:
             lookWhetherIdle(index)
         case .lingering:
-            if UInt32(truncatingIfNeeded: sessions[index].delivered) != sessions[index].deliveredBefore {
+            if sessions[index].hasProgressed {
                 linger(index)
             } else {
                 finish(index, .reset)
@@ -62,14 +64,14 @@ extension BalancerLoop {
 
     /// A side is gone. The other is given what is still there for as long as it goes on taking it.
     private mutating func linger(_ index: Int) {
-        sessions[index].deliveredBefore = UInt32(truncatingIfNeeded: sessions[index].delivered)
+        sessions[index].hasProgressed = false
         timers.wheel.arm(sessions[index].timer, at: now.advanced(nanoseconds: patience.linger))
     }
 
     /// The timer is not moved with each event: it looks, when it fires, how long ago the last one was. Keeping a session
     /// from being idle so costs one store.
     private mutating func lookWhetherIdle(_ index: Int) {
-        let end = sessions[index].lastActive.advanced(nanoseconds: patience.idle)
+        let end = sessions[index].times.lastActive(now: now).advanced(nanoseconds: patience.idle)
         guard end > now else { return finish(index, .idle) }
         if !sessions[index].hasBackendKeepalive {
             sessions[index].hasBackendKeepalive = true
@@ -100,13 +102,13 @@ extension BalancerLoop {
             case .idle, .noBackend, .shortage, .cut: .balancer
             }
         return SessionRecord(
-            client: sessions[index].clientAddress,
+            client: sessions[index].clientAddress(ipv6Hosts, at: index),
             backend: backends.contains(key) ? backends[Int(key.index)].address : nil,
             bytesUp: wasConnected ? sessions[index].upstream.delivered : 0,
             bytesDown: sessions[index].downstream.delivered,
             bytesDiscarded: sessions[index].undelivered,
-            accepted: sessions[index].accepted,
-            connected: wasConnected ? sessions[index].connected : nil,
+            accepted: sessions[index].times.accepted,
+            connected: wasConnected ? sessions[index].times.connected : nil,
             ended: now,
             attempts: sessions[index].tried.count,
             endedBy: end,

@@ -26,6 +26,8 @@ public struct BalancerLoop: ~Copyable {
     var pools: [Pool]
     var backends: Slab<Backend>
     var sessions: Slab<Session>
+    /// The addresses of those clients that have one of IPv6, at the places of their sessions.
+    var ipv6Hosts: Column<IPv6Host>
     var relay: Relay
     /// What could go on at once, but has had its share of the last turn.
     var ready: TokenQueue
@@ -79,6 +81,7 @@ public struct BalancerLoop: ~Copyable {
         self.clock = clock
         self.now = now
         sessions = Slab(capacity: sessionsMax)
+        ipv6Hosts = Column(capacity: sessionsMax)
         events = EventBuffer(capacity: Limits.eventsPerTurn)
         relay = Relay(limits: configuration.limits)
         // Between two looks at the queue, each event and each accept may add one; sessions already in it stay.

@@ -23,11 +23,15 @@ struct Session: ~Copyable {
         case lingering
     }
 
-    /// When something last happened.
-    var lastActive: Instant
-    let accepted: Instant
-    /// When the backend's connection stood; of no meaning before.
-    var connected: Instant
+    private struct Flags: OptionSet {
+        var rawValue: UInt8
+        static let queued = Flags(rawValue: 1 << 0)
+        static let backendKeepalive = Flags(rawValue: 1 << 1)
+        static let progress = Flags(rawValue: 1 << 2)
+        static let ipv6 = Flags(rawValue: 1 << 3)
+    }
+
+    var times: SessionTimes
 
     var client: Side
     var backend: Side
@@ -36,28 +40,24 @@ struct Session: ~Copyable {
     /// From the backend to the client.
     var downstream = HalfRelay()
 
-    /// The place of the pool that serves it.
-    let pool: UInt16
-    private var connectFailed = OptionalErrno.none
-    /// One timer: the end of the connect, the look whether it is idle, the end of lingering.
-    let timer: TimerID
-    /// What had been delivered when lingering was last looked at, modulo 2^32.
-    var deliveredBefore: UInt32 = 0
-    /// The backend it is connected to, or being so.
-    var backendKey = SlabKey.none
-    let clientAddress: SocketAddress
-    /// The backends it has been sent to.
-    var tried = TriedBackends()
-
     var phase = Phase.connecting
-    /// Stands in the ready queue.
-    var isQueued = false
-    /// The keepalive of the backend's socket is set. Only a session that lasts pays for it.
-    var hasBackendKeepalive = false
+    private var flags: Flags = []
     /// Counts the backend sockets it has had, for their tokens.
     var lap: UInt8 = 0
     /// Who ended first.
     var firstEnd: Party?
+    /// The backends it has been sent to.
+    var tried = TriedBackends()
+    /// The place of the pool that serves it.
+    let pool: UInt16
+    /// One timer: the end of the connect, the look whether it is idle, the end of lingering.
+    let timer: TimerID
+    private var connectFailed = OptionalErrno.none
+    private let clientPort: UInt16
+    /// The client's IPv4 address; one of IPv6 is kept beside the session, by the loop.
+    private let clientHost: UInt32
+    /// The backend it is connected to, or being so.
+    var backendKey = SlabKey.none
 
     init(
         client: consuming Stream, address: SocketAddress, pool: Int, timer: TimerID, now: Instant
@@ -66,12 +66,45 @@ struct Session: ~Copyable {
         self.client = Side(stream: client, hasNoDelay: true)
         self.client.isWritable = true
         backend = Side(stream: .empty, hasNoDelay: false)
-        clientAddress = address
         self.pool = UInt16(pool)
         self.timer = timer
-        accepted = now
-        connected = now
-        lastActive = now
+        times = SessionTimes(accepted: now)
+        clientPort = address.port
+        if case .ipv4(let host, _) = address {
+            clientHost = host
+        } else {
+            clientHost = 0
+            flags = .ipv6
+        }
+    }
+
+    /// The client's own address and port; `hosts` has the IPv6 addresses of the sessions at their places.
+    func clientAddress(_ hosts: borrowing Column<IPv6Host>, at place: Int) -> SocketAddress {
+        guard flags.contains(.ipv6) else { return .ipv4(clientHost, port: clientPort) }
+        let host = hosts.value(at: place)
+        return .ipv6(high: host.high, low: host.low, scope: host.scope, port: clientPort)
+    }
+
+    /// Stands in the ready queue.
+    var isQueued: Bool {
+        get { flags.contains(.queued) }
+        set { set(.queued, newValue) }
+    }
+
+    /// The keepalive of the backend's socket is set. Only a session that lasts pays for it.
+    var hasBackendKeepalive: Bool {
+        get { flags.contains(.backendKeepalive) }
+        set { set(.backendKeepalive, newValue) }
+    }
+
+    /// Something was delivered since lingering was last looked at.
+    var hasProgressed: Bool {
+        get { flags.contains(.progress) }
+        set { set(.progress, newValue) }
+    }
+
+    private mutating func set(_ flag: Flags, _ value: Bool) {
+        if value { flags.formUnion(flag) } else { flags.subtract(flag) }
     }
 
     /// Why the last attempt to connect failed.
@@ -112,6 +145,13 @@ struct Session: ~Copyable {
             firstEnd = .backend
         }
     }
+}
+
+/// An IPv6 address without its port.
+struct IPv6Host: BitwiseCopyable {
+    var high: UInt64
+    var low: UInt64
+    var scope: UInt32
 }
 
 /// The backends that a session has been sent to, as a set of places in the slab. The first 64 places, which is all that

@@ -36,7 +36,7 @@ extension BalancerLoop {
             let backend = Int(sessions[next].backendKey.index)
             rows.append(
                 SessionRow(
-                    client: sessions[next].clientAddress,
+                    client: sessions[next].clientAddress(ipv6Hosts, at: next),
                     backend: backends.contains(sessions[next].backendKey) ? backends[backend].address : nil,
                     isConnected: sessions[next].phase != .connecting,
                     bytesUp: sessions[next].upstream.delivered,
