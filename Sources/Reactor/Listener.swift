@@ -26,11 +26,19 @@ public struct Listener: ~Copyable {
     ///
     /// SO_REUSEADDR lets a restart bind while old connections linger. Accepted sockets inherit TCP_NODELAY, SO_OOBINLINE and the
     /// keepalive settings from the listener (tested), which spares the calls per connection. `::` takes IPv4 as well.
-    public init(_ address: SocketAddress, keepalive: Keepalive? = .standard) throws(SystemCallError) {
+    ///
+    /// `joining`: binds beside a listener that has been opened to it with ``share()``, or beside nobody.
+    public init(
+        _ address: SocketAddress, keepalive: Keepalive? = .standard, joining: Bool = false
+    ) throws(SystemCallError) {
         let subject = address.description
         let descriptor = FileDescriptor(owning: try check(Kernel.socket(domain: address.family), "socket", subject))
         let number = descriptor.rawValue
         try check(Kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEADDR, value: 1), "setsockopt", subject)
+        if joining {
+            try check(
+                Kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt", subject)
+        }
         if case .ipv6 = address {
             _ = Kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: 0)
         }
@@ -43,6 +51,18 @@ public struct Listener: ~Copyable {
         try check(Kernel.listen(number, backlog: Self.backlogMax), "listen", subject)
         self.address = Kernel.localAddress(number) ?? address
         self.descriptor = descriptor
+    }
+
+    /// Lets others bind beside it (SO_REUSEPORT): the kernel then deals connections out among them by a hash of both
+    /// addresses. TCP only.
+    ///
+    /// Only now, not before the bind: a first bind without the option fails when anybody listens there, also another
+    /// process of the same user that would share; with it the two would silently serve the same port. The kernel makes the
+    /// group when the second listens (Linux, `reuseport_add_sock`).
+    public func share() throws(SystemCallError) {
+        try check(
+            Kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt",
+            address.description)
     }
 
     /// Adds the listener to a poller; each arrival is one event, so accept until `wouldBlock`.

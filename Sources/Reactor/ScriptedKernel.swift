@@ -103,5 +103,20 @@
             guard let box = unsafe pthread_getspecific(key) else { return nil }
             return unsafe Unmanaged<Box>.fromOpaque(box).takeUnretainedValue().kernel
         }
+
+        /// `body` for another thread, where the script of this one answers; such a script is called by both.
+        static func inherited(_ body: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
+            guard let script = Shared(kernel: current) else { return body }
+            return { withScriptedKernel(script.kernel, body) }
+        }
+
+        private struct Shared: @unchecked Sendable {
+            let kernel: any ScriptedKernel
+
+            init?(kernel: (any ScriptedKernel)?) {
+                guard let kernel else { return nil }
+                self.kernel = kernel
+            }
+        }
     }
 #endif

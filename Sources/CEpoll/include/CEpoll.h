@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -142,6 +143,13 @@ static inline ssize_t cepoll_splice(int from, int to, size_t count) {
     ssize_t result = splice(from, NULL, to, NULL, count, CEPOLL_SPLICE_F_MOVE | CEPOLL_SPLICE_F_NONBLOCK);
     return result < 0 ? -errno : result;
 }
+
+// MARK: pthread_setname_np(3): declared for _GNU_SOURCE only.
+
+extern int pthread_setname_np(pthread_t, const char *);
+
+// Names the calling thread; at most 15 bytes.
+static inline int cepoll_name_thread(const char *name) { return -pthread_setname_np(pthread_self(), name); }
 
 // MARK: open(2), getrlimit(2): variadic, or with an enumerator for a parameter.
 

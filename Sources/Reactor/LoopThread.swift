@@ -1,0 +1,50 @@
+import CEpoll
+import Glibc
+
+/// A thread of the process, with a name that `top -H` shows: pthread_create(3).
+///
+/// It inherits the signals that its maker has blocked, and in debug builds its maker's ``ScriptedKernel``. A value that ends without ``join()`` leaves the thread to itself.
+public struct LoopThread: ~Copyable {
+    private let thread: pthread_t
+
+    private final class Start {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(name: String, body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    /// Starts a thread that runs `body`. Of `name` the first 15 bytes are taken; that is all the kernel keeps.
+    public init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
+        #if SCRIPTED_KERNEL
+            let body = ScriptedKernels.inherited(body)
+        #endif
+        let start = unsafe Unmanaged.passRetained(Start(name: String(name.prefix(15)), body: body))
+        var thread = pthread_t()
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                _ = unsafe cepoll_name_thread(start.name)
+                start.body()
+                return nil
+            }, start.toOpaque())
+        if result != 0 {
+            unsafe start.release()
+            throw SystemCallError(call: "pthread_create", subject: name, errno: Errno(rawValue: result))
+        }
+        self.thread = thread
+    }
+
+    /// Waits until the thread has ended.
+    public consuming func join() {
+        pthread_join(thread, nil)
+        discard self
+    }
+
+    deinit { pthread_detach(thread) }
+}
