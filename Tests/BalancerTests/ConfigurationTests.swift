@@ -81,10 +81,25 @@ import Testing
             }
             #expect(text.contains("sessions at most"))
         }
+
+        func withThreads(_ count: Int, _ address: SocketAddress) -> String {
+            reason {
+                try Configuration(
+                    listeners: [.init(address: address)], pools: [.init(backends: [backend])], threads: count)
+            }
+        }
+        for count in [0, -1, Limits.threadsMax + 1] {
+            #expect(withThreads(count, listener.address).contains("--threads"))
+        }
+        #expect(withThreads(Limits.threadsMax, listener.address).isEmpty)
+        #expect(withThreads(2, .unix(path: "/run/x")).contains("Unix socket"))
+        #expect(withThreads(1, .unix(path: "/run/x")).isEmpty)
     }
 
     @Test func sessionsFollowFromDescriptors() {
         #expect(Limits.sessionsMax(descriptors: 20_000, listeners: 1, backends: 3) == 9_918)
+        // Each further loop has a listener and four descriptors of its own.
+        #expect(Limits.sessionsMax(descriptors: 20_000, listeners: 1, backends: 3, threads: 3) == 9_913)
         #expect(Limits.sessionsMax(descriptors: 10, listeners: 1, backends: 3) == 1)
         #expect(Limits.sessionsMax(descriptors: .max, listeners: 1, backends: 1) == Limits.sessionsCeiling)
     }

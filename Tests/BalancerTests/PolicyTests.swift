@@ -9,6 +9,12 @@ import Testing
         #expect(picks == [0, 1, 2, 0, 1, 2, 0])
     }
 
+    @Test func roundRobinMayStartElsewhere() {
+        var policy = Policy(.roundRobin, start: 2)
+        let picks = (0..<4).map { _ in policy.pick(3) { _ in true } }
+        #expect(picks == [2, 0, 1, 2])
+    }
+
     @Test func theOthersAlternateWhileOneIsDown() {
         var policy = Policy(.roundRobin)
         let picks = (0..<6).map { _ in policy.pick(3) { $0 != 1 } }

@@ -111,11 +111,13 @@ public struct Configuration: Sendable {
     public let latency: Latency
     /// What the event log says.
     public let log: LogMode
+    /// How many loops share the work, each on a thread of its own: see ``LoopGroup``.
+    public let threads: Int
 
     /// Checks the parts and puts them together; the error names the part and the remedy.
     public init(
         listeners: [Listener], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
-        latency: Latency = .init(), log: LogMode = .guide
+        latency: Latency = .init(), log: LogMode = .guide, threads: Int = 1
     ) throws(ConfigurationError) {
         self.listeners = listeners
         self.pools = pools
@@ -123,6 +125,7 @@ public struct Configuration: Sendable {
         self.limits = limits
         self.latency = latency
         self.log = log
+        self.threads = threads
         try check()
     }
 
@@ -171,6 +174,10 @@ extension Configuration {
             throw ConfigurationError(
                 "\(latency.warmConnections) warm connections: 0 to \(Limits.warmConnectionsMax) per backend")
         }
+        guard (1...Limits.threadsMax).contains(threads) else {
+            throw ConfigurationError(
+                "\(threads) threads: it must be 1 to \(Limits.threadsMax) (--threads); one per core at the most pays")
+        }
         for pool in pools { try check(pool) }
         for listener in listeners { try check(listener) }
         try check(timeouts.connect, "connect timeout", from: .milliseconds(1))
@@ -205,6 +212,11 @@ extension Configuration {
         }
         if listeners.filter({ $0.address == listener.address }).count > 1 {
             throw ConfigurationError("two listeners on \(listener.address): name each address once")
+        }
+        if threads > 1, case .unix = listener.address {
+            throw ConfigurationError(
+                "listener \(listener.address): several threads cannot share a Unix socket; set one thread (--threads 1)"
+            )
         }
     }
 

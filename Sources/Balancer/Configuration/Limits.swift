@@ -1,4 +1,4 @@
-/// The bounds of a loop. Every queue, buffer and inner loop has one of them.
+/// The bounds of a balancer. Every queue, buffer and inner loop has one of them.
 public struct Limits: Hashable, Sendable {
     /// The one read buffer of a loop, in bytes. A bulk transfer measured 0.80 s/GB with 64 KiB and 0.57 s/GB with 256 KiB;
     /// nothing is gained beyond it.
@@ -18,7 +18,7 @@ public struct Limits: Hashable, Sendable {
         self.sessionsMax = sessionsMax
     }
 
-    /// The most sessions that a loop can be set to.
+    /// The most sessions that a balancer can be set to.
     public static let sessionsCeiling = 1 << 20
     /// The largest read buffer.
     public static let chunkBytesMax = 16 << 20
@@ -32,6 +32,9 @@ public struct Limits: Hashable, Sendable {
     public static let backendsMax = 4096
     /// The most listeners.
     public static let listenersMax = 256
+
+    /// The most threads: the loops that wait for something are the bits of a word.
+    public static let threadsMax = SharedPlaces.loopsMax
 
     /// What one direction of a session may move in one turn before the others get theirs, in chunks.
     public static let chunksPerTurn = 4
@@ -52,12 +55,29 @@ public struct Limits: Hashable, Sendable {
     /// Descriptors that are not sessions: the loop's own, standard streams, and room for libraries.
     static let descriptorsReserved = 32
 
-    /// How many sessions a limit on descriptors allows: two descriptors each, beside those of listeners, probes, pipes and
-    /// the loop itself. At least one.
-    public static func sessionsMax(descriptors: Int, listeners: Int, backends: Int, warmConnections: Int = 0) -> Int {
-        let probesAndWarm = backends * (1 + min(max(0, warmConnections), warmConnectionsMax))
-        let others = descriptorsReserved + listeners + probesAndWarm + 2 * pipesMax(descriptors: descriptors)
+    /// Descriptors of each further loop, beside its listeners: epoll, timer, waker, reserve.
+    static let descriptorsPerLoop = 4
+
+    /// How many sessions a limit on descriptors allows: two descriptors each, beside those of listeners, probes, warm
+    /// connections, pipes and the loops themselves. At least one.
+    public static func sessionsMax(
+        descriptors: Int, listeners: Int, backends: Int, threads: Int = 1, warmConnections: Int = 0
+    ) -> Int {
+        // A wrong number is somebody else's to refuse, but must not overflow here.
+        let threads = min(max(threads, 1), threadsMax)
+        let warm = threads * backends * min(max(0, warmConnections), warmConnectionsMax)
+        let loops = threads * listeners + (threads - 1) * descriptorsPerLoop
+        let others = descriptorsReserved + loops + backends + warm + 2 * pipesMax(descriptors: descriptors)
         return min(sessionsCeiling, max(1, (descriptors - others) / 2))
+    }
+
+    /// The bounds of one of several loops that share these. Any loop may get all sessions, which costs no memory before it
+    /// does; memory for slow readers and pipes are dealt out.
+    func share(of loops: Int) -> Limits {
+        var share = self
+        share.blocksMax = (blocksMax + loops - 1) / loops
+        share.pipesMax = (pipesMax + loops - 1) / loops
+        return share
     }
 
     /// How many pipes a limit on descriptors allows: with few descriptors, sessions need them more.

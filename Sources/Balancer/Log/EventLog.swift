@@ -13,6 +13,11 @@ public struct EventLog: ~Copyable {
     /// None when the output takes these lines as well.
     private var errors: LineLog?
     private let isMerged: Bool
+    /// Troubles that several loops may be in. Of outages one per pool, as far as any had one.
+    private var full = Tally()
+    private var shortage = Tally()
+    private var connectShortage = Tally()
+    private var outages: [Tally] = []
     /// False once `makeRoom` has waited in vain.
     private var hasReader = true
 
@@ -95,7 +100,8 @@ public struct EventLog: ~Copyable {
     public mutating func compare(_ configuration: Configuration, withDescriptors allowed: Int) {
         let sessions = configuration.limits.sessionsMax
         let possible = Limits.sessionsMax(
-            descriptors: allowed, listeners: configuration.listeners.count, backends: configuration.backendCount)
+            descriptors: allowed, listeners: configuration.listeners.count, backends: configuration.backendCount,
+            threads: configuration.threads)
         guard sessions > possible else { return }
         trouble {
             $0.append(sessions)
@@ -159,8 +165,9 @@ public struct EventLog: ~Copyable {
 
     // MARK: sessions
 
-    /// `remaining`: the rows left in the session table.
-    mutating func sessionEnded(_ record: SessionRecord, remaining: Int) {
+    /// `count` takes the session's row out of the session table and returns how many are left.
+    mutating func sessionEnded(_ record: SessionRecord, count: () -> Int) {
+        let remaining = count()
         switch mode {
         case .guide:
             // Without a backend there was no row in the reference's table.
@@ -183,18 +190,22 @@ public struct EventLog: ~Copyable {
 
     // MARK: trouble
 
-    mutating func outageBegan() {
+    mutating func outageBegan(pool: Int) {
+        while outages.count <= pool { outages.append(Tally()) }
+        guard outages[pool].begin() else { return }
         trouble { $0.append("no backend is up: new clients are closed at once") }
     }
 
-    mutating func outageEnded(clients: Int) {
+    mutating func outageEnded(pool: Int, clients: Int) {
+        guard let sum = outages[pool].end(clients) else { return }
         trouble {
             $0.append("a backend is up again; clients closed meanwhile: ")
-            $0.append(clients)
+            $0.append(sum)
         }
     }
 
     mutating func sessionsFull(_ count: Int) {
+        guard full.begin() else { return }
         trouble {
             $0.append("all ")
             $0.append(count)
@@ -203,10 +214,12 @@ public struct EventLog: ~Copyable {
     }
 
     mutating func sessionsNotFull() {
+        guard full.end() != nil else { return }
         trouble { $0.append("sessions are free again: new clients are served") }
     }
 
     mutating func shortageBegan(_ errno: Errno) {
+        guard shortage.begin() else { return }
         trouble {
             $0.append("cannot accept clients: ")
             $0.append(errno.description)
@@ -215,13 +228,15 @@ public struct EventLog: ~Copyable {
     }
 
     mutating func shortageEnded(clients: Int) {
+        guard let sum = shortage.end(clients) else { return }
         trouble {
             $0.append("clients are accepted again; closed meanwhile: ")
-            $0.append(clients)
+            $0.append(sum)
         }
     }
 
     mutating func cannotConnect(_ errno: Errno) {
+        guard connectShortage.begin() else { return }
         trouble {
             $0.append("cannot connect to backends: ")
             $0.append(errno.description)
@@ -229,9 +244,10 @@ public struct EventLog: ~Copyable {
     }
 
     mutating func canConnectAgain(attempts: Int) {
+        guard let sum = connectShortage.end(attempts) else { return }
         trouble {
             $0.append("connects to backends work again; attempts lost meanwhile: ")
-            $0.append(attempts)
+            $0.append(sum)
         }
     }
 

@@ -7,19 +7,21 @@ extension BalancerLoop {
         guard acceptors[index].hasArrivals, !acceptors[index].isPaused else { return }
         var admitted = 0
         for _ in 0..<Limits.acceptsPerTurn {
-            guard !sessions.isFull else { return pauseWhileFull(index) }
+            guard reservePlace() else { return pauseWhileFull(index) }
             switch acceptors[index].listener.accept() {
             case .accepted(let stream, let address):
                 admit(stream, address, at: index)
                 admitted += 1
             case .wouldBlock:
                 acceptors[index].hasArrivals = false
+                giveUpPlace()
                 endEpisodes()
                 return
             case .aborted:
                 // That one has left already, or a network error is passed on (accept(2)); the next may be well.
-                continue
+                giveUpPlace()
             case .exhausted(let errno):
+                giveUpPlace()
                 return turnAway(index, errno)
             }
         }
@@ -29,13 +31,17 @@ extension BalancerLoop {
 
     private mutating func admit(_ client: consuming Stream, _ address: SocketAddress, at index: Int) {
         // Room was looked for before the accept; there is a timer for each session.
-        guard let timer = timers.wheel.add(Token(.session)) else { return }
+        guard let timer = timers.wheel.add(Token(.session)) else { return giveUpPlace() }
         guard
             let session = sessions.insert(
                 Session(
                     client: client, address: address, pool: acceptors[index].pool, timer: timer,
                     now: now))
-        else { return timers.wheel.remove(timer) }
+        else {
+            timers.wheel.remove(timer)
+            return giveUpPlace()
+        }
+        board?.places.occupy()
         timers.wheel.set(timer, Token(.session, session))
         let place = Int(session.index)
         if case .ipv6(let high, let low, let scope, _) = address {
@@ -53,12 +59,18 @@ extension BalancerLoop {
     /// All sessions are taken: the next clients wait in the kernel's backlog until one ends.
     private mutating func pauseWhileFull(_ index: Int) {
         pause(index)
-        if acceptors[index].listener.hasWaiting { noteWaiting(index) }
+        guard acceptors[index].listener.hasWaiting else { return }
+        if isFull {
+            noteWaiting(index)
+        } else {
+            // The last place is reserved by another loop, which may or may not make a session of it: look again.
+            timers.wheel.arm(admission.timer, at: now + Admission.pauseAfterShortage)
+        }
     }
 
     /// Somebody is waiting at a listener that stands still.
     mutating func noteWaiting(_ index: Int) {
-        guard sessions.isFull else { return }
+        guard isFull else { return }
         if admission.full.add(now: now) { log.sessionsFull(sessions.capacity) }
     }
 
@@ -83,7 +95,7 @@ extension BalancerLoop {
 
     /// Lets the paused listeners go on: a session has ended, or the pause after a shortage is over.
     mutating func resumeAcceptors() {
-        guard admission.paused > 0, state == .running, !sessions.isFull else { return }
+        guard admission.paused > 0, state == .running, hasRoom else { return }
         admission.paused = 0
         var index = -1
         while let next = acceptors.index(after: index) {

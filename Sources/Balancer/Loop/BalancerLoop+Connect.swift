@@ -27,7 +27,7 @@ extension BalancerLoop {
         var policy = pools[pool].policy
         let place = policy.pick(members.count) {
             let backend = Int(members[$0].index)
-            return backends[backend].health.isUp && !sessions[index].tried.contains(backend)
+            return isUp(backend) && !sessions[index].tried.contains(backend)
         }
         pools[pool].policy = policy
         return place.map { members[$0] }
@@ -77,7 +77,7 @@ extension BalancerLoop {
     private mutating func endUnconnected(_ index: Int) {
         guard let errno = sessions[index].connectFailure else {
             let pool = Int(sessions[index].pool)
-            if pools[pool].outage.add(now: now) { log.outageBegan() }
+            if pools[pool].outage.add(now: now) { log.outageBegan(pool: pool) }
             return finish(index, .noBackend)
         }
         finish(index, errno.isLocalShortage ? .shortage : .connectFailed)

@@ -66,6 +66,7 @@ extension BalancerLoop {
     }
 
     private mutating func judge(_ index: Int, _ failure: ProbeFailure?) {
+        defer { board?.judge(index, isUp: backends[index].health.isUp) }
         let address = backends[index].address
         if failure == nil { _ = probeShortage.end(now: now) }
         switch failure {
@@ -80,7 +81,7 @@ extension BalancerLoop {
             log.probeSucceeded(address, verdict, rise: backends[index].health.rise)
             let pool = backends[index].pool
             if backends[index].health.isUp, let count = pools[pool].outage.end(now: now, after: .zero) {
-                log.outageEnded(clients: count)
+                log.outageEnded(pool: pool, clients: count)
             }
         }
     }

@@ -86,8 +86,7 @@ extension BalancerLoop {
         timers.wheel.remove(sessions[index].timer)
         relay.release(&sessions[index])
         _ = sessions.remove(at: index)
-        log.sessionEnded(record, remaining: sessions.count)
-        resumeAcceptors()
+        placeFreed(record)
         stopIfDrained()
     }
 

@@ -1,23 +1,29 @@
 import Reactor
 
 extension BalancerLoop {
-    static func listen(
-        _ listeners: [Configuration.Listener], _ poller: borrowing Poller
-    ) throws(SystemCallError) -> Slab<Acceptor> {
+    /// Binds the listeners, in their order.
+    static func bind(_ listeners: [Configuration.Listener]) throws(SystemCallError) -> Slab<Acceptor> {
         var acceptors = Slab<Acceptor>(capacity: listeners.count)
         for settings in listeners {
-            let listener = try Listener(settings.address)
-            guard let key = acceptors.insert(Acceptor(listener: listener, pool: settings.pool)) else { break }
-            if let errno = acceptors[Int(key.index)].listener.add(to: poller, Token(.acceptor, key)) {
-                throw SystemCallError(call: "epoll_ctl", subject: settings.address.description, errno: errno)
-            }
+            _ = acceptors.insert(Acceptor(listener: try Listener(settings.address), pool: settings.pool))
         }
         return acceptors
     }
 
-    /// The backends of all pools, each with a probe that is due now.
+    static func add(_ acceptors: borrowing Slab<Acceptor>, to poller: borrowing Poller) throws(SystemCallError) {
+        var index = -1
+        while let next = acceptors.index(after: index) {
+            if let errno = acceptors[next].listener.add(to: poller, Token(.acceptor, acceptors.key(at: next))) {
+                let subject = acceptors[next].listener.address.description
+                throw SystemCallError(call: "epoll_ctl", subject: subject, errno: errno)
+            }
+            index = next
+        }
+    }
+
+    /// The backends of all pools; where they are probed, each with a probe that is due now.
     static func makeBackends(
-        _ pools: [Configuration.Pool], warm: Int, _ now: Instant, _ timers: inout Timers
+        _ pools: [Configuration.Pool], warm: Int, _ now: Instant, _ timers: inout Timers, probed: Bool
     ) -> Slab<Backend> {
         var backends = Slab<Backend>(capacity: pools.reduce(0) { $0 + $1.backends.count })
         for (place, pool) in pools.enumerated() {
@@ -25,7 +31,7 @@ extension BalancerLoop {
                 let source = pool.source.flatMap { $0.family == settings.address.family ? $0 : nil }
                 _ = backends.insert { key in
                     let timer = timers.wheel.add(Token(.probeTimer, key)) ?? .none
-                    timers.wheel.arm(timer, at: now)
+                    if probed { timers.wheel.arm(timer, at: now) }
                     return Backend(
                         address: settings.address, pool: place, source: SourceBinding(source),
                         health: Health(rise: pool.health.rise, fall: pool.health.fall),
@@ -36,9 +42,15 @@ extension BalancerLoop {
         return backends
     }
 
-    /// The pools, with the keys of their backends in the slab, which holds nothing else.
-    static func makePools(_ pools: [Configuration.Pool], _ backends: borrowing Slab<Backend>) -> [Pool] {
-        var made = pools.map { Pool(healthCheck: $0.health, members: [], policy: Policy($0.policy)) }
+    /// The pools, with the keys of their backends in the slab, which holds nothing else. Each loop of a group begins its
+    /// turns elsewhere, so that the first clients of all loops do not meet at the first backend.
+    static func makePools(
+        _ pools: [Configuration.Pool], _ backends: borrowing Slab<Backend>, loop: Int, of loopCount: Int
+    ) -> [Pool] {
+        var made = pools.map { pool in
+            let start = loop * pool.backends.count / loopCount
+            return Pool(healthCheck: pool.health, members: [], policy: Policy(pool.policy, start: start))
+        }
         var index = -1
         while let next = backends.index(after: index) {
             made[backends[next].pool].members.append(backends.key(at: next))

@@ -20,9 +20,10 @@ extension BalancerLoop {
     /// is over.
     public mutating func drain() {
         guard state == .running else { return }
+        tellOthers(.drain)
         acceptBacklog()
         state = .draining
-        log.draining(sessions: sessions.count, atMost: configuration.timeouts.drain)
+        tellDraining()
         var index = -1
         while let next = acceptors.index(after: index) {
             _ = acceptors.remove(at: next)
@@ -40,6 +41,13 @@ extension BalancerLoop {
         stopIfDrained()
     }
 
+    /// Of several loops the last to begin tells it, for all.
+    private mutating func tellDraining() {
+        if let board, !board.beginDraining() { return }
+        let count = board?.places.occupied ?? sessions.count
+        log.draining(sessions: count, atMost: configuration.timeouts.drain)
+    }
+
     /// Those whose connection already stood when the request came would get a RST from the close of the listener.
     private mutating func acceptBacklog() {
         var index = -1
@@ -54,9 +62,22 @@ extension BalancerLoop {
         }
     }
 
-    /// Stops now: what is still there is cut.
+    /// Stops now: what is still there is cut. Of several loops the group has the last word.
     public mutating func stop() {
         guard isRunning else { return }
+        tellOthers(.stop)
+        let cut = cutSessions()
+        if let board {
+            log.flush()
+            board.end(cut: cut)
+        } else {
+            log.stopped(cut: cut)
+            log.finish()
+        }
+    }
+
+    /// Ends all sessions, each with its record; returns how many there were.
+    mutating func cutSessions() -> Int {
         let cut = sessions.count
         state = .stopped
         var index = -1
@@ -65,11 +86,13 @@ extension BalancerLoop {
             finish(next, .cut)
             index = next
         }
-        log.stopped(cut: cut)
-        log.finish()
+        return cut
     }
 
+    /// Loop 0 has the signals and the room on the outputs, so it stays until the others have ended.
     mutating func stopIfDrained() {
-        if state == .draining, sessions.count == 0 { stop() }
+        guard state == .draining, sessions.count == 0 else { return }
+        if let board, number == 0, !board.hasOnlyLoop0 { return }
+        stop()
     }
 }

@@ -7,7 +7,7 @@ import Reactor
 /// one write before the next wait. See ARCHITECTURE.md for the life of an event and of a session.
 ///
 /// Everything is owned here, by value; nothing is called back, and no two turns overlap. To run several loops side by
-/// side on one thread, add them to a parent poller and call `turn(.immediately)`.
+/// side on one thread, add them to a parent poller and call `turn(.immediately)`. For several threads see ``LoopGroup``.
 public struct BalancerLoop: ~Copyable {
     /// What it was made of.
     public let configuration: Configuration
@@ -31,13 +31,17 @@ public struct BalancerLoop: ~Copyable {
     var relay: Relay
     /// What could go on at once, but has had its share of the last turn.
     var ready: TokenQueue
-    var log: EventLog
+    var words: LoopLog
     var state = State.running
     /// No descriptor, port or memory for a connection to a backend: the attempts it cost.
     var connectShortage = Episode()
     /// No descriptor or memory for a probe.
     var probeShortage = Episode()
     let drainTimer: TimerID
+    /// What it shares with the other loops of a group; nil when it is alone.
+    let board: Board?
+    /// Its number in the group. Loop 0 probes, and has the signals.
+    let number: Int
 
     /// Where it is in its life.
     enum State: Equatable {
@@ -55,6 +59,16 @@ public struct BalancerLoop: ~Copyable {
         _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,
         output: consuming EventLog
     ) throws(SystemCallError) {
+        let acceptors = try Self.bind(configuration.listeners)
+        try self.init(
+            configuration, clock: clock, signals: signals, words: LoopLog(output), acceptors: acceptors)
+    }
+
+    /// A loop alone, or number `number` of those that share `board`.
+    init(
+        _ configuration: Configuration, clock: Clock, signals: consuming Signals?, words: consuming LoopLog,
+        acceptors: consuming Slab<Acceptor>, board: Board? = nil, number: Int = 0
+    ) throws(SystemCallError) {
         let now = clock.now()
         let poller = try Poller()
         let sessionsMax = configuration.limits.sessionsMax
@@ -64,16 +78,20 @@ public struct BalancerLoop: ~Copyable {
         if let errno = signals?.add(to: poller, Token(.signals)) {
             throw SystemCallError(call: "epoll_ctl", subject: "signals", errno: errno)
         }
-        let acceptors = try Self.listen(configuration.listeners, poller)
-        var log = output
-        log.add(to: poller, Token(.log))
-        log.started(configuration)
-        log.flush()
+        if let errno = board?.addWaker(of: number, to: poller, Token(.waker)) {
+            throw SystemCallError(call: "epoll_ctl", subject: "waker", errno: errno)
+        }
+        try Self.add(acceptors, to: poller)
+        if number == 0 {
+            words.log.add(to: poller, Token(.log))
+            words.log.started(configuration)
+        }
+        words.endTurn()
         drainTimer = timers.wheel.add(Token(.drainTimer)) ?? .none
         admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)) ?? .none)
         let backends = Self.makeBackends(
-            configuration.pools, warm: configuration.latency.warmConnections, now, &timers)
-        pools = Self.makePools(configuration.pools, backends)
+            configuration.pools, warm: configuration.latency.warmConnections, now, &timers, probed: number == 0)
+        pools = Self.makePools(configuration.pools, backends, loop: number, of: configuration.threads)
         self.backends = backends
         self.acceptors = acceptors
         self.configuration = configuration
@@ -83,16 +101,24 @@ public struct BalancerLoop: ~Copyable {
         sessions = Slab(capacity: sessionsMax)
         ipv6Hosts = Column(capacity: sessionsMax)
         events = EventBuffer(capacity: Limits.eventsPerTurn)
-        relay = Relay(limits: configuration.limits)
+        relay = Relay(limits: configuration.limits.share(of: configuration.threads))
         // Between two looks at the queue, each event and each accept may add one; sessions already in it stay.
         let listeners = configuration.listeners.count
         ready = TokenQueue(
             capacity: sessionsMax + Limits.eventsPerTurn + listeners * (2 + 2 * Limits.acceptsPerTurn))
-        self.log = log
+        self.words = words
+        self.board = board
+        self.number = number
         self.signals = signals
         timers.prepare()
         self.timers = timers
         self.poller = poller
+    }
+
+    /// What it tells its operator.
+    var log: EventLog {
+        _read { yield words.log }
+        _modify { yield &words.log }
     }
 
     /// True until the loop has stopped.
@@ -111,7 +137,8 @@ public struct BalancerLoop: ~Copyable {
         do throws(SystemCallError) {
             while isRunning { try turn() }
         } catch {
-            log.finish()
+            _ = cutSessions()
+            if board == nil { log.finish() }
             throw error
         }
     }
@@ -133,7 +160,7 @@ public struct BalancerLoop: ~Copyable {
     private mutating func finishTurn() {
         guard isRunning else { return }
         timers.prepare()
-        log.flush()
+        words.endTurn()
     }
 
     /// Gives those their turn that had more to do than their last share; who is queued meanwhile waits for the next.
@@ -165,6 +192,8 @@ public struct BalancerLoop: ~Copyable {
             handleSignals()
         case .log:
             log.flush()
+        case .waker:
+            hearOthers()
         case .acceptor:
             guard acceptors.contains(token.key) else { return }
             acceptors[token.index].hasArrivals = true
@@ -196,7 +225,7 @@ public struct BalancerLoop: ~Copyable {
         case .pauseTimer:
             resumeAcceptors()
             endEpisodes()
-        case .clock, .signals, .log, .acceptor, .client, .backend, .probe, nil:
+        case .clock, .signals, .log, .waker, .acceptor, .client, .backend, .probe, nil:
             assertionFailure("a token of the kernel's came from a timer")
         }
     }

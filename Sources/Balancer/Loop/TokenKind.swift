@@ -16,6 +16,8 @@ enum TokenKind: UInt8 {
     case backend
     /// The probe of a backend; the lap tells successive ones apart.
     case probe
+    /// The eventfd by which other loops wake this one.
+    case waker
     /// A session's timer, or a session in the ready queue.
     case session
     /// A backend's probe timer.

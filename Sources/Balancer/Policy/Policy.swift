@@ -9,10 +9,10 @@ public enum Policy: Sendable {
     /// One after the other.
     case roundRobin(RoundRobin)
 
-    /// A policy at its start.
-    public init(_ kind: Kind) {
+    /// A policy at its start, which is the place `start` where there are turns.
+    public init(_ kind: Kind, start: Int = 0) {
         switch kind {
-        case .roundRobin: self = .roundRobin(RoundRobin())
+        case .roundRobin: self = .roundRobin(RoundRobin(start: start))
         }
     }
 

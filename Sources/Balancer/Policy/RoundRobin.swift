@@ -1,10 +1,12 @@
-/// Each backend in its turn, starting with the first. One that is not eligible is skipped and keeps no claim.
+/// Each backend in its turn. One that is not eligible is skipped and keeps no claim.
 public struct RoundRobin: Hashable, Sendable {
     /// The place whose turn is next. It may lie past the end when backends have left meanwhile.
-    private var next = 0
+    private var next: Int
 
-    /// Starts with the first place.
-    public init() {}
+    /// Starts with the place `start`.
+    public init(start: Int = 0) {
+        next = start
+    }
 
     /// The first eligible place from the one whose turn it is; the turn passes to the place after it.
     public mutating func pick(_ count: Int, where isEligible: (Int) -> Bool) -> Int? {

@@ -8,10 +8,11 @@ public func complain(_ program: String, _ reason: String) {
     _ = unsafe line.utf8.withContiguousStorageIfAvailable { unsafe write(2, $0.baseAddress, $0.count) }
 }
 
-/// Says which call of the set-up failed, why, and what may help; returns the code to exit with, from sysexits.h.
-public func failure(_ program: String, _ error: SystemCallError) -> ExitCode {
+/// Says which call failed, in which part of the program, why, and what may help; returns the code to exit with, from
+/// sysexits.h.
+public func failure(_ program: String, _ error: SystemCallError, in part: String? = nil) -> ExitCode {
     let (remedy, code) = remedy(error.errno)
-    complain(program, "\(error)\(remedy.map { " (\($0))" } ?? "")")
+    complain(program, "\(part.map { "\($0): " } ?? "")\(error)\(remedy.map { " (\($0))" } ?? "")")
     return ExitCode(code)
 }
 

@@ -32,6 +32,12 @@ struct ServeCommand: ParsableCommand {
     var latency: LatencyOptions
 
     @Option(
+        help: ArgumentHelp(
+            "Loops, each on a thread of its own, that share the port and the limit of sessions; at most one per core pays.",
+            discussion: "The kernel deals clients out among them by a hash of their addresses (SO_REUSEPORT)."))
+    var threads = 1
+
+    @Option(
         help:
             "guide: the guide's lines; changes: changes of health and trouble; sessions: those and a line per session; none."
     )
@@ -43,16 +49,14 @@ struct ServeCommand: ParsableCommand {
         do {
             try serve(configuration, descriptors: limit)
         } catch {
-            throw failure("balancer", error)
+            throw failure("balancer", error.cause, in: error.loop.map { "loop \($0)" })
         }
     }
 
-    private func serve(_ configuration: Configuration, descriptors: Int) throws(SystemCallError) {
-        let signals = try Signals([.terminate, .interrupt, .hangup])
+    private func serve(_ configuration: Configuration, descriptors: Int) throws(LoopFailure) {
         var log = EventLog(configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         log.compare(configuration, withDescriptors: descriptors)
-        var loop = try BalancerLoop(configuration, signals: signals, output: log)
-        try loop.run()
+        try LoopGroup.run(configuration, output: log)
     }
 }
 
@@ -69,7 +73,7 @@ extension ServeCommand {
         }
         var limits = Limits(
             sessionsMax: Limits.sessionsMax(
-                descriptors: descriptors, listeners: 1, backends: targets.count,
+                descriptors: descriptors, listeners: 1, backends: targets.count, threads: threads,
                 warmConnections: latency.warmConnections))
         limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
         if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }
@@ -80,7 +84,7 @@ extension ServeCommand {
                     .init(
                         backends: targets, health: health.check, source: source.isWildcard ? nil : source.with(port: 0))
                 ],
-                timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: log)
+                timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: log, threads: threads)
         } catch {
             throw ValidationError(error.description)
         }
