@@ -17,6 +17,20 @@ struct BalancerUnderTest {
         streams: RunningProgram.Streams = .separate, openFilesMax: Int? = nil,
         at location: SourceLocation = #_sourceLocation
     ) throws -> BalancerUnderTest {
+        try start(on: host, backends, options, streams: streams, openFilesMax: openFilesMax, at: location)
+    }
+
+    /// The same with `--threads`, on the loopback address.
+    static func start(
+        threads: Int, backends: [SocketAddress], _ options: [String], at location: SourceLocation
+    ) throws -> BalancerUnderTest {
+        try start(on: "127.0.0.1", backends, ["--threads", "\(threads)"] + options, at: location)
+    }
+
+    private static func start(
+        on host: String, _ backends: [SocketAddress], _ options: [String],
+        streams: RunningProgram.Streams = .separate, openFilesMax: Int? = nil, at location: SourceLocation
+    ) throws -> BalancerUnderTest {
         let port = try Ports.free(at: location)
         let targets = backends.flatMap { [$0.host, "\($0.port)"] }
         let program = try RunningProgram.start(

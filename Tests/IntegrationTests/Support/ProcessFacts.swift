@@ -25,6 +25,18 @@ extension RunningProgram {
         return try (processorTime(at: location) - before) / (ContinuousClock.now - start)
     }
 
+    /// Its threads by name, and how often each has gone to sleep: a loop does after whatever it was woken for.
+    func threads(at location: SourceLocation = #_sourceLocation) throws -> [String: Int] {
+        let folder = "/proc/\(pid)/task"
+        let counts = try FileManager.default.contentsOfDirectory(atPath: folder).map { thread in
+            let text = try String(contentsOfFile: "\(folder)/\(thread)/status", encoding: .utf8)
+            let fields = text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+            let value = { (key: String) in fields.first { $0.first == key }?.last }
+            return (value("Name:") ?? thread, Int(value("voluntary_ctxt_switches:") ?? "") ?? 0)
+        }
+        return Dictionary(counts, uniquingKeysWith: +)
+    }
+
     /// Bytes of memory it occupies.
     func residentMemory(at location: SourceLocation = #_sourceLocation) throws -> Int {
         let text = try String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8)

@@ -18,7 +18,7 @@ final class RunningProgram: Sendable {
         case separate
         /// Both into ``output``, in the order in which they were written.
         case merged
-        /// Standard output into a pipe of the smallest size that nobody reads.
+        /// Standard output into a pipe of the smallest size that nobody reads before ``readOutput()``.
         case outputUnread
     }
 
@@ -84,6 +84,11 @@ final class RunningProgram: Sendable {
             self.output.collect(from: output.reading)
             state = Mutex(State(input: input.writing))
         }
+    }
+
+    /// Begins to read an output that was left unread.
+    func readOutput() {
+        if let descriptor = state.withLock({ $0.unreadOutput.take() }) { output.collect(from: descriptor) }
     }
 
     // MARK: Input
