@@ -5,7 +5,7 @@ import CommandSupport
 @main struct BalancerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "balancer",
-        abstract: "A TCP load balancer: one epoll loop, one line to set it up.",
+        abstract: "A TCP load balancer: one line to set it up.",
         usage: """
             balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
             balancer demo [--stay]
