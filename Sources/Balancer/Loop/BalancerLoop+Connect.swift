@@ -47,7 +47,7 @@ extension BalancerLoop {
             result = .inProgress
         } else {
             do throws(Errno) {
-                stream = try Stream(for: backends[backend].address, from: backends[backend].source.forSessions)
+                stream = try Stream(for: backends[backend].address, from: sourceForSessions(backend))
             } catch {
                 return .failed(error)
             }

@@ -4,7 +4,11 @@ import Reactor
 extension BalancerLoop {
     /// The probe's timer: time to start one, or the end of patience with the one under way.
     mutating func probeExpired(_ index: Int) {
-        if backends[index].probe.stream.isOpen {
+        if number != 0 {
+            // Loop 0 probes for all; only what this loop holds ready is its own.
+            refreshWarm(index)
+            setNextProbe(index)
+        } else if backends[index].probe.stream.isOpen {
             probeEnded(index, .timeout)
         } else {
             startProbe(index)
@@ -60,13 +64,17 @@ extension BalancerLoop {
         backends[index].probe.stream = .empty
         judge(index, failure)
         refreshWarm(index)
+        setNextProbe(index)
+    }
+
+    private mutating func setNextProbe(_ index: Int) {
         let interval = pools[backends[index].pool].healthCheck.interval
         backends[index].probe.due = Probe.next(after: backends[index].probe.due, interval: interval, now: now)
         timers.wheel.arm(backends[index].probe.timer, at: backends[index].probe.due)
     }
 
     private mutating func judge(_ index: Int, _ failure: ProbeFailure?) {
-        defer { board?.judge(index, isUp: backends[index].health.isUp) }
+        defer { publishVerdict(index) }
         let address = backends[index].address
         if failure == nil { _ = probeShortage.end(now: now) }
         switch failure {

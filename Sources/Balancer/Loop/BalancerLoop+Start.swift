@@ -21,7 +21,7 @@ extension BalancerLoop {
         }
     }
 
-    /// The backends of all pools; where they are probed, each with a probe that is due now.
+    /// The backends of all pools. Where they are probed, or connections are held ready for them, that is due now.
     static func makeBackends(
         _ pools: [Configuration.Pool], warm: Int, _ now: Instant, _ timers: inout Timers, probed: Bool
     ) -> Slab<Backend> {
@@ -31,7 +31,7 @@ extension BalancerLoop {
                 let source = pool.source.flatMap { $0.family == settings.address.family ? $0 : nil }
                 _ = backends.insert { key in
                     let timer = timers.wheel.add(Token(.probeTimer, key)) ?? .none
-                    if probed { timers.wheel.arm(timer, at: now) }
+                    if probed || warm > 0 { timers.wheel.arm(timer, at: now) }
                     return Backend(
                         address: settings.address, pool: place, source: SourceBinding(source),
                         health: Health(rise: pool.health.rise, fall: pool.health.fall),

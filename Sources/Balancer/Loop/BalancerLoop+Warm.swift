@@ -13,17 +13,17 @@ extension BalancerLoop {
     /// Closes what has ended, and makes up for it, while the backend is up and clients may come.
     mutating func refreshWarm(_ index: Int) {
         guard configuration.latency.warmConnections > 0 else { return }
-        guard backends[index].health.isUp else { return backends[index].warm.dropAll() }
+        guard isUp(index) else { return backends[index].warm.dropAll() }
         backends[index].warm.dropExhausted()
         fillWarm(index)
     }
 
     private mutating func fillWarm(_ index: Int) {
-        guard state == .running, backends[index].health.isUp else { return }
+        guard state == .running, isUp(index) else { return }
         while backends[index].warm.hasRoom {
             // A lack of descriptors is told where sessions meet it.
             guard
-                let stream = try? Stream(for: backends[index].address, from: backends[index].source.forSessions)
+                let stream = try? Stream(for: backends[index].address, from: sourceForSessions(index))
             else { return }
             if case .failed = stream.connect(to: backends[index].address) { return }
             backends[index].warm.keep(stream)

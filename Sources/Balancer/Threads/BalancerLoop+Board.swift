@@ -95,7 +95,21 @@ extension BalancerLoop {
     /// The verdict about a backend: this loop's own, or that of the one that probes.
     func isUp(_ backend: Int) -> Bool {
         guard let board, number != 0 else { return backends[backend].health.isUp }
-        return board.verdicts.isUp(backend)
+        return board.verdicts[backend].contains(.up)
+    }
+
+    /// The address that a session's socket towards a backend is bound to; nil when none is needed.
+    func sourceForSessions(_ backend: Int) -> SocketAddress? {
+        guard let board, number != 0 else { return backends[backend].source.forSessions }
+        return board.verdicts[backend].contains(.sourceImplied) ? nil : backends[backend].source.wanted
+    }
+
+    /// Loop 0 passes on what its probe has found.
+    func publishVerdict(_ backend: Int) {
+        guard let board else { return }
+        var verdict: Verdict = backends[backend].health.isUp ? .up : []
+        if backends[backend].source.forSessions == nil { verdict.insert(.sourceImplied) }
+        board.judge(backend, verdict)
     }
 
     /// Ends the outages of pools of which a member is up again: the loop that probes does it when it judges.

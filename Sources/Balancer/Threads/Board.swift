@@ -66,9 +66,9 @@ final class Board: Sendable {
 
     // MARK: health
 
-    /// The prober's verdict. The others are woken when it changed: an outage may be over.
-    func judge(_ backend: Int, isUp: Bool) {
-        if verdicts.set(backend, isUp: isUp) { wakeOthers(than: 0) }
+    /// The prober's verdict. The others are woken when a backend is up or down since: an outage may be over.
+    func judge(_ backend: Int, _ verdict: Verdict) {
+        if verdicts.set(backend, verdict) { wakeOthers(than: 0) }
     }
 
     // MARK: the end

@@ -1,32 +1,42 @@
 import Synchronization
 
-/// Which backends are up, by their places: written by the one loop that probes, read by the others when they pick.
+/// What the one loop that probes has found out about a backend.
+struct Verdict: OptionSet {
+    let rawValue: UInt8
+    static let up = Verdict(rawValue: 1 << 0)
+    /// Sockets need not be bound to come from the wanted address: see ``SourceBinding``.
+    static let sourceImplied = Verdict(rawValue: 1 << 1)
+}
+
+/// The verdicts about all backends, by their places: written by the one loop that probes, read by the others when they
+/// pick and connect.
 ///
 /// Each verdict is one atomic of its own. Release and acquire: who sees a verdict sees what the prober did before it.
 @safe struct SharedVerdicts: ~Copyable, @unchecked Sendable {
-    private let flags: UnsafeMutablePointer<Atomic<Bool>>
+    private let verdicts: UnsafeMutablePointer<Atomic<UInt8>>
     private let count: Int
 
     /// All are up, as they are in each loop at its start.
     init(count: Int) {
         self.count = count
-        unsafe flags = .allocate(capacity: count)
-        for place in 0..<count { unsafe (flags + place).initialize(to: Atomic(true)) }
+        unsafe verdicts = .allocate(capacity: count)
+        for place in 0..<count { unsafe (verdicts + place).initialize(to: Atomic(Verdict.up.rawValue)) }
     }
 
     deinit {
-        unsafe flags.deinitialize(count: count)
-        unsafe flags.deallocate()
+        unsafe verdicts.deinitialize(count: count)
+        unsafe verdicts.deallocate()
     }
 
-    func isUp(_ backend: Int) -> Bool {
+    subscript(backend: Int) -> Verdict {
         precondition(backend >= 0 && backend < count, "no such backend")
-        return unsafe flags[backend].load(ordering: .acquiring)
+        return unsafe Verdict(rawValue: verdicts[backend].load(ordering: .acquiring))
     }
 
-    /// True when this changed the verdict.
-    func set(_ backend: Int, isUp: Bool) -> Bool {
+    /// True when this changed whether it is up.
+    func set(_ backend: Int, _ verdict: Verdict) -> Bool {
         precondition(backend >= 0 && backend < count, "no such backend")
-        return unsafe flags[backend].exchange(isUp, ordering: .acquiringAndReleasing) != isUp
+        let old = unsafe verdicts[backend].exchange(verdict.rawValue, ordering: .acquiringAndReleasing)
+        return Verdict(rawValue: old).contains(.up) != verdict.contains(.up)
     }
 }
