@@ -3,7 +3,8 @@ import Glibc
 
 /// A thread of the process, with a name that `top -H` shows: pthread_create(3).
 ///
-/// It inherits the signals that its maker has blocked, and in debug builds its maker's ``ScriptedKernel``. A value that ends without ``join()`` leaves the thread to itself.
+/// It inherits the signals that its maker has blocked, and in debug builds its maker's ``ScriptedKernel``. A value that
+/// ends without ``join()`` leaves the thread to itself.
 public struct LoopThread: ~Copyable {
     private let thread: pthread_t
 

@@ -132,7 +132,13 @@ private final class FailingKernel: ScriptedKernel, @unchecked Sendable {
     func setResetOnClose(_ socket: CInt) -> CInt { 0 }
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int { -Int(EAGAIN) }
     func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int { -Int(EAGAIN) }
+    func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
+        -Int(EINPROGRESS)
+    }
     func shutdownWrite(_ socket: CInt) -> CInt { 0 }
+    func pipe() -> (result: CInt, reader: CInt, writer: CInt) { (-EMFILE, -1, -1) }
+    func setPipeSize(_ pipe: CInt, bytes: CInt) -> CInt { -EPERM }
+    func splice(from source: CInt, to sink: CInt, count: Int) -> Int { -Int(EINVAL) }
     func isReadable(_ descriptor: CInt) -> Bool { false }
     func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int { -Int(EAGAIN) }
 

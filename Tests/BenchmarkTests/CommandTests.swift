@@ -66,7 +66,7 @@ import Testing
     @Test func oneRowOfEachKindAgainstTheOriginItself() throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("report-\(getpid()).json")
         defer { try? FileManager.default.removeItem(at: file) }
-        let rows = "short,pingpong-1KiB-64,bulk-down-4,bulk-up-4,bulk-both-1,beside-bulk,open-loop,slow-reader"
+        let rows = "short-64B,pingpong-1KiB-64,bulk-down-4,bulk-up-4,bulk-both-1,beside-bulk,open-loop,slow-reader"
         let outcome = try run([
             "--subjects", "direct", "--reference", "direct", "--only", rows, "--seconds", "0.1", "--rounds", "1",
             "--rate", "500", "--json", file.path,

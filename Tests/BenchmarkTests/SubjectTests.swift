@@ -19,7 +19,8 @@ import Testing
         let plain = try configuration("haproxy")
         let splice = try configuration("haproxy-splice")
         #expect(!plain.contains("splice"))
-        #expect(splice.replacing("    option splice-auto\n", with: "") == plain)
+        let lines = splice.split(separator: "\n").filter { !$0.contains("option splice-") }
+        #expect(lines == plain.split(separator: "\n"))
     }
 
     @Test(arguments: ["haproxy", "nginx", "envoy"])

@@ -49,8 +49,10 @@ public struct Limits: Hashable, Sendable {
     /// Blocks kept for the next stall; more are given back to the system.
     public static let blocksKept = 16
 
-    /// A splice that moved less than this fraction of a pipe is the last for now: small reads are cheaper copied.
-    public static let bulkFraction = 8
+    /// A read of this fraction of ``chunkBytes``, 64 KiB, is large: what follows is spliced.
+    public static let bulkFraction = 4
+    /// After so many reads in a row that were not large, bytes are copied again.
+    public static let smallSplicesMax: UInt8 = 8
 
     /// Descriptors that are not sessions: the loop's own, standard streams, and room for libraries.
     static let descriptorsReserved = 32

@@ -31,8 +31,8 @@ struct HalfRelay: ~Copyable {
     var discarded: UInt32 = 0
     var waiting = WaitingBytes()
     var phase = Phase.open
-    /// The last read was large: the next is spliced, if it can be.
-    var isBulk = false
+    /// How many reads may still be small before bytes are copied again; above 0 they are spliced, if that can be.
+    var splicesLeft: UInt8 = 0
 
     /// False when nothing can be done before the next event: what most calls for the other direction find.
     @inline(__always) func mayMove(from source: borrowing Side, to sink: borrowing Side) -> Bool {

@@ -12,7 +12,8 @@ extension Relay {
         switch source.splice(into: memory.pipes[pipe], atMost: memory.chunkBytes) {
         case .bytes(let count):
             budget.spend(count)
-            half.isBulk = count >= memory.chunkBytes / Limits.bulkFraction
+            half.splicesLeft =
+                count >= memory.chunkBytes / Limits.bulkFraction ? Limits.smallSplicesMax : half.splicesLeft - 1
             half.waiting.note(pipe: pipe, count: count)
             _ = flush(to: &sink, &half)
             return true
@@ -24,7 +25,7 @@ extension Relay {
             half.phase = .ending
             return true
         case .undecided:
-            half.isBulk = false
+            half.splicesLeft = 0
             memory.pipes.give(pipe)
             return false
         case .unsupported:

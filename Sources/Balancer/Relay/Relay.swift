@@ -105,13 +105,13 @@ import Reactor
     private mutating func transfer(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
     ) {
-        if half.isBulk, splice(from: &source, to: &sink, &half, &budget) { return }
+        if half.splicesLeft > 0, splice(from: &source, to: &sink, &half, &budget) { return }
         // With no block left for what the sink may refuse, look first and take only what the sink has taken.
         let peek = !memory.blocks.hasRoom
         switch unsafe source.receive(into: chunk, peek: peek) {
         case .bytes(let count):
             budget.spend(count)
-            unsafe half.isBulk = count == chunk.count
+            if count >= memory.chunkBytes / Limits.bulkFraction { half.splicesLeft = Limits.smallSplicesMax }
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<count])
             let taken = unsafe deliver(bytes, to: &sink, &half)
             if peek {

@@ -100,7 +100,7 @@ public struct Coordinator: ~Copyable {
         switch subject.kind {
         case .direct: "no balancer between"
         case .ours: "balancer \(version)"
-        case .haproxy(let splice): "HAProxy \(version)\(splice ? ", option splice-auto" : "")"
+        case .haproxy(let splice): "HAProxy \(version)\(splice ? ", splicing always" : "")"
         case .nginx: "nginx \(version), stream module"
         case .envoy: "Envoy \(version), tcp_proxy"
         case .command(let text): text

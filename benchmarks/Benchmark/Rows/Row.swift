@@ -76,16 +76,19 @@ extension Row {
     static let idleSessions = 4000
 
     /// All rows. Memory comes first, before TIME_WAIT of short connections comes and goes in the kernel's slabs.
-    public static let all: [Row] = [idle] + [short] + pingPongs + bulks + disturbed + [openLoop]
+    public static let all: [Row] = [idle] + shorts + pingPongs + bulks + disturbed + [openLoop]
 
     private static let idle = Row(
         "idle-memory", "\(Numbers.short(Double(idleSessions))) idle sessions", .session,
         LoadPlan(.idle, connections: idleSessions),
         cost: .memory, isQuick: true)
 
-    private static let short = Row(
-        "short-64B", "connect, 64 B echo, close; 64 at once", .connection, LoadPlan(.short, connections: 64),
-        isQuick: true)
+    private static let shorts: [Row] = [64, 1].map { count in
+        Row(
+            count == 64 ? "short-64B" : "short-64B-\(count)", "connect, 64 B echo, close; \(count) at once",
+            .connection,
+            LoadPlan(.short, connections: count), isQuick: count == 64)
+    }
 
     private static let pingPongs: [Row] = [(64, "64B", "64 B"), (1024, "1KiB", "1 KiB"), (16384, "16KiB", "16 KiB")]
         .flatMap { bytes, size, text in
