@@ -132,6 +132,14 @@ enum Kernel {
         return unsafe SocketAddress.filled { unsafe getsockname(socket, $0, $1) }
     }
 
+    /// Whether getpeername(2) knows a peer: not before the handshake has ended.
+    static func isConnected(_ socket: CInt) -> Bool {
+        #if SCRIPTED_KERNEL
+            if let script = ScriptedKernels.current { return script.isConnected(socket) }
+        #endif
+        return unsafe SocketAddress.filled { unsafe getpeername(socket, $0, $1) } != nil
+    }
+
     static func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt {
         #if SCRIPTED_KERNEL
             if let script = ScriptedKernels.current {

@@ -37,6 +37,8 @@
         func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?)
         /// getsockname(2).
         func localAddress(_ socket: CInt) -> SocketAddress?
+        /// getpeername(2), whether it succeeds.
+        func isConnected(_ socket: CInt) -> Bool
         /// setsockopt(2) of an int.
         func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt
         /// getsockopt(2), SO_ERROR.

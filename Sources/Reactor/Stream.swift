@@ -114,6 +114,9 @@ public struct Stream: ~Copyable {
     /// The address and port that the kernel chose, or was told, for this end.
     public var localAddress: SocketAddress? { Kernel.localAddress(descriptor.rawValue) }
 
+    /// True once the connection stands: getpeername(2) names no peer before.
+    public var isConnected: Bool { Kernel.isConnected(descriptor.rawValue) }
+
     /// True when the connection is one of the socket with itself: towards a local port that nobody listens on, the kernel
     /// may choose that very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5).
     public func isConnectedToItself(_ address: SocketAddress) -> Bool {

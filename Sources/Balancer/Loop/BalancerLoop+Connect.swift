@@ -42,9 +42,9 @@ extension BalancerLoop {
         let stream: Stream
         let result: ConnectResult
         if warm.isOpen {
-            // An event tells that it stands, as of any other.
+            // If it does not stand yet, an event tells of it, as of any other.
+            result = mayBeItsOwnPeer(backend) || !warm.isConnected ? .inProgress : .connected
             stream = warm
-            result = .inProgress
         } else {
             do throws(Errno) {
                 stream = try Stream(for: backends[backend].address, from: sourceForSessions(backend))
@@ -114,11 +114,16 @@ extension BalancerLoop {
         connectNext(index)
     }
 
-    /// Only a local backend in the range from which the kernel takes source ports can be met by a connection to itself;
-    /// the others are spared the call.
     private func isConnectedToItself(_ index: Int) -> Bool {
-        let address = backends[Int(sessions[index].backendKey.index)].address
-        return address.port >= Self.ephemeralPortMin && sessions[index].backend.stream.isConnectedToItself(address)
+        let backend = Int(sessions[index].backendKey.index)
+        return mayBeItsOwnPeer(backend)
+            && sessions[index].backend.stream.isConnectedToItself(backends[backend].address)
+    }
+
+    /// Only a local backend in the range from which the kernel takes source ports can be met by a connection to itself;
+    /// the others are spared the question.
+    private func mayBeItsOwnPeer(_ backend: Int) -> Bool {
+        backends[backend].address.port >= Self.ephemeralPortMin
     }
 
     /// The lowest port that the kernel chooses by default. Source: ip(7), `ip_local_port_range`.

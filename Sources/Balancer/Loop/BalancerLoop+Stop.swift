@@ -37,6 +37,7 @@ extension BalancerLoop {
             index = next
         }
         timers.wheel.disarm(admission.timer)
+        timers.wheel.disarm(refillTimer)
         timers.wheel.arm(drainTimer, at: now + configuration.timeouts.drain)
         stopIfDrained()
     }

@@ -2,12 +2,28 @@ import Reactor
 
 // Connections to backends that are made before a client wants one.
 extension BalancerLoop {
-    /// A connection that was held ready, or the empty stream; the next one is begun in its place.
+    /// How long after one was taken the next is begun. Not at once: the client that got it is served first, and what is
+    /// taken meanwhile is made up for together.
+    private static let refillAfter: UInt64 = 1_000_000
+
+    /// A connection that was held ready, or the empty stream.
     mutating func takeWarm(_ index: Int) -> Stream {
         guard configuration.latency.warmConnections > 0 else { return .empty }
-        let stream = backends[index].warm.take()
-        fillWarm(index)
-        return stream
+        if !isRefillDue {
+            isRefillDue = true
+            timers.wheel.arm(refillTimer, at: now.advanced(nanoseconds: Self.refillAfter))
+        }
+        return backends[index].warm.take()
+    }
+
+    /// The time to make up for what was taken.
+    mutating func refillExpired() {
+        isRefillDue = false
+        var index = -1
+        while let next = backends.index(after: index) {
+            fillWarm(next)
+            index = next
+        }
     }
 
     /// Closes what has ended, and makes up for it, while the backend is up and clients may come.
@@ -22,9 +38,7 @@ extension BalancerLoop {
         guard state == .running, isUp(index) else { return }
         while backends[index].warm.hasRoom {
             // A lack of descriptors is told where sessions meet it.
-            guard
-                let stream = try? Stream(for: backends[index].address, from: sourceForSessions(index))
-            else { return }
+            guard let stream = try? Stream(for: backends[index].address, from: sourceForSessions(index)) else { return }
             if case .failed = stream.connect(to: backends[index].address) { return }
             backends[index].warm.keep(stream)
         }

@@ -38,6 +38,9 @@ public struct BalancerLoop: ~Copyable {
     /// No descriptor or memory for a probe.
     var probeShortage = Episode()
     let drainTimer: TimerID
+    /// When to make up for warm connections that were taken.
+    let refillTimer: TimerID
+    var isRefillDue = false
     /// What it shares with the other loops of a group; nil when it is alone.
     let board: Board?
     /// Its number in the group. Loop 0 probes, and has the signals.
@@ -72,9 +75,10 @@ public struct BalancerLoop: ~Copyable {
         let now = clock.now()
         let poller = try Poller()
         let sessionsMax = configuration.limits.sessionsMax
-        // A session and a backend have one timer each; draining and the pause after a shortage have the other two.
+        // A session and a backend have one timer each; draining, the pause after a shortage and warm connections have the
+        // other three.
         var timers = try Timers(
-            capacity: sessionsMax + configuration.backendCount + 2, now: now, poller: poller, token: Token(.clock))
+            capacity: sessionsMax + configuration.backendCount + 3, now: now, poller: poller, token: Token(.clock))
         if let errno = signals?.add(to: poller, Token(.signals)) {
             throw SystemCallError(call: "epoll_ctl", subject: "signals", errno: errno)
         }
@@ -88,6 +92,7 @@ public struct BalancerLoop: ~Copyable {
         }
         words.endTurn()
         drainTimer = timers.wheel.add(Token(.drainTimer)) ?? .none
+        refillTimer = timers.wheel.add(Token(.refillTimer)) ?? .none
         admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)) ?? .none)
         let backends = Self.makeBackends(
             configuration.pools, warm: configuration.latency.warmConnections, now, &timers, probed: number == 0)
@@ -207,7 +212,7 @@ public struct BalancerLoop: ~Copyable {
         case .probe:
             guard backends.contains(token.key), backends[token.index].probe.isUnderWay(token.lap) else { return }
             probeReady(token.index, event.readiness)
-        case .session, .probeTimer, .drainTimer, .pauseTimer, nil:
+        case .session, .probeTimer, .drainTimer, .refillTimer, .pauseTimer, nil:
             assertionFailure("a token of the loop's own came from the kernel")
         }
     }
@@ -222,6 +227,8 @@ public struct BalancerLoop: ~Copyable {
             probeExpired(token.index)
         case .drainTimer:
             stop()
+        case .refillTimer:
+            refillExpired()
         case .pauseTimer:
             resumeAcceptors()
             endEpisodes()

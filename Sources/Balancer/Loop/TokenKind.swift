@@ -24,6 +24,8 @@ enum TokenKind: UInt8 {
     case probeTimer
     /// The end of the drain time.
     case drainTimer
+    /// The time to make up for warm connections that were taken.
+    case refillTimer
     /// The end of a pause after a shortage.
     case pauseTimer
 }

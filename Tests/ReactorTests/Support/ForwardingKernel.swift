@@ -98,6 +98,8 @@ class ForwardingKernel: ScriptedKernel {
         real { unsafe Kernel.write(descriptor, bytes) }
     }
 
+    func isConnected(_ socket: CInt) -> Bool { real { Kernel.isConnected(socket) } }
+
     func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
         real { unsafe Kernel.sendConnecting(socket, bytes, to: address) }
     }
