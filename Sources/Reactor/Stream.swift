@@ -31,6 +31,12 @@ public enum ConnectResult: Equatable, Sendable {
     case inProgress
     /// It has failed at once.
     case failed(Errno)
+
+    /// True unless it has failed at once.
+    public var hasBegun: Bool {
+        if case .failed = self { return false }
+        return true
+    }
 }
 
 /// A connected, or connecting, non-blocking stream socket: TCP or Unix.

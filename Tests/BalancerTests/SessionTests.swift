@@ -46,6 +46,12 @@ import Testing
         #expect(kept == address)
     }
 
+    @Test func aClientOfAUnixSocketHasNoName() {
+        let hosts = Column<IPv6Host>(capacity: 1)
+        let kept = session(.unix(path: "")).clientAddress(hosts, at: 0)
+        #expect(kept == .unix(path: ""))
+    }
+
     @Test func anIPv6AddressIsKeptBesideIt() {
         var hosts = Column<IPv6Host>(capacity: 3)
         hosts.set(IPv6Host(high: 0xFE80 << 48, low: 0x42, scope: 7), at: 2)

@@ -99,6 +99,13 @@ import Testing
                 closePercent: 10), latency: latency)
     }
 
+    @Test func fastOpenBesideWarmConnections() throws {
+        var latency = Configuration.Latency()
+        latency.fastOpen = true
+        latency.warmConnections = 1
+        try simulate(.init(refusedPercent: 40, spuriousPercent: 20, closePercent: 10), latency: latency)
+    }
+
     @Test(arguments: [1, 40]) func warmConnectionsWhileDraining(turn: Int) throws {
         var latency = Configuration.Latency()
         latency.warmConnections = 3

@@ -10,8 +10,11 @@ struct ThreadsTests {
         let balancer = try start(threads, backends.map(\.port), "--probe-interval", "1h")
         for backend in backends { try balancer.waitUntilAlive(backend.port) }
         let names = Set(["balancer"] + (1..<threads).map { "balancer/\($0)" })
+        // A thread names itself once it runs.
+        try balancer.program.wait("all threads have their names") {
+            (try? balancer.program.threads()).map { Set($0.keys) } == names
+        }
         let before = try balancer.program.threads()
-        #expect(Set(before.keys) == names)
 
         // That a loop gets none of so many is less likely than 1 in 10 million.
         let clients = try (0..<64).map { _ in try balancer.connectAndGreet() }
@@ -173,6 +176,7 @@ struct ThreadsTests {
     func threeLines(mode: String) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try start(4, [backend.port], "--probe-interval", "1h", "--log", mode)
+        if mode == "guide" { try balancer.program.wait("the first line") { !balancer.output.texts.isEmpty } }
         let opening = balancer.output.texts.count
         let crowds = (0..<4).map { _ in
             Background {

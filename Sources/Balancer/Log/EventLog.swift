@@ -101,7 +101,7 @@ public struct EventLog: ~Copyable {
         let sessions = configuration.limits.sessionsMax
         let possible = Limits.sessionsMax(
             descriptors: allowed, listeners: configuration.listeners.count, backends: configuration.backendCount,
-            threads: configuration.threads)
+            threads: configuration.threads, warmConnections: configuration.latency.warmConnections)
         guard sessions > possible else { return }
         trouble {
             $0.append(sessions)
@@ -109,7 +109,7 @@ public struct EventLog: ~Copyable {
             $0.append(allowed)
             $0.append(" descriptors suffices for ")
             $0.append(possible)
-            $0.append(": raise it (ulimit -n, LimitNOFILE=) or lower --sessions-max")
+            $0.append(": raise it (ulimit -n, LimitNOFILE=) or lower --sessions-max or --warm-connections")
         }
     }
 

@@ -77,6 +77,7 @@ extension BalancerLoop {
     /// There is no descriptor, or no memory, for a client. The reserve lets those who are waiting be told by a close;
     /// then the listener stands still until a session ends or a moment has passed.
     private mutating func turnAway(_ index: Int, _ errno: Errno) {
+        dropAllWarm()
         let count = errno.isOutOfDescriptors ? acceptors[index].turnAway(with: &admission.reserve) : 0
         if admission.shortage.add(count, now: now) { log.shortageBegan(errno) }
         pauseForAMoment(index)

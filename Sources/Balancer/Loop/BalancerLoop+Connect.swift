@@ -70,7 +70,9 @@ extension BalancerLoop {
         sessions[index].backend = Side(stream: .empty, hasNoDelay: false)
         // What went along with the SYN went nowhere; the client's socket still has it.
         sessions[index].upstream.delivered = 0
-        if errno.isLocalShortage, connectShortage.add(now: now) { log.cannotConnect(errno) }
+        guard errno.isLocalShortage else { return }
+        dropAllWarm()
+        if connectShortage.add(now: now) { log.cannotConnect(errno) }
     }
 
     /// No backend is left to try.
@@ -123,11 +125,8 @@ extension BalancerLoop {
     /// Only a local backend in the range from which the kernel takes source ports can be met by a connection to itself;
     /// the others are spared the question.
     private func mayBeItsOwnPeer(_ backend: Int) -> Bool {
-        backends[backend].address.port >= Self.ephemeralPortMin
+        backends[backend].address.port >= ephemeralPortMin
     }
-
-    /// The lowest port that the kernel chooses by default. Source: ip(7), `ip_local_port_range`.
-    private static let ephemeralPortMin: UInt16 = 32768
 
     /// The backend's connection stands: bytes may flow.
     private mutating func connected(_ index: Int) {

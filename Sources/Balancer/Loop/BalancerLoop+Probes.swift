@@ -21,7 +21,9 @@ extension BalancerLoop {
         do throws(Errno) {
             var stream = try probeSocket(index)
             var result = stream.connect(to: backends[index].address)
-            if !backends[index].source.note(chosen: stream.localAddress) {
+            if result.hasBegun, !backends[index].source.note(chosen: stream.localAddress) {
+                // Those that were made came from the wrong address as well.
+                backends[index].warm.dropAll()
                 stream = try probeSocket(index)
                 result = stream.connect(to: backends[index].address)
             }

@@ -30,8 +30,17 @@ extension BalancerLoop {
     mutating func refreshWarm(_ index: Int) {
         guard configuration.latency.warmConnections > 0 else { return }
         guard isUp(index) else { return backends[index].warm.dropAll() }
-        backends[index].warm.dropExhausted()
+        backends[index].warm.refresh(now: now)
         fillWarm(index)
+    }
+
+    /// This machine is short of something: what no client has yet is given back before a client is turned away.
+    mutating func dropAllWarm() {
+        var index = -1
+        while let next = backends.index(after: index) {
+            backends[next].warm.dropAll()
+            index = next
+        }
     }
 
     private mutating func fillWarm(_ index: Int) {
@@ -40,7 +49,7 @@ extension BalancerLoop {
             // A lack of descriptors is told where sessions meet it.
             guard let stream = try? Stream(for: backends[index].address, from: sourceForSessions(index)) else { return }
             if case .failed = stream.connect(to: backends[index].address) { return }
-            backends[index].warm.keep(stream)
+            backends[index].warm.keep(stream, now: now)
         }
     }
 }

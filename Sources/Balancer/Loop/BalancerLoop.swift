@@ -6,6 +6,8 @@ import Reactor
 /// the timers whose time has come, then those that had more to do than their share. What a turn has to say leaves with
 /// one write before the next wait. See ARCHITECTURE.md for the life of an event and of a session.
 ///
+/// SIGPIPE is ignored from then on, in the whole process: splice(2) has no other way to fail with EPIPE.
+///
 /// Everything is owned here, by value; nothing is called back, and no two turns overlap. To run several loops side by
 /// side on one thread, add them to a parent poller and call `turn(.immediately)`. For several threads see ``LoopGroup``.
 public struct BalancerLoop: ~Copyable {
@@ -13,6 +15,8 @@ public struct BalancerLoop: ~Copyable {
     public let configuration: Configuration
 
     let patience: Patience
+    /// The lowest port that the kernel chooses for our connections.
+    let ephemeralPortMin = EphemeralPorts.lowest()
     let poller: Poller
     let clock: Clock
     var events: EventBuffer
@@ -72,6 +76,8 @@ public struct BalancerLoop: ~Copyable {
         _ configuration: Configuration, clock: Clock, signals: consuming Signals?, words: consuming LoopLog,
         acceptors: consuming Slab<Acceptor>, board: Board? = nil, number: Int = 0
     ) throws(SystemCallError) {
+        // splice(2) has no MSG_NOSIGNAL.
+        Signals.ignoreBrokenPipes()
         let now = clock.now()
         let poller = try Poller()
         let sessionsMax = configuration.limits.sessionsMax
@@ -154,6 +160,7 @@ public struct BalancerLoop: ~Copyable {
         let mayWait = ready.isEmpty && !configuration.latency.busyPoll
         try poller.poll(into: &events, timeout: mayWait ? timeout : .immediately)
         now = clock.now()
+        relay.beginTurn(withMoreToDo: ready.count)
         for index in 0..<events.count { handle(events[index]) }
         // After the events: what they say of a socket must be heard before a timer replaces the socket.
         while isRunning, let token = timers.wheel.popDue(now: now) { expire(token) }

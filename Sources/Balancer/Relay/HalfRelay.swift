@@ -34,6 +34,15 @@ struct HalfRelay: ~Copyable {
     /// How many reads may still be small before bytes are copied again; above 0 they are spliced, if that can be.
     var splicesLeft: UInt8 = 0
 
+    /// Large reads make the next ones splices; a few in a row that are not end it.
+    @inline(__always) mutating func noteRead(isLarge: Bool) {
+        if isLarge {
+            splicesLeft = Limits.smallSplicesMax
+        } else if splicesLeft > 0 {
+            splicesLeft -= 1
+        }
+    }
+
     /// False when nothing can be done before the next event: what most calls for the other direction find.
     @inline(__always) func mayMove(from source: borrowing Side, to sink: borrowing Side) -> Bool {
         phase != .open || source.isReadable || !waiting.isEmpty || sink.isBroken

@@ -24,5 +24,6 @@ extension Relay {
         consume(count, from: &session.client, lookedAt: count)
         // A peek has not seen the end of what there is.
         session.client.isReadable = true
+        session.backend.noteSent()
     }
 }

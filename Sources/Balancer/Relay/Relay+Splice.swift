@@ -8,12 +8,15 @@ extension Relay {
     mutating func splice(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
     ) -> Bool {
-        guard !source.hasUrgentData, let pipe = memory.takePipe() else { return false }
+        guard !source.hasUrgentData, let pipe = memory.takePipe() else {
+            // Asked again after the next large read only: a refusal costs a call as well.
+            half.splicesLeft = 0
+            return false
+        }
         switch source.splice(into: memory.pipes[pipe], atMost: memory.chunkBytes) {
         case .bytes(let count):
             budget.spend(count)
-            half.splicesLeft =
-                count >= memory.chunkBytes / Limits.bulkFraction ? Limits.smallSplicesMax : half.splicesLeft - 1
+            half.noteRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             half.waiting.note(pipe: pipe, count: count)
             _ = flush(to: &sink, &half)
             return true
@@ -24,12 +27,9 @@ extension Relay {
             memory.pipes.give(pipe)
             half.phase = .ending
             return true
-        case .undecided:
+        case .undecided, .unsupported:
             half.splicesLeft = 0
             memory.pipes.give(pipe)
-            return false
-        case .unsupported:
-            memory.refuseSplice(pipe)
             return false
         }
     }

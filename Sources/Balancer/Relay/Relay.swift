@@ -16,7 +16,7 @@ import Reactor
 
     let chunk: UnsafeMutableRawBufferPointer
     /// One direction's share of a turn in bytes.
-    private let bytesPerTurn: Int
+    private var bytesPerTurn: Int
     /// For slow readers, and for bulk transfers.
     var memory: RelayMemory
 
@@ -27,6 +27,13 @@ import Reactor
     }
 
     deinit { unsafe chunk.deallocate() }
+
+    /// The more sessions had more to do than their share of the last turn, the smaller it is in this one: a turn of many
+    /// bulk transfers would keep the others waiting.
+    mutating func beginTurn(withMoreToDo count: Int) {
+        let chunks = count <= Limits.chunksPerTurn ? Limits.chunksPerTurn : 1
+        bytesPerTurn = memory.chunkBytes * chunks
+    }
 
     /// Moves what can be moved in both directions of a session. True when there is more to do in the next turn: the share
     /// of this one is used up.
@@ -111,7 +118,7 @@ import Reactor
         switch unsafe source.receive(into: chunk, peek: peek) {
         case .bytes(let count):
             budget.spend(count)
-            if count >= memory.chunkBytes / Limits.bulkFraction { half.splicesLeft = Limits.smallSplicesMax }
+            half.noteRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<count])
             let taken = unsafe deliver(bytes, to: &sink, &half)
             if peek {

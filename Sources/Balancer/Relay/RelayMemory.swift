@@ -7,8 +7,6 @@ struct RelayMemory: ~Copyable {
     let chunkBytes: Int
     var blocks: RecyclePool<Block>
     var pipes: RecyclePool<Pipe>
-    /// The kernel refused to splice: it is not asked again.
-    private(set) var isSpliceRefused = false
 
     init(limits: Limits) {
         chunkBytes = limits.chunkBytes
@@ -19,15 +17,8 @@ struct RelayMemory: ~Copyable {
 
     /// The place of an empty pipe; nil when all are in use, or no descriptors or pages are to be had.
     mutating func takePipe() -> Int32? {
-        guard !isSpliceRefused else { return nil }
         let bytes = chunkBytes
         return pipes.take { try? Pipe(bytes: bytes) }
-    }
-
-    /// Takes back an empty pipe that the kernel would not splice into.
-    mutating func refuseSplice(_ pipe: Int32) {
-        pipes.give(pipe)
-        isSpliceRefused = true
     }
 }
 

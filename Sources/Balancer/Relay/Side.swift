@@ -66,6 +66,9 @@ struct Side: ~Copyable {
         if !isBroken { failed = OptionalErrno(errno) }
     }
 
+    /// The first bytes went along with the SYN.
+    mutating func noteSent() { flags.insert(.sent) }
+
     // MARK: what was reported
 
     /// Takes in what the poller reported.
@@ -78,7 +81,9 @@ struct Side: ~Copyable {
             flags.insert(.unsettled)
         }
         if readiness.contains(.error) { flags.insert(.reset) }
-        if !hasEnded, !readiness.isDisjoint(with: [.readable, .ending]) { isReadable = true }
+        // An urgent byte with nothing behind it is not reported as readable while it is not kept inline (tcp_poll), and no
+        // other event tells of it.
+        if !hasEnded, !readiness.isDisjoint(with: [.readable, .ending, .urgent]) { isReadable = true }
         if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { isWritable = true }
     }
 

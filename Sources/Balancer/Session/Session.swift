@@ -29,6 +29,7 @@ struct Session: ~Copyable {
         static let backendKeepalive = Flags(rawValue: 1 << 1)
         static let progress = Flags(rawValue: 1 << 2)
         static let ipv6 = Flags(rawValue: 1 << 3)
+        static let unix = Flags(rawValue: 1 << 4)
     }
 
     var times: SessionTimes
@@ -70,16 +71,17 @@ struct Session: ~Copyable {
         self.timer = timer
         times = SessionTimes(accepted: now)
         clientPort = address.port
-        if case .ipv4(let host, _) = address {
-            clientHost = host
-        } else {
-            clientHost = 0
-            flags = .ipv6
+        switch address {
+        case .ipv4(let host, _): clientHost = host
+        case .ipv6: (clientHost, flags) = (0, .ipv6)
+        case .unix: (clientHost, flags) = (0, .unix)
         }
     }
 
-    /// The client's own address and port; `hosts` has the IPv6 addresses of the sessions at their places.
+    /// The client's own address and port; `hosts` has the IPv6 addresses of the sessions at their places. Clients of a Unix
+    /// socket have no name.
     func clientAddress(_ hosts: borrowing Column<IPv6Host>, at place: Int) -> SocketAddress {
+        if flags.contains(.unix) { return .unix(path: "") }
         guard flags.contains(.ipv6) else { return .ipv4(clientHost, port: clientPort) }
         let host = hosts.value(at: place)
         return .ipv6(high: host.high, low: host.low, scope: host.scope, port: clientPort)
