@@ -172,7 +172,8 @@ extension Configuration {
         }
         guard (0...Limits.warmConnectionsMax).contains(latency.warmConnections) else {
             throw ConfigurationError(
-                "\(latency.warmConnections) warm connections: 0 to \(Limits.warmConnectionsMax) per backend")
+                "\(latency.warmConnections) warm connections: it must be 0 to \(Limits.warmConnectionsMax) per backend "
+                    + "(--warm-connections)")
         }
         guard (1...Limits.threadsMax).contains(threads) else {
             throw ConfigurationError(
