@@ -4,9 +4,9 @@ import Glibc
 public enum SpliceResult: Equatable, Sendable {
     /// So many bytes are in the pipe now, at least one.
     case bytes(Int)
-    /// Nothing to read now, if the pipe was empty: EAGAIN.
+    /// Nothing to read now, if the pipe was empty, or TCP urgent data next, which the poller reports: EAGAIN.
     case wouldBlock
-    /// Nothing was moved, and only a read can tell why: the end of the stream, TCP urgent data next, or no memory.
+    /// Nothing was moved, and only a read can tell why: the end of the stream, or no memory.
     case undecided
     /// This stream cannot be spliced, or not now; it is none the worse for it.
     case unsupported

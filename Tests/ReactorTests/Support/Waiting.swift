@@ -106,6 +106,17 @@ struct Connection: ~Copyable {
         peer = arrival.peer
         server = arrival.stream
     }
+
+    /// The same connection, seen from the other side.
+    consuming func reversed() -> Connection {
+        Connection(client: server, server: client, peer: peer)
+    }
+
+    private init(client: consuming Stream, server: consuming Stream, peer: SocketAddress) {
+        self.client = client
+        self.server = server
+        self.peer = peer
+    }
 }
 
 /// Two descriptors that belong together.
