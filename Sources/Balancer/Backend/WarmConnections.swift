@@ -5,39 +5,37 @@ import Reactor
 /// They are in no poller: whether one is still good is looked at when it is wanted, and with each probe. One whose
 /// handshake is still under way is handed out as well; it is then a connect that began earlier.
 struct WarmConnections: ~Copyable {
-    private struct Connection: ~Copyable {
-        let stream: Stream
-        let made: Instant
-
-        consuming func take() -> Stream { stream }
-    }
-
     /// Below the 350 s after which the NAT gateways of the large clouds forget a silent connection.
     private static let ageMax: Duration = .seconds(300)
 
-    private var connections: Slab<Connection>
+    private var streams: Slab<Stream>
+    /// When each was made, by its place.
+    private var made: [Instant]
     /// Their places, the one made last at the end: it has the least reason to have been closed.
     private var order: [Int32] = []
     /// One had ended when it was wanted: no more are made before the next probe has had its say.
     private(set) var isSuspect = false
 
     init(max: Int) {
-        connections = Slab(capacity: max)
+        streams = Slab(capacity: max)
+        made = Array(repeating: Instant(nanoseconds: 0), count: max)
         order.reserveCapacity(max)
     }
 
     /// True while there may be more.
-    var hasRoom: Bool { !connections.isFull && !isSuspect }
+    var hasRoom: Bool { !streams.isFull && !isSuspect }
 
     /// Keeps a connection; there must be room.
     mutating func keep(_ stream: consuming Stream, now: Instant) {
-        if let key = connections.insert(Connection(stream: stream, made: now)) { order.append(key.index) }
+        guard let key = streams.insert(stream) else { return }
+        made[Int(key.index)] = now
+        order.append(key.index)
     }
 
     /// Hands out one that has not ended; the empty stream when there is none.
     mutating func take() -> Stream {
         while let place = order.popLast() {
-            let stream = connections.remove(at: Int(place)).take()
+            let stream = streams.remove(at: Int(place))
             if !stream.isExhausted { return stream }
             isSuspect = true
         }
@@ -49,8 +47,8 @@ struct WarmConnections: ~Copyable {
         var kept = 0
         for place in order {
             let index = Int(place)
-            if now > connections[index].made + Self.ageMax || connections[index].stream.isExhausted {
-                _ = connections.remove(at: index)
+            if now > made[index] + Self.ageMax || streams[index].isExhausted {
+                _ = streams.remove(at: index)
             } else {
                 order[kept] = place
                 kept += 1
@@ -62,7 +60,7 @@ struct WarmConnections: ~Copyable {
 
     /// Closes all, and makes no more before the next probe.
     mutating func dropAll() {
-        while let place = order.popLast() { _ = connections.remove(at: Int(place)) }
+        while let place = order.popLast() { _ = streams.remove(at: Int(place)) }
         isSuspect = true
     }
 }

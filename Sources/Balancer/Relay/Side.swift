@@ -78,9 +78,6 @@ struct Side: ~Copyable {
                 stream.keepUrgentInline()
                 flags.insert(.urgent)
             }
-            // An urgent byte with nothing behind it is not reported as readable while it is not kept inline (Linux,
-            // `tcp_poll`), and no other event tells of it.
-            if readiness.contains(.urgent), !hasEnded { isReadable = true }
             flags.insert(.unsettled)
         }
         if readiness.contains(.error) { flags.insert(.reset) }

@@ -27,6 +27,14 @@ struct BalancerUnderTest {
         try start(on: "127.0.0.1", backends, ["--threads", "\(threads)"] + options, at: location)
     }
 
+    /// The same with a list of options.
+    static func start(
+        on host: String = "127.0.0.1", backends: [SocketAddress], _ options: [String], openFilesMax: Int? = nil,
+        at location: SourceLocation
+    ) throws -> BalancerUnderTest {
+        try start(on: host, backends, options, openFilesMax: openFilesMax, at: location)
+    }
+
     private static func start(
         on host: String, _ backends: [SocketAddress], _ options: [String],
         streams: RunningProgram.Streams = .separate, openFilesMax: Int? = nil, at location: SourceLocation

@@ -29,6 +29,16 @@ enum Ports {
         listensIn("/proc/net/tcp", port) || listensIn("/proc/net/tcp6", port)
     }
 
+    /// How many connections to this port stand, seen from those who made them: at neither end has an end been heard.
+    static func connectionCount(to port: UInt16) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
+        return text.split(separator: "\n").dropFirst().count { row in
+            let fields = row.split(separator: " ", maxSplits: 4)
+            // State 01 is ESTABLISHED.
+            return fields.count > 3 && fields[3] == "01" && fields[2].hasSuffix(suffix(of: port))
+        }
+    }
+
     static func waitForListener(
         on port: UInt16, of program: RunningProgram, within limit: Duration = .seconds(10),
         at location: SourceLocation = #_sourceLocation
@@ -61,13 +71,17 @@ enum Ports {
         return true
     }
 
+    private static func suffix(of port: UInt16) -> String {
+        let hexadecimal = String(port, radix: 16, uppercase: true)
+        return ":" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
+    }
+
     /// A row of the table: `sl local_address rem_address st ...`, addresses as `0100007F:1F90`, state 0A is LISTEN.
     ///
     /// The kernel puts the listeners first, a page at each read; there may be thousands of rows of old connections
     /// after them, which are left unread.
     private static func listensIn(_ table: String, _ port: UInt16) -> Bool {
-        let hexadecimal = String(port, radix: 16, uppercase: true)
-        let suffix = ":" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
+        let suffix = suffix(of: port)
         let descriptor = unsafe open(table, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }

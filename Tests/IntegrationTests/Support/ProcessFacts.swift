@@ -46,4 +46,33 @@ extension RunningProgram {
         }
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }
+
+    /// What its descriptors stand for, as the kernel names it: `socket:[4711]`, `pipe:[4712]`. One that is closed while
+    /// they are listed is left out. It may have inherited some from whoever runs the tests.
+    func descriptors() throws -> [String] {
+        let folder = "/proc/\(pid)/fd"
+        return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
+        }
+    }
+
+    /// How many sockets it holds.
+    func socketCount() throws -> Int {
+        try descriptors().count { $0.hasPrefix("socket:") }
+    }
+
+    /// How many pipes it reads from and writes to: those that it splices through, not its standard streams.
+    func ownPipeCount() throws -> Int {
+        let folder = "/proc/\(pid)/fd"
+        var ends: [String: Set<Bool>] = [:]
+        for number in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            let path = "\(folder)/\(number)"
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { continue }
+            // The link's own permissions tell how the descriptor was opened, see proc_pid_fd(5).
+            var status = stat()
+            guard target.hasPrefix("pipe:"), unsafe lstat(path, &status) == 0 else { continue }
+            ends[target, default: []].insert(status.st_mode & S_IWUSR != 0)
+        }
+        return ends.values.count { $0.count == 2 }
+    }
 }

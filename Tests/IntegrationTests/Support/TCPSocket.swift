@@ -78,15 +78,25 @@ final class TCPSocket: Sendable {
 
     /// Its own end: what the balancer knows this client by.
     func localAddress(at location: SourceLocation = #_sourceLocation) throws -> SocketAddress {
+        unsafe try address("getsockname", at: location) { unsafe getsockname(descriptor, $0, $1) }
+    }
+
+    /// The other end.
+    func peerAddress(at location: SourceLocation = #_sourceLocation) throws -> SocketAddress {
+        unsafe try address("getpeername", at: location) { unsafe getpeername(descriptor, $0, $1) }
+    }
+
+    private func address(
+        _ call: String, at location: SourceLocation,
+        _ ask: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) throws -> SocketAddress {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let code = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe getsockname(descriptor, $0, &length)
-            }
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe ask($0, &length) }
         }
         guard code == 0, let address = SocketAddress(storage) else {
-            throw TestFailure("getsockname: errno \(errno)", at: location)
+            throw TestFailure("\(call): errno \(errno)", at: location)
         }
         return address
     }

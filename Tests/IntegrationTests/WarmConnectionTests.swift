@@ -1,0 +1,238 @@
+import Glibc
+import Testing
+
+/// `--warm-connections`: backends see connections before clients come, and clients get them.
+@Suite("Warm connections", .ownThread)
+struct WarmConnectionTests {
+    @Test("they are there before a client is, and another takes the place of one that a client got")
+    func servesAndReplaces() throws {
+        let backend = try Backend()
+        let balancer = try start(1, backend, "--probe-interval", "1h")
+        try balancer.waitUntilAlive(backend.port)
+        let first = try backend.waitForHeld(2)
+        var ends: [TCPSocket] = []
+        var before = first
+        for number in 1...6 {
+            let client = try balancer.connect()
+            try client.send("number \(number)")
+            let server = try backend.acceptSpeaker()
+            #expect(before.contains { $0 === server }, "client \(number) was given none that was held")
+            try server.expect("number \(number)")
+            try server.send("answer \(number)")
+            try client.expect("answer \(number)")
+            ends += [client, server]
+            before = try backend.waitForHeld(2)
+        }
+        for end in ends { end.close() }
+        try balancer.waitUntilEmpty(after: 6)
+    }
+
+    @Test("each of several loops holds its own")
+    func threads() throws {
+        let backend = try Backend()
+        let balancer = try start(2, backend, "--probe-interval", "1h")
+        try balancer.waitUntilAlive(backend.port)
+        _ = try backend.waitForHeld(4)
+        let ends = try (1...16).flatMap { number in
+            let client = try balancer.connect()
+            try client.send("number \(number)")
+            let server = try backend.acceptSpeaker()
+            try server.expect("number \(number)")
+            try server.send("answer \(number)")
+            try client.expect("answer \(number)")
+            return [client, server]
+        }
+        _ = try backend.waitForHeld(4)
+        for end in ends { end.close() }
+        try balancer.waitUntilEmpty(after: 16)
+        #expect(try backend.waitForHeld(4).count == 4)
+    }
+
+    @Test("a client is not given one that the backend has closed", arguments: [true, false])
+    func closedByBackend(reset: Bool) throws {
+        let backend = try Backend()
+        let balancer = try start(1, backend, "--probe-interval", "1h")
+        try balancer.waitUntilAlive(backend.port)
+        for round in 1...3 {
+            _ = try backend.waitForHeld(2)
+            backend.dropHeld(reset: reset)
+            try backend.waitUntilHeard()
+            // The next look of the balancer at them is when it wants one.
+            let client = try balancer.connect()
+            try client.send("round \(round)")
+            let server = try backend.acceptSpeaker()
+            try server.expect("round \(round)")
+            try server.send("answer")
+            try client.expect("answer")
+            client.close()
+            server.close()
+            try balancer.waitUntilEmpty(after: round)
+        }
+        #expect(balancer.terminations == 3)
+    }
+
+    @Test("without a client, those that the backend has closed are replaced at the next probe", arguments: [1, 2])
+    func replaced(threads: Int) throws {
+        let backend = try Backend()
+        let balancer = try start(threads, backend, "--probe-interval", "1s")
+        _ = try backend.waitForHeld(2 * threads)
+        let sockets = try balancer.program.socketCount()
+        for reset in [true, false] {
+            backend.dropHeld(reset: reset)
+            _ = try backend.waitForHeld(2 * threads)
+        }
+        #expect(balancer.terminations == 0)
+        // Those that have ended are closed at this end as well.
+        try balancer.program.wait("no socket is left over") { try balancer.program.socketCount() == sockets }
+    }
+
+    @Test("to a backend that is found dead none are held, and clients meet what they would without them")
+    func deadBackend() throws {
+        let backend = try Backend()
+        let balancer = try start(1, backend, "--probe-interval", "300ms")
+        try balancer.waitUntilAlive(backend.port)
+        let held = try backend.waitForHeld(2)
+        // Those that it holds stay open.
+        backend.listener.close()
+        try balancer.wait(for: .dead, of: backend.port)
+        for server in held { try balancer.program.wait("what it held is dropped") { server.hasEnded } }
+        #expect(try balancer.connect().receiveToEnd() == ([], .finished))
+
+        let returned = try Backend(port: backend.port)
+        let alive = balancer.health(of: backend.port).count { $0 == .alive }
+        try balancer.wait(for: .alive, of: backend.port, times: alive + 1)
+        _ = try returned.waitForHeld(2)
+        let client = try balancer.connect()
+        try client.send("again")
+        try returned.acceptSpeaker().expect("again")
+    }
+
+    @Test("a backend that dies before it is found dead: its connections serve nobody, and the next backend does")
+    func redispatch() throws {
+        let dying = try Backend()
+        let echo = try EchoBackend()
+        let balancer = try BalancerUnderTest.start(
+            backends: [dying.port, echo.port].onLoopback, "--warm-connections", "2", "--probe-interval", "1h")
+        try balancer.waitUntilAlive(dying.port, echo.port)
+        _ = try dying.waitForHeld(2)
+        dying.listener.close()
+        dying.dropHeld(reset: true)
+        try dying.waitUntilHeard()
+        for number in 1...6 {
+            let client = try balancer.connect()
+            try client.send("number \(number)")
+            try client.expect("number \(number)")
+            client.close()
+        }
+        try balancer.waitUntilEmpty(after: 6)
+    }
+
+    @Test("SIGTERM ends them at once, and they do not hold up the end", arguments: [1, 2])
+    func drain(threads: Int) throws {
+        let backend = try Backend()
+        let balancer = try start(threads, backend, "--probe-interval", "1h", "--drain-time", "1h")
+        try balancer.waitUntilAlive(backend.port)
+        _ = try backend.waitForHeld(2 * threads)
+        let client = try balancer.connect()
+        try client.send("!")
+        let server = try backend.acceptSpeaker()
+        try server.expect("!")
+        let held = try backend.waitForHeld(2 * threads)
+        balancer.program.signal(SIGTERM)
+        for warm in held { #expect(try warm.receiveToEnd() == ([], .finished)) }
+        try client.send("still here")
+        try server.expect("still here")
+        client.close()
+        server.close()
+        #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0), "\(balancer.program.summary)")
+        #expect(balancer.terminations == 1)
+    }
+
+    @Test("with no session SIGTERM ends the balancer at once")
+    func idleEnd() throws {
+        let backend = try Backend()
+        let balancer = try start(1, backend, "--probe-interval", "1h", "--drain-time", "1h")
+        let held = try backend.waitForHeld(2)
+        balancer.program.signal(SIGTERM)
+        #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0), "\(balancer.program.summary)")
+        for warm in held { #expect(try warm.receiveToEnd() == ([], .finished)) }
+    }
+
+    @Test(
+        "a wrong number is a wrong call, and the message names the option",
+        arguments: ["257", "-1", "x", "", "9223372036854775807", "9223372036854775808"], [1, 2])
+    func wrongNumber(text: String, threads: Int) throws {
+        for option in [["--warm-connections", text], ["--warm-connections=\(text)"]] {
+            let program = try RunningProgram.start(
+                .balancer, ["127.0.0.1", "127.0.0.1", "8090", "--threads", "\(threads)"] + option)
+            #expect(try program.waitForExit() == .exited(64), "\(program.summary)")
+            let message = program.errors.texts.first { $0.hasPrefix("Error: ") }
+            #expect(message?.contains("--warm-connections") == true, "\(program.summary)")
+        }
+    }
+
+    // MARK: Steps
+
+    private func start(
+        _ threads: Int, _ backend: Backend, _ options: String..., at location: SourceLocation = #_sourceLocation
+    ) throws -> BalancerUnderTest {
+        try .start(
+            threads: threads, backends: [backend.port].onLoopback, ["--warm-connections", "2"] + options, at: location)
+    }
+
+    /// A server that keeps what comes and says nothing.
+    private final class Backend {
+        let listener: ListeningSocket
+        /// Connections that are open and silent, and since when.
+        private var silent: [(socket: TCPSocket, since: ContinuousClock.Instant)] = []
+
+        var port: UInt16 { listener.port }
+
+        init(port: UInt16? = nil, at location: SourceLocation = #_sourceLocation) throws {
+            listener = try ListeningSocket(port: port, at: location)
+        }
+
+        /// Waits until exactly so many connections are held, and returns them. A probe's is open for a moment only.
+        func waitForHeld(_ count: Int, at location: SourceLocation = #_sourceLocation) throws -> [TCPSocket] {
+            try eventually("\(count) connections are held", details: { "\(self.silent.count)" }, at: location) {
+                self.look()
+                let isCalm = self.silent.allSatisfy { ContinuousClock.now - $0.since > .milliseconds(250) }
+                return self.silent.count == count && isCalm ? self.silent.map(\.socket) : nil
+            }
+        }
+
+        /// Ends all that are held.
+        func dropHeld(reset: Bool) {
+            for (socket, _) in silent { if reset { socket.reset() } else { socket.close() } }
+            silent = []
+        }
+
+        /// Waits until the other end's kernel has heard of it: a client who comes before that may be given one of them.
+        func waitUntilHeard(at location: SourceLocation = #_sourceLocation) throws {
+            try eventually("their ends are heard", at: location) { try Ports.connectionCount(to: port) == 0 }
+        }
+
+        /// The connection on which something has been said; it is counted no longer.
+        func acceptSpeaker(at location: SourceLocation = #_sourceLocation) throws -> TCPSocket {
+            try eventually("a client speaks", at: location) {
+                self.look()
+                guard let place = self.silent.firstIndex(where: { Self.read($0.socket) != .nothingYet }) else {
+                    return nil
+                }
+                return self.silent.remove(at: place).socket
+            }
+        }
+
+        private func look() {
+            while let connection = listener.accept(Deadline(within: .zero)) { silent.append((connection, .now)) }
+            silent.removeAll { entry in
+                if case .ended = Self.read(entry.socket) { true } else { false }
+            }
+        }
+
+        private static func read(_ socket: TCPSocket) -> TCPSocket.Read {
+            var byte: UInt8 = 0
+            return unsafe withUnsafeMutableBytes(of: &byte) { unsafe socket.readNow($0, peeking: true) }
+        }
+    }
+}
