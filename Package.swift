@@ -4,7 +4,8 @@ import PackageDescription
 
 // Every Swift target: the Swift 6 language mode (the default of these tools) and strict memory safety, so that each
 // unsafe expression is marked `unsafe` where it stands.
-// With BALANCER_STRICT set, as in CI, a warning is an error; not for everybody, since a newer compiler may warn of more.
+// With BALANCER_STRICT set, as in CI, a warning is an error; not for everybody, since a newer compiler may warn of
+// more.
 let isStrict = Context.environment["BALANCER_STRICT"] != nil
 let swiftSettings: [SwiftSetting] =
     [.strictMemorySafety(), .enableUpcomingFeature("MemberImportVisibility")]

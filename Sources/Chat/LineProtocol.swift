@@ -44,7 +44,8 @@ public struct ChatName: Hashable, Sendable {
     /// The name as it was given.
     public let text: String
 
-    /// Checks a name: not empty, at most ``LineProtocol/nameBytesMax`` bytes, no line breaks or other control characters.
+    /// Checks a name: not empty, at most ``LineProtocol/nameBytesMax`` bytes, no line breaks or other control
+    /// characters.
     public init(_ text: String) throws(ChatNameError) {
         guard !text.isEmpty else { throw .empty }
         guard text.utf8.count <= LineProtocol.nameBytesMax else { throw .tooLong }

@@ -3,7 +3,8 @@ public enum VisibleText {
     /// Appends `bytes` to `output` so that no byte of them commands the terminal.
     ///
     /// Line feeds and tabs stay. Other C0 controls and DEL become `^[` and the like, C1 controls (which a terminal
-    /// may take for escape sequences as well) and bytes that are no UTF-8 become `<9B>`. Everything else stays as it is.
+    /// may take for escape sequences as well) and bytes that are no UTF-8 become `<9B>`. Everything else stays as it
+    /// is.
     public static func append(_ bytes: Span<UInt8>, to output: inout [UInt8]) {
         var index = 0
         while index < bytes.count {

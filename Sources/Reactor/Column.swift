@@ -1,5 +1,5 @@
-/// One plain value per place of a ``Slab``, for what few of its elements have: all memory reserved at the start, none of
-/// it used before a value is set.
+/// One plain value per place of a ``Slab``, for what few of its elements have: all memory reserved at the start, none
+/// of it used before a value is set.
 @safe public struct Column<Value: BitwiseCopyable>: ~Copyable {
     private let values: UnsafeMutablePointer<Value>
     private let capacity: Int

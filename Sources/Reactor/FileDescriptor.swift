@@ -2,7 +2,8 @@
 ///
 /// The empty descriptor (`isOpen` false) stands where there is none yet: it spares an `Optional` on the hot path.
 public struct FileDescriptor: ~Copyable, Sendable {
-    /// The number the kernel gave, or -1 for the empty descriptor. For system calls only: it must not outlive the owner.
+    /// The number the kernel gave, or -1 for the empty descriptor. For system calls only: it must not outlive the
+    /// owner.
     public let rawValue: CInt
 
     /// Takes over a descriptor that nobody else will close.

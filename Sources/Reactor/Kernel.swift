@@ -267,8 +267,8 @@ enum Kernel {
         return unsafe fstat(descriptor, &status) == 0 ? status : nil
     }
 
-    /// Waits until a write would not wait: there is room, or the reader has gone (POLLERR, without POLLOUT when the pipe
-    /// is full) and the write fails at once.
+    /// Waits until a write would not wait: there is room, or the reader has gone (POLLERR, without POLLOUT when the
+    /// pipe is full) and the write fails at once.
     static func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool {
         #if SCRIPTED_KERNEL
             if ScriptedKernels.current != nil { return false }

@@ -8,8 +8,8 @@ import Glibc
 /// ```
 ///
 /// - A record is one line or several that belong together. It is taken whole or dropped whole.
-/// - The owner calls ``flush()`` once a turn, before it waits, so that the lines of a turn leave with one write; and when
-///   the event of ``add(to:_:)`` arrives. A log that is more than half full flushes by itself.
+/// - The owner calls ``flush()`` once a turn, before it waits, so that the lines of a turn leave with one write; and
+///   when the event of ``add(to:_:)`` arrives. A log that is more than half full flushes by itself.
 /// - When records were dropped, a line says how many lines are missing, and stands where they are missing. To keep
 ///   such lines few, records are taken again only once half of the room is free.
 /// - A reader that has gone (EPIPE) ends the log quietly: whoever runs the loop goes on. SIGPIPE must be ignored, see

@@ -24,8 +24,9 @@ public struct Listener: ~Copyable {
 
     /// Binds and listens.
     ///
-    /// SO_REUSEADDR lets a restart bind while old connections linger. Accepted sockets inherit TCP_NODELAY, SO_OOBINLINE and the
-    /// keepalive settings from the listener (tested), which spares the calls per connection. `::` takes IPv4 as well.
+    /// SO_REUSEADDR lets a restart bind while old connections linger. Accepted sockets inherit TCP_NODELAY,
+    /// SO_OOBINLINE and the keepalive settings from the listener (tested), which spares the calls per connection. `::`
+    /// takes IPv4 as well.
     ///
     /// `joining`: binds beside a listener that has been opened to it with ``share()``, or beside nobody.
     public init(
@@ -57,8 +58,8 @@ public struct Listener: ~Copyable {
     /// addresses. TCP only.
     ///
     /// Only now, not before the bind: a first bind without the option fails when anybody listens there, also another
-    /// process of the same user that would share; with it the two would silently serve the same port. The kernel makes the
-    /// group when the second listens (Linux, `reuseport_add_sock`).
+    /// process of the same user that would share; with it the two would silently serve the same port. The kernel makes
+    /// the group when the second listens (Linux, `reuseport_add_sock`).
     public func share() throws(SystemCallError) {
         try check(
             Kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt",

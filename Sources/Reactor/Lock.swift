@@ -3,8 +3,8 @@ import Glibc
 /// A lock between threads: pthread_mutex_lock(3). For what is short and rare; the data path takes none.
 ///
 /// Not `Synchronization.Mutex`, whose value can only be reached inside a closure: an accessor that lends a value in
-/// place takes and gives back the lock around its `yield`. Nor does the thread sanitizer know that lock: it reports races
-/// where there are none.
+/// place takes and gives back the lock around its `yield`. Nor does the thread sanitizer know that lock: it reports
+/// races where there are none.
 @safe public struct Lock: ~Copyable, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 

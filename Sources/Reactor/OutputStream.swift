@@ -6,8 +6,8 @@ import Glibc
 ///
 /// O_NONBLOCK belongs to the open file, which is shared with whoever started us: a shell would find its terminal
 /// non-blocking. So a pipe or a terminal is opened once more, through /proc, for ourselves alone; a socket is written
-/// to with MSG_DONTWAIT; a regular file never waits. Where /proc does not let us (another user's pipe), poll(2) is asked
-/// before each piece of at most PIPE_BUF bytes, which a pipe that is ready takes whole. Source: pipe(7).
+/// to with MSG_DONTWAIT; a regular file never waits. Where /proc does not let us (another user's pipe), poll(2) is
+/// asked before each piece of at most PIPE_BUF bytes, which a pipe that is ready takes whole. Source: pipe(7).
 public struct OutputStream: ~Copyable {
     private enum Kind {
         case file
@@ -89,7 +89,8 @@ public struct OutputStream: ~Copyable {
         }
     }
 
-    /// Waits a moment until a write would not wait, for room or for an error: for the last words of a process that ends.
+    /// Waits a moment until a write would not wait, for room or for an error: for the last words of a process that
+    /// ends.
     public func waitForRoom(milliseconds: CInt) -> Bool {
         Kernel.waitWritable(own.isOpen ? own.rawValue : number, milliseconds: milliseconds)
     }

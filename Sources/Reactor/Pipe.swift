@@ -11,8 +11,8 @@ public struct Pipe: ~Copyable {
         try check(ends.result, "pipe2")
     }
 
-    /// Opens a pipe that holds at least `bytes`. EMFILE, ENFILE; EPERM when a user without privilege has too many pages in
-    /// pipes (`pipe-user-pages-soft` in pipe(7)).
+    /// Opens a pipe that holds at least `bytes`. EMFILE, ENFILE; EPERM when a user without privilege has too many pages
+    /// in pipes (`pipe-user-pages-soft` in pipe(7)).
     public init(bytes: Int) throws(SystemCallError) {
         let pipe = try Pipe()
         try check(Kernel.setPipeSize(pipe.writer.rawValue, bytes: CInt(clamping: bytes)), "F_SETPIPE_SZ")

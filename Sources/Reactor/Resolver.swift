@@ -51,8 +51,8 @@ public enum Resolver {
 
     /// getaddrinfo(3) takes "1" for 0.0.0.1 and "0x7f.1" for 127.0.0.1: from an operator that is a slip.
     ///
-    /// A label that only begins with a digit is a name: Docker calls a container by twelve hexadecimal digits. Source of
-    /// the rule: the URL standard of WHATWG, "ends in a number".
+    /// A label that only begins with a digit is a name: Docker calls a container by twelve hexadecimal digits. Source
+    /// of the rule: the URL standard of WHATWG, "ends in a number".
     private static func endsInNumber(_ host: String) -> Bool {
         guard let label = host.split(separator: ".").last else { return false }
         if label.hasPrefix("0x") || label.hasPrefix("0X") { return label.dropFirst(2).allSatisfy(\.isHexDigit) }

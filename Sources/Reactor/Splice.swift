@@ -19,8 +19,8 @@ public enum SpliceResult: Equatable, Sendable {
 extension Stream {
     /// Moves what there is, at most `count` bytes, into an empty pipe.
     ///
-    /// Fewer may come than there are: a pipe is full when it holds a number of fragments, however small. Only of an empty
-    /// pipe is it known that `wouldBlock` tells of the stream.
+    /// Fewer may come than there are: a pipe is full when it holds a number of fragments, however small. Only of an
+    /// empty pipe is it known that `wouldBlock` tells of the stream.
     public func splice(into pipe: borrowing Pipe, atMost count: Int) -> SpliceResult {
         while true {
             let result = Kernel.splice(from: number, to: pipe.inputNumber, count: count)

@@ -90,9 +90,9 @@ public struct Stream: ~Copyable {
         }
     }
 
-    /// Begins to connect and sends the first of `bytes` with the SYN, if the peer has given this machine a cookie for that
-    /// before (TCP Fast Open, RFC 7413). `sent`: how many of them went along; the kernel repeats them if the peer did not
-    /// take them, and they are lost with the connection when it fails.
+    /// Begins to connect and sends the first of `bytes` with the SYN, if the peer has given this machine a cookie for
+    /// that before (TCP Fast Open, RFC 7413). `sent`: how many of them went along; the kernel repeats them if the peer
+    /// did not take them, and they are lost with the connection when it fails.
     public func connect(
         to address: SocketAddress, sending bytes: UnsafeRawBufferPointer
     ) -> (result: ConnectResult, sent: Int) {
@@ -123,8 +123,9 @@ public struct Stream: ~Copyable {
     /// True once the connection stands: getpeername(2) names no peer before.
     public var isConnected: Bool { Kernel.isConnected(descriptor.rawValue) }
 
-    /// True when the connection is one of the socket with itself: towards a local port that nobody listens on, the kernel
-    /// may choose that very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5).
+    /// True when the connection is one of the socket with itself: towards a local port that nobody listens on, the
+    /// kernel may choose that very port as the source, and TCP's simultaneous open then connects the two (RFC 9293,
+    /// 3.5).
     public func isConnectedToItself(_ address: SocketAddress) -> Bool {
         localAddress == address
     }
@@ -137,7 +138,8 @@ public struct Stream: ~Copyable {
 
     // MARK: bytes
 
-    /// Reads what there is, up to the size of `buffer`, which must not be empty. `peek` leaves the bytes where they are.
+    /// Reads what there is, up to the size of `buffer`, which must not be empty. `peek` leaves the bytes where they
+    /// are.
     ///
     /// Linux delivers what arrived before a RST first, then the error; tcp_recvmsg(9) looks at its queue before the
     /// error. So reading to the end loses nothing.

@@ -30,8 +30,8 @@
     static let levels = 6
     static let slotBits = 6
     static let slots = 1 << slotBits
-    /// The farthest deadline from now, in ticks: one slot of the highest level less than all of them, so that nothing is
-    /// ever put into the slot in which time stands.
+    /// The farthest deadline from now, in ticks: one slot of the highest level less than all of them, so that nothing
+    /// is ever put into the slot in which time stands.
     static let horizon: UInt64 = 63 << UInt64((levels - 1) * slotBits)
     static let tickNanoseconds: UInt64 = 1_000_000
 
@@ -64,7 +64,8 @@
     private var highWater: Int32 = 0
     /// Ticks since the zero of the clock: everything at or before it is in the due list or has fired.
     private var elapsed: UInt64
-    /// No slot starts before this tick: most turns need to know no more. It may be too early, since disarming leaves it.
+    /// No slot starts before this tick: most turns need to know no more. It may be too early, since disarming leaves
+    /// it.
     private var quietUntil = UInt64.max
 
     /// How many timers there may be.
@@ -168,8 +169,8 @@
         return Instant(nanoseconds: start &* Self.tickNanoseconds)
     }
 
-    /// An instant up to which `popDue` need not be asked: at most ``nextDeadline``, and known without a search. nil when
-    /// nothing has been armed since `popDue` last looked.
+    /// An instant up to which `popDue` need not be asked: at most ``nextDeadline``, and known without a search. nil
+    /// when nothing has been armed since `popDue` last looked.
     var quietEnd: Instant? {
         quietUntil == .max ? nil : Instant(nanoseconds: quietUntil &* Self.tickNanoseconds)
     }

@@ -1,8 +1,8 @@
 /// All deadlines of a loop on one timerfd(2).
 ///
 /// The descriptor is set only when the earliest deadline moves forward; when it moves back, the old expiry is let pass
-/// as one idle wake-up. Arming and disarming themselves make no system call, and a turn in which nothing is due looks at
-/// one number.
+/// as one idle wake-up. Arming and disarming themselves make no system call, and a turn in which nothing is due looks
+/// at one number.
 public struct Timers: ~Copyable {
     /// The deadlines.
     public var wheel: TimerWheel

@@ -41,8 +41,8 @@ import Testing
     }
 }
 
-/// A kernel in which nothing ever happens but wakes, and in which one poller, counted in the order they are made, cannot
-/// wait.
+/// A kernel in which nothing ever happens but wakes, and in which one poller, counted in the order they are made,
+/// cannot wait.
 private final class FailingKernel: ScriptedKernel, @unchecked Sendable {
     private struct State {
         var last: CInt = 100

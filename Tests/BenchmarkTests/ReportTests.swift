@@ -135,7 +135,24 @@ import Testing
     }
 
     @Test func rowsWithErrorsAreNotCompared() {
-        #expect(Comparison(report([10]), report([20], errors: ["reset": 1])).compared == 0)
+        let comparison = Comparison(report([10]), report([20], errors: ["reset": 1]))
+        #expect(comparison.compared == 0)
+        #expect(comparison.failures.count == 1)
+        #expect(comparison.text.contains("fails now: pingpong-64B-64"))
+        // What failed before and still does is nothing new.
+        #expect(Comparison(report([10], errors: ["reset": 1]), report([20], errors: ["reset": 1])).failures.isEmpty)
+    }
+
+    @Test func fewRoundsAreSaidToSayLittle() {
+        #expect(Comparison(report([10, 11, 12]), report([14, 15, 16])).text.contains("one of 10 costs"))
+        let five = report([10, 11, 12, 13, 14])
+        #expect(!Comparison(five, five).text.contains("by chance"))
+    }
+
+    @Test func rowsThatAreGoneAreNamed() {
+        var other = report([10])
+        other.rows = []
+        #expect(Comparison(report([10]), other).warnings == ["row pingpong-64B-64: only before"])
     }
 
     @Test func anotherMachineIsWarnedOf() {

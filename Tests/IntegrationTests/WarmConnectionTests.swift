@@ -51,13 +51,14 @@ struct WarmConnectionTests {
     @Test("a client is not given one that the backend has closed", arguments: [true, false])
     func closedByBackend(reset: Bool) throws {
         let backend = try Backend()
-        let balancer = try start(1, backend, "--probe-interval", "1h")
+        let balancer = try start(1, backend, "--probe-interval", "2s")
         try balancer.waitUntilAlive(backend.port)
         for round in 1...3 {
             _ = try backend.waitForHeld(2)
             backend.dropHeld(reset: reset)
             try backend.waitUntilHeard()
-            // The next look of the balancer at them is when it wants one.
+            // The balancer looks at them when it wants one. That they had ended makes it wait for a probe before it
+            // makes more.
             let client = try balancer.connect()
             try client.send("round \(round)")
             let server = try backend.acceptSpeaker()

@@ -37,8 +37,8 @@ private func drain(_ number: CInt, _ count: Int) -> Int {
     return total
 }
 
-/// The blocking write end of a named pipe that nobody reads: it cannot be opened once more without waiting (ENXIO), which
-/// is what leads to the polled kind where no other user's pipe is at hand.
+/// The blocking write end of a named pipe that nobody reads: it cannot be opened once more without waiting (ENXIO),
+/// which is what leads to the polled kind where no other user's pipe is at hand.
 private struct Fifo: ~Copyable {
     let writer: FileDescriptor
     private let directory: TemporaryDirectory

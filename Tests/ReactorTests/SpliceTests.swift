@@ -40,7 +40,8 @@ private final class Bridge {
     /// What is in the pipe.
     var held = 0
 
-    /// `fromListener`: the source's end that is spliced is the one that the listener accepted, not the one that connected.
+    /// `fromListener`: the source's end that is spliced is the one that the listener accepted, not the one that
+    /// connected.
     init(through listener: borrowing Listener, fromListener: Bool = true) throws {
         pipe = try Reactor.Pipe(bytes: Self.pipeBytes)
         let connection = try Connection(through: listener)

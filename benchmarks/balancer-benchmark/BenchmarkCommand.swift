@@ -61,6 +61,7 @@ struct CompareCommand: ParsableCommand {
     func run() throws {
         let comparison = Comparison(try read(before), try read(after))
         print(comparison.text, terminator: "")
+        if !comparison.failures.isEmpty { throw ExitCode.failure }
     }
 
     private func read(_ path: String) throws -> Report {

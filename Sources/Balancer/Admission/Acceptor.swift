@@ -27,7 +27,8 @@ struct Acceptor: ~Copyable {
 
 /// What keeps clients from being admitted, over all listeners.
 struct Admission: ~Copyable {
-    /// How long a listener stands still after a shortage of descriptors or memory. A session that ends wakes it at once.
+    /// How long a listener stands still after a shortage of descriptors or memory. A session that ends wakes it at
+    /// once.
     static let pauseAfterShortage: Duration = .milliseconds(100)
 
     /// Lets a client be told by a close when there is no descriptor for it.

@@ -1,7 +1,7 @@
 import Reactor
 
-/// A trouble that lasts: it is told once when it begins and once when it ends, with the number of those it cost, instead
-/// of once for each of them.
+/// A trouble that lasts: it is told once when it begins and once when it ends, with the number of those it cost,
+/// instead of once for each of them.
 struct Episode {
     /// How long nobody must have been hit before the trouble counts as over. Under a load at the limit every success is
     /// followed by the next failure; without this the log would tell of each.

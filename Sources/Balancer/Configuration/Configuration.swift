@@ -75,8 +75,8 @@ public struct Configuration: Sendable {
         public var idle: Duration = .seconds(3600)
         /// How long sessions may go on after the request to stop.
         public var drain: Duration = .seconds(10)
-        /// How long the bytes of a side are still read, and dropped, after the other side has gone, so that our close does
-        /// not become a RST that cuts off what we have just written (nginx: `lingering_timeout`, 5 s).
+        /// How long the bytes of a side are still read, and dropped, after the other side has gone, so that our close
+        /// does not become a RST that cuts off what we have just written (nginx: `lingering_timeout`, 5 s).
         public var linger: Duration = .seconds(5)
 
         /// The defaults.
@@ -88,8 +88,8 @@ public struct Configuration: Sendable {
     public struct Latency: Hashable, Sendable {
         /// Never sleep: a core is always busy, and no event waits for a wake-up. HAProxy calls it `busy-polling`.
         public var busyPoll = false
-        /// Send what the client has sent already with the SYN to the backend (RFC 7413). A SYN may be delivered twice: for
-        /// requests that may be repeated.
+        /// Send what the client has sent already with the SYN to the backend (RFC 7413). A SYN may be delivered twice:
+        /// for requests that may be repeated.
         public var fastOpen = false
         /// Connections that each loop holds ready to each backend. The backend sees them before a client is there: for
         /// protocols in which the client speaks first.
@@ -164,8 +164,11 @@ extension Configuration {
             throw ConfigurationError(
                 "sessions at most \(limits.sessionsMax): it must be 1 to \(Limits.sessionsCeiling)")
         }
-        guard (1...Limits.chunkBytesMax).contains(limits.chunkBytes), limits.blocksMax >= 0 else {
+        guard (1...Limits.chunkBytesMax).contains(limits.chunkBytes) else {
             throw ConfigurationError("chunks of \(limits.chunkBytes) bytes: 1 to \(Limits.chunkBytesMax)")
+        }
+        guard (0...Limits.blocksCeiling).contains(limits.blocksMax) else {
+            throw ConfigurationError("\(limits.blocksMax) blocks: 0 to \(Limits.blocksCeiling)")
         }
         guard (0...Limits.pipesCeiling).contains(limits.pipesMax) else {
             throw ConfigurationError("\(limits.pipesMax) pipes: 0 to \(Limits.pipesCeiling)")

@@ -1,16 +1,16 @@
 /// The bounds of a balancer. Every queue, buffer and inner loop has one of them.
 public struct Limits: Hashable, Sendable {
-    /// The one read buffer of a loop, in bytes. A bulk transfer measured 0.80 s/GB with 64 KiB and 0.57 s/GB with 256 KiB;
-    /// nothing is gained beyond it.
+    /// The one read buffer of a loop, in bytes. A bulk transfer measured 0.80 s/GB with 64 KiB and 0.57 s/GB with 256
+    /// KiB; nothing is gained beyond it.
     public var chunkBytes = 256 * 1024
     /// Sessions at the same time. At the limit, new clients wait in the kernel's backlog.
     public var sessionsMax: Int
     /// Blocks of ``chunkBytes`` for bytes that a slow side has not taken, over all sessions. Beyond it no byte is read
     /// before the other side has taken it, so nothing stops; it only costs a second read. 1,024 blocks are 256 MiB.
     public var blocksMax = 1024
-    /// Pipes of ``chunkBytes`` that bulk transfers are spliced through, over all sessions. A transfer holds one only while
-    /// its reader lags; those without one are copied. 64 pipes are 16 MiB, a quarter of what a user without privilege may
-    /// have (`pipe-user-pages-soft`, pipe(7)).
+    /// Pipes of ``chunkBytes`` that bulk transfers are spliced through, over all sessions. A transfer holds one only
+    /// while its reader lags; those without one are copied. 64 pipes are 16 MiB, a quarter of what a user without
+    /// privilege may have (`pipe-user-pages-soft`, pipe(7)).
     public var pipesMax = 64
 
     /// Bounds for a number of sessions.
@@ -26,6 +26,8 @@ public struct Limits: Hashable, Sendable {
     public static let warmConnectionsMax = 256
     /// What may go with a SYN: less than fits into its segment.
     public static let fastOpenBytesMax = 1024
+    /// The most blocks.
+    public static let blocksCeiling = 1 << 20
     /// The most pipes.
     public static let pipesCeiling = 1 << 16
     /// The most backends of all pools.
@@ -73,8 +75,8 @@ public struct Limits: Hashable, Sendable {
         return min(sessionsCeiling, max(1, (descriptors - others) / 2))
     }
 
-    /// The bounds of one of several loops that share these. Any loop may get all sessions, which costs no memory before it
-    /// does; memory for slow readers and pipes are dealt out.
+    /// The bounds of one of several loops that share these. Any loop may get all sessions, which costs no memory before
+    /// it does; memory for slow readers and pipes are dealt out.
     func share(of loops: Int) -> Limits {
         var share = self
         share.blocksMax = (blocksMax + loops - 1) / loops

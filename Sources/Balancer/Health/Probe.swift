@@ -26,8 +26,8 @@ struct Probe: ~Copyable {
     /// True while the probe that an event's token names is the one under way.
     func isUnderWay(_ lap: UInt8) -> Bool { stream.isOpen && self.lap & 0xF == lap }
 
-    /// The start that follows the one at `due`. One that is late by less than an interval (a probe may take all of its own)
-    /// starts at once and keeps the cadence; after a longer stop of the process those missed are left out.
+    /// The start that follows the one at `due`. One that is late by less than an interval (a probe may take all of its
+    /// own) starts at once and keeps the cadence; after a longer stop of the process those missed are left out.
     static func next(after due: Instant, interval: Duration, now: Instant) -> Instant {
         let next = due + interval
         return now < next + interval ? next : now + interval

@@ -56,7 +56,8 @@ import Reactor
         shared?.lock.unlock()
     }
 
-    /// Writes what the turn has said. Of a shared log nothing is written, and no lock taken, by a loop that said nothing.
+    /// Writes what the turn has said. Of a shared log nothing is written, and no lock taken, by a loop that said
+    /// nothing.
     mutating func endTurn() {
         guard shared == nil || isTouched else { return }
         log.flush()

@@ -98,8 +98,8 @@ extension BalancerLoop {
             sessions[index].backend.note(readiness)
             return connected(index)
         }
-        // A RST of a connection that stood (one that never did is ECONNREFUSED): what was sent before it is delivered. And a
-        // backend that may have acted on what went along with the SYN was this client's: no other gets the same.
+        // A RST of a connection that stood (one that never did is ECONNREFUSED): what was sent before it is delivered.
+        // And a backend that may have acted on what went along with the SYN was this client's: no other gets the same.
         if errno.isReset, sessions[index].upstream.delivered > 0 || !relay.isExhausted(&sessions[index].backend) {
             sessions[index].backend.noteReset(errno)
             return connected(index)

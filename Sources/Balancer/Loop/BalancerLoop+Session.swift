@@ -68,8 +68,8 @@ extension BalancerLoop {
         timers.wheel.arm(sessions[index].timer, at: now.advanced(nanoseconds: patience.linger))
     }
 
-    /// The timer is not moved with each event: it looks, when it fires, how long ago the last one was. Keeping a session
-    /// from being idle so costs one store.
+    /// The timer is not moved with each event: it looks, when it fires, how long ago the last one was. Keeping a
+    /// session from being idle so costs one store.
     private mutating func lookWhetherIdle(_ index: Int) {
         let end = sessions[index].times.lastActive(now: now).advanced(nanoseconds: patience.idle)
         guard end > now else { return finish(index, .idle) }

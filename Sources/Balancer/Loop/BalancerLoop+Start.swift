@@ -42,8 +42,8 @@ extension BalancerLoop {
         return backends
     }
 
-    /// The pools, with the keys of their backends in the slab, which holds nothing else. Each loop of a group begins its
-    /// turns elsewhere, so that the first clients of all loops do not meet at the first backend.
+    /// The pools, with the keys of their backends in the slab, which holds nothing else. Each loop of a group begins
+    /// its turns elsewhere, so that the first clients of all loops do not meet at the first backend.
     static func makePools(
         _ pools: [Configuration.Pool], _ backends: borrowing Slab<Backend>, loop: Int, of loopCount: Int
     ) -> [Pool] {

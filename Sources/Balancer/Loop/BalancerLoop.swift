@@ -9,7 +9,8 @@ import Reactor
 /// SIGPIPE is ignored from then on, in the whole process: splice(2) has no other way to fail with EPIPE.
 ///
 /// Everything is owned here, by value; nothing is called back, and no two turns overlap. To run several loops side by
-/// side on one thread, add them to a parent poller and call `turn(.immediately)`. For several threads see ``LoopGroup``.
+/// side on one thread, add them to a parent poller and call `turn(.immediately)`. For several threads see
+/// ``LoopGroup``.
 public struct BalancerLoop: ~Copyable {
     /// What it was made of.
     public let configuration: Configuration
@@ -81,8 +82,8 @@ public struct BalancerLoop: ~Copyable {
         let now = clock.now()
         let poller = try Poller()
         let sessionsMax = configuration.limits.sessionsMax
-        // A session and a backend have one timer each; draining, the pause after a shortage and warm connections have the
-        // other three.
+        // A session and a backend have one timer each; draining, the pause after a shortage and warm connections have
+        // the other three.
         var timers = try Timers(
             capacity: sessionsMax + configuration.backendCount + 3, now: now, poller: poller, token: Token(.clock))
         if let errno = signals?.add(to: poller, Token(.signals)) {

@@ -13,8 +13,9 @@
 /// - `open`: bytes flow. At most one chunk waits, in a block or a pipe, and nothing is read while it does: a slow sink
 ///   stops a fast source.
 /// - `ending`: the source will send no more; what waits still goes out, then the FIN.
-/// - `discarding`: nobody takes the bytes any longer. They are still read, for closing a socket with unread bytes sends a
-///   RST, which could cut off what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx: lingering_close).
+/// - `discarding`: nobody takes the bytes any longer. They are still read, for closing a socket with unread bytes sends
+///   a RST, which could cut off what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx:
+///   lingering_close).
 /// - `ended`, `discarded`: nothing more will happen here.
 struct HalfRelay: ~Copyable {
     enum Phase: UInt8 {

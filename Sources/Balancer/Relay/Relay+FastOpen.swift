@@ -1,7 +1,7 @@
 import Reactor
 
-// TCP Fast Open: what the client has sent already goes to the backend with the SYN. It stays in the client's socket until
-// the connection stands, so that it can go to the next backend when this one fails.
+// TCP Fast Open: what the client has sent already goes to the backend with the SYN. It stays in the client's socket
+// until the connection stands, so that it can go to the next backend when this one fails.
 extension Relay {
     /// Begins to connect a session that has no backend yet. What went along counts as delivered.
     mutating func connect(

@@ -2,8 +2,8 @@ import Reactor
 
 /// Moves the bytes of all sessions of a loop, through one read buffer.
 ///
-/// Most of what is read is written at once, so sessions need no buffer of their own: only what a slow side does not take
-/// is copied to a block of the pool. After a read that filled the buffer, the bytes go through a pipe instead
+/// Most of what is read is written at once, so sessions need no buffer of their own: only what a slow side does not
+/// take is copied to a block of the pool. After a read that filled the buffer, the bytes go through a pipe instead
 /// (`Relay+Splice`). Both directions are told by one function, `pump`, with the direction as data.
 @safe struct Relay: ~Copyable {
     /// How far a call got with one direction.
@@ -28,15 +28,15 @@ import Reactor
 
     deinit { unsafe chunk.deallocate() }
 
-    /// The more sessions had more to do than their share of the last turn, the smaller it is in this one: a turn of many
-    /// bulk transfers would keep the others waiting.
+    /// The more sessions had more to do than their share of the last turn, the smaller it is in this one: a turn of
+    /// many bulk transfers would keep the others waiting.
     mutating func beginTurn(withMoreToDo count: Int) {
         let chunks = count <= Limits.chunksPerTurn ? Limits.chunksPerTurn : 1
         bytesPerTurn = memory.chunkBytes * chunks
     }
 
-    /// Moves what can be moved in both directions of a session. True when there is more to do in the next turn: the share
-    /// of this one is used up.
+    /// Moves what can be moved in both directions of a session. True when there is more to do in the next turn: the
+    /// share of this one is used up.
     mutating func run(_ session: inout Session) -> Bool {
         var hasMore = false
         var broken: Bool
@@ -74,8 +74,8 @@ import Reactor
         session.downstream.waiting.clear(to: &memory)
     }
 
-    /// Moves bytes from `source` to `sink` until one of them has no more to give or to take, or the turn's share is used
-    /// up. `otherIsOver`: the opposite direction has ended, so that both sockets are about to be closed.
+    /// Moves bytes from `source` to `sink` until one of them has no more to give or to take, or the turn's share is
+    /// used up. `otherIsOver`: the opposite direction has ended, so that both sockets are about to be closed.
     private mutating func pump(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, other otherIsOver: Bool
     ) -> Progress {

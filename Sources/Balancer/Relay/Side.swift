@@ -81,8 +81,8 @@ struct Side: ~Copyable {
             flags.insert(.unsettled)
         }
         if readiness.contains(.error) { flags.insert(.reset) }
-        // An urgent byte with nothing behind it is not reported as readable while it is not kept inline (tcp_poll), and no
-        // other event tells of it.
+        // An urgent byte with nothing behind it is not reported as readable while it is not kept inline (tcp_poll), and
+        // no other event tells of it.
         if !hasEnded, !readiness.isDisjoint(with: [.readable, .ending, .urgent]) { isReadable = true }
         if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { isWritable = true }
     }

@@ -11,8 +11,8 @@ import Reactor
 ///                     finish: the one exit, which makes the session's record
 /// ```
 ///
-/// Small, explicit and movable: two descriptors, bytes not yet delivered, counters, phase, times. Fields stand in the order
-/// that leaves the fewest gaps: this, times ten thousand, is what idle sessions cost.
+/// Small, explicit and movable: two descriptors, bytes not yet delivered, counters, phase, times. Fields stand in the
+/// order that leaves the fewest gaps: this, times ten thousand, is what idle sessions cost.
 struct Session: ~Copyable {
     enum Phase: UInt8 {
         /// A connect to a backend is under way. Nothing is read from the client.
@@ -78,8 +78,8 @@ struct Session: ~Copyable {
         }
     }
 
-    /// The client's own address and port; `hosts` has the IPv6 addresses of the sessions at their places. Clients of a Unix
-    /// socket have no name.
+    /// The client's own address and port; `hosts` has the IPv6 addresses of the sessions at their places. Clients of a
+    /// Unix socket have no name.
     func clientAddress(_ hosts: borrowing Column<IPv6Host>, at place: Int) -> SocketAddress {
         if flags.contains(.unix) { return .unix(path: "") }
         guard flags.contains(.ipv6) else { return .ipv4(clientHost, port: clientPort) }

@@ -6,10 +6,11 @@ import Reactor
 /// clients out. What they share stands on a ``Board``. Loop 0 runs on the calling thread; it alone probes and has the
 /// signals. See ARCHITECTURE.md, "Several loops".
 public enum LoopGroup {
-    /// Binds, then runs until a signal has ended all loops. SIGTERM, SIGINT and SIGHUP are blocked from here on and handled.
+    /// Binds, then runs until a signal has ended all loops. SIGTERM, SIGINT and SIGHUP are blocked from here on and
+    /// handled.
     ///
-    /// Throws when a system call fails, in the set-up or in any loop. The other loops are then told to stop but not waited
-    /// for: nothing may keep a process alive that has lost a part of itself.
+    /// Throws when a system call fails, in the set-up or in any loop. The other loops are then told to stop but not
+    /// waited for: nothing may keep a process alive that has lost a part of itself.
     public static func run(_ configuration: Configuration, output: consuming EventLog) throws(LoopFailure) {
         guard configuration.threads > 1 else {
             do throws(SystemCallError) {
@@ -102,8 +103,8 @@ private final class BoundListeners: @unchecked Sendable {
     /// Binds the listeners of all loops, so that a port in use is found before anything has begun, and each client that
     /// comes early comes to a loop that will serve it.
     ///
-    /// Those of loop 0 are bound as a loop alone binds them, which fails when anybody listens there; then they are opened
-    /// to those of the others. With port 0 these take the port that the kernel chose.
+    /// Those of loop 0 are bound as a loop alone binds them, which fails when anybody listens there; then they are
+    /// opened to those of the others. With port 0 these take the port that the kernel chose.
     static func bind(_ configuration: Configuration) throws(SystemCallError) -> [BoundListeners] {
         let sets = (0..<configuration.threads).map { _ in BoundListeners(capacity: configuration.listeners.count) }
         for settings in configuration.listeners {

@@ -9,13 +9,13 @@ import Synchronization
 ///     +----------------------+ giveUp: nobody was there to be accepted
 /// ```
 ///
-/// A loop reserves before it accepts, so that the clients beyond the limit stay in the kernel's queue. Reserved places count
-/// against the limit, but are no sessions: what is printed never counts a client that is not there.
+/// A loop reserves before it accepts, so that the clients beyond the limit stay in the kernel's queue. Reserved places
+/// count against the limit, but are no sessions: what is printed never counts a client that is not there.
 ///
 /// ## No wake-up is lost
 ///
-/// A place that becomes free while a loop waits must lead to that loop's being woken. Two threads each write one word and
-/// then read the other's:
+/// A place that becomes free while a loop waits must lead to that loop's being woken. Two threads each write one word
+/// and then read the other's:
 ///
 /// ```
 ///   the loop that finds no place        the loop whose session ends
@@ -23,9 +23,9 @@ import Synchronization
 ///     2. read counts: still full?         2. read waiting: anybody?
 /// ```
 ///
-/// All four are sequentially consistent, so in their one order the first writer's word is seen by the other's read: either
-/// the loop sees the free place and goes on, or the ending session sees the bit. Acquire and release would not do: they
-/// let a read pass an earlier write to another word.
+/// All four are sequentially consistent, so in their one order the first writer's word is seen by the other's read:
+/// either the loop sees the free place and goes on, or the ending session sees the bit. Acquire and release would not
+/// do: they let a read pass an earlier write to another word.
 ///
 /// One free place wakes one loop. Whoever is woken and has no use for the place (its clients have left) gives it up
 /// or passes the word on, see ``BalancerLoop/hearOthers()``, so the chain does not end at one that waits no longer.
@@ -103,7 +103,8 @@ struct SharedPlaces: ~Copyable, Sendable {
         waiting.load(ordering: .relaxed) & 1 << UInt64(loop) != 0
     }
 
-    /// Takes out the loop that is to be woken for a place that has become free; nil when none waits, which costs one load.
+    /// Takes out the loop that is to be woken for a place that has become free; nil when none waits, which costs one
+    /// load.
     func nextWaiting() -> Int? {
         while true {
             let bits = waiting.load(ordering: .sequentiallyConsistent)

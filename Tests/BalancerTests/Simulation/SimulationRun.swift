@@ -116,8 +116,8 @@ struct SimulationRun {
         return found
     }
 
-    /// Whatever a backend has sent has reached a client, even if a RST came right after it. A connection that ends with a
-    /// RST of the balancer's is a probe.
+    /// Whatever a backend has sent has reached a client, even if a RST came right after it. A connection that ends with
+    /// a RST of the balancer's is a probe.
     private func unheardBackends() -> [String] {
         kernel.backends.filter { backend in
             !backend.resetsOnClose && backend.host.sent >= 4

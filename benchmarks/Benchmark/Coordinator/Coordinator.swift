@@ -11,8 +11,8 @@ public struct Coordinator: ~Copyable {
     private var modules: [String: String] = [:]
     private var infos: [Report.SubjectInfo] = []
 
-    /// Prepares a run. `own` is the path of this program, which is also the generator and the origin; `tell` prints a line
-    /// for people.
+    /// Prepares a run. `own` is the path of this program, which is also the generator and the origin; `tell` prints a
+    /// line for people.
     public init(
         _ options: RunOptions, own: String, namespace: Namespace.State, tell: @escaping (String) -> Void
     ) throws(SystemCallError) {

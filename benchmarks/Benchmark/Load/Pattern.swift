@@ -41,8 +41,8 @@ import Glibc
 
     deinit { unsafe bytes.deallocate() }
 
-    /// Where the `number`th connection with this wish begins in the pattern. Different numbers begin at different places
-    /// as far as there are any (about 250), so that answers given to the wrong connection are noticed.
+    /// Where the `number`th connection with this wish begins in the pattern. Different numbers begin at different
+    /// places as far as there are any (about 250), so that answers given to the wrong connection are noticed.
     public func start(of wish: Wish, number: Int = 0) -> Int {
         let places = starts[wish.place]
         return places.isEmpty ? 0 : places[number % places.count]

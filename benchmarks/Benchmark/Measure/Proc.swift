@@ -65,7 +65,8 @@ enum Proc {
         return found
     }
 
-    /// The fourth field of /proc/PID/stat. The second, the name, may hold spaces and brackets; the last bracket ends it.
+    /// The fourth field of /proc/PID/stat. The second, the name, may hold spaces and brackets; the last bracket ends
+    /// it.
     static func parent(inStat stat: String) -> Int32? {
         guard let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")

@@ -17,8 +17,13 @@ public struct Comparison: Sendable {
         public var factor: Double { after.median / before.median }
     }
 
-    /// What is changed beyond noise: each median lies outside of the other's range, and by more than ``leastChange``.
+    /// What is changed beyond noise: the ranges of the rounds have nothing in common, and the medians differ by more
+    /// than ``leastChange``.
     public var changes: [Change] = []
+    /// What could be measured before and cannot be now, with the reason.
+    public var failures: [String] = []
+    /// The fewest rounds of a cost that was compared.
+    public var rounds = Int.max
     /// Rows and subjects that were compared.
     public var compared = 0
     /// What was different about the circumstances.
@@ -26,6 +31,9 @@ public struct Comparison: Sendable {
 
     /// Less than this is not spoken of, even if the rounds agree: they do not tell what differs from run to run.
     public static let leastChange = 0.03
+
+    /// With so many rounds hardly anything looks changed by chance: one of 126.
+    public static let roundsWanted = 5
 
     /// Compares two reports.
     public init(_ before: Report, _ after: Report) {
@@ -43,19 +51,38 @@ public struct Comparison: Sendable {
             warnings.append("\(subject.name): \(subject.version), now \(now.version)")
         }
         for row in before.rows {
-            guard let now = after.rows.first(where: { $0.name == row.name }) else { continue }
-            for result in row.subjects {
-                guard let other = now.subjects.first(where: { $0.subject == result.subject }), result.isSound,
-                    other.isSound, let one = result.summary.cost, let two = other.summary.cost
-                else { continue }
-                compared += 1
-                let change = Change(
-                    row: row.name, subject: result.subject, heading: row.cost.heading(row.unit),
-                    before: one.scaled(row.cost.scale(row.unit)), after: two.scaled(row.cost.scale(row.unit)))
-                let isLarge = abs(change.factor - 1) > Self.leastChange
-                if isLarge, one.differs(from: two) { changes.append(change) }
+            guard let now = after.rows.first(where: { $0.name == row.name }) else {
+                warnings.append("row \(row.name): only before")
+                continue
             }
+            for result in row.subjects where result.isSound { compare(row, result, now) }
         }
+    }
+
+    private mutating func compare(_ row: Report.RowResult, _ result: Report.SubjectResult, _ now: Report.RowResult) {
+        let name = "\(row.name), \(result.subject)"
+        guard let other = now.subjects.first(where: { $0.subject == result.subject }) else {
+            return warnings.append("\(name): only before")
+        }
+        guard other.isSound else {
+            return failures.append("\(name): \(other.summary.notes.first ?? "no figure")")
+        }
+        // A median of 0 or less (memory that went back) has no factor.
+        guard let one = result.summary.cost, let two = other.summary.cost, one.median > 0, two.median > 0 else {
+            return
+        }
+        compared += 1
+        rounds = min(rounds, result.samples.count, other.samples.count)
+        let change = Change(
+            row: row.name, subject: result.subject, heading: row.cost.heading(row.unit),
+            before: one.scaled(row.cost.scale(row.unit)), after: two.scaled(row.cost.scale(row.unit)))
+        if abs(change.factor - 1) > Self.leastChange, one.differs(from: two) { changes.append(change) }
+    }
+
+    /// Of so many costs that have not changed, one looks as if it had: (2n over n) / 2, for a few rounds.
+    private var falseAlarmOneIn: Int {
+        let ways = (1...max(rounds, 1)).reduce(1.0) { $0 * Double(rounds + $1) / Double($1) }
+        return max(1, Int(ways / 2))
     }
 
     /// For the terminal.
@@ -74,8 +101,14 @@ public struct Comparison: Sendable {
             let cells = row.enumerated().map { $1 + String(repeating: " ", count: widths[$0] - $1.count) }
             lines.append(cells.joined(separator: "  "))
         }
+        lines += failures.map { "fails now: \($0)" }
         let same = compared - changes.count
         lines.append("\(changes.count) of \(compared) costs changed beyond the spread of their rounds, \(same) did not")
+        if compared > 0, rounds < Self.roundsWanted {
+            lines.append(
+                "with \(rounds == 1 ? "1 round" : "\(rounds) rounds") one of \(falseAlarmOneIn) costs looks changed by chance: "
+                    + "--rounds \(Self.roundsWanted), or look for it twice")
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -48,8 +48,8 @@ public enum Namespace {
         return .own
     }
 
-    /// All ports but those that are listened on, TIME_WAIT reused after a second, and the most common congestion control,
-    /// or the plainest: a kernel whose default is another may keep cubic from namespaces.
+    /// All ports but those that are listened on, TIME_WAIT reused after a second, and the most common congestion
+    /// control, or the plainest: a kernel whose default is another may keep cubic from namespaces.
     private static let settings = [
         ("ipv4/ip_local_port_range", "1024 65535"),
         ("ipv4/ip_local_reserved_ports", "\(Ports.first)-\(Ports.last)"),

@@ -29,8 +29,8 @@ enum Programs {
         return child.status == 0 ? Proc.text(file) : nil
     }
 
-    /// The version in what a program writes for `-v` and the like: the first word that begins with two numbers and a dot
-    /// between them; after the word `version` if there is one, for paths have numbers as well.
+    /// The version in what a program writes for `-v` and the like: the first word that begins with two numbers and a
+    /// dot between them; after the word `version` if there is one, for paths have numbers as well.
     static func version(in text: String) -> String? {
         let start = text.firstRange(of: "version:") ?? text.firstRange(of: "version ")
         let rest = start.map { text[$0.upperBound...] } ?? text[...]

@@ -1,7 +1,8 @@
 import Glibc
 
-/// The same work for each: take TCP connections on one port, relay them to one backend, log nothing, check the backend
-/// every 5 s where there are checks. Everything else is as each comes.
+/// The same work for each: take TCP connections on one port, relay them to one backend, log nothing (ours writes the
+/// lines of its default, to /dev/null), check the backend every 5 s where there are checks. Everything else is as each
+/// comes.
 extension Subject {
     /// The name and text of its configuration file, if it has one.
     func configuration(_ setting: SubjectSetting) -> (name: String, text: String)? {
@@ -44,15 +45,15 @@ extension Subject {
         }
     }
 
-    /// With splice-auto alone HAProxy finds no stream worth it in these transfers (2.6, 3.0: as dear as without); the other
-    /// two make it splice always, which is the harder match.
+    /// With splice-auto alone HAProxy finds no stream worth it in these transfers (2.6, 3.0: as dear as without); the
+    /// other two make it splice always, which is the harder match. Its pipes are of the size of ours (tune.pipesize).
     private static func haproxy(_ setting: SubjectSetting, splice: Bool) -> String {
         let options = ["auto", "request", "response"].map { "    option splice-\($0)\n" }.joined()
         return """
             global
                 nbthread \(setting.threads)
                 maxconn \(setting.sessionsMax)
-                maxpipes \(SubjectSetting.pipes)
+                maxpipes \(SubjectSetting.pipes)\(splice ? "\n    tune.pipesize 262144" : "")
             defaults
                 mode tcp
                 timeout connect 5s
@@ -78,7 +79,7 @@ extension Subject {
         stream {
             access_log off;
             server {
-                listen 0.0.0.0:\(setting.port) backlog=4096;
+                listen 0.0.0.0:\(setting.port) backlog=4096\(setting.threads > 1 ? " reuseport" : "");
                 proxy_connect_timeout 5s;
                 proxy_timeout 1h;
                 proxy_pass 127.0.0.1:\(setting.backendPort);
