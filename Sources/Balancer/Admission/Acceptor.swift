@@ -20,7 +20,7 @@ struct Acceptor: ~Copyable {
     /// Lets those who are waiting be told by a close that they will not be served; how many they were.
     mutating func turnAway(with reserve: inout ReserveDescriptor) -> Int {
         var count = 0
-        while count < Limits.acceptsPerTurn, reserve.turnAway(at: listener) { count += 1 }
+        while count < Limits.turnedAwayPerTurn, reserve.turnAway(at: listener) { count += 1 }
         return count
     }
 }

@@ -42,8 +42,15 @@ public struct Limits: Hashable, Sendable {
     public static let chunksPerTurn = 4
     /// How often one direction may read in one turn: many small reads cost the others as much as a few large ones.
     public static let readsPerTurn = 32
-    /// What one listener may accept in one turn.
+    /// What one listener may accept in one turn at the most.
     public static let acceptsPerTurn = 64
+    /// What one listener may accept in any turn.
+    public static let acceptsPerTurnMin = 2
+    /// Between these two, one accept for so many events: each is followed by a connect, the dearest thing that a turn can
+    /// hold. With 64 whatever the turn, ping-pongs beside a storm of new connections had half their speed.
+    public static let eventsPerAccept = 16
+    /// How many that wait may be closed in one turn, when there are no descriptors for them.
+    public static let turnedAwayPerTurn = 64
     /// Events taken from the kernel in one turn.
     public static let eventsPerTurn = 512
     /// What is read and dropped from a side whose other side has gone, before it is closed all the same.

@@ -6,7 +6,7 @@ extension BalancerLoop {
     mutating func accept(_ index: Int) {
         guard acceptors[index].hasArrivals, !acceptors[index].isPaused else { return }
         var admitted = 0
-        for _ in 0..<Limits.acceptsPerTurn {
+        for _ in 0..<acceptShare {
             guard reservePlace() else { return pauseWhileFull(index) }
             switch acceptors[index].listener.accept() {
             case .accepted(let stream, let address):
@@ -27,6 +27,11 @@ extension BalancerLoop {
         }
         // A whole share of failures is no accident (a security module that forbids it, say): do not spin on it.
         if admitted == 0 { pauseForAMoment(index) } else { queueAcceptor(index) }
+    }
+
+    /// How many may be accepted in this turn: in proportion to what else is going on.
+    private var acceptShare: Int {
+        min(max(Limits.acceptsPerTurnMin, events.count / Limits.eventsPerAccept), Limits.acceptsPerTurn)
     }
 
     private mutating func admit(_ client: consuming Stream, _ address: SocketAddress, at index: Int) {

@@ -54,7 +54,7 @@ extension BalancerLoop {
         var index = -1
         while let next = acceptors.index(after: index) {
             index = next
-            var shares = Int(Listener.backlogMax) / Limits.acceptsPerTurn
+            var shares = Int(Listener.backlogMax) / Limits.acceptsPerTurnMin
             acceptors[next].hasArrivals = true
             while shares > 0, acceptors[next].hasArrivals, !acceptors[next].isPaused {
                 accept(next)
