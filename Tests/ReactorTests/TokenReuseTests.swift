@@ -53,17 +53,23 @@ private func insertSession(
         #expect(slab.contains(events[0].token.key) as Bool)
     }
 
+    /// A child that another test starts at that moment holds a copy of the descriptor until its exec, and epoll reports
+    /// it for so long: once without one is what is asked for.
     @Test func aDescriptorThatWasClosedReportsNothing() throws {
-        let poller = try Poller()
-        var events = EventBuffer(capacity: 16)
-        var slab = Slab<Session>(capacity: 2)
-        let token = try insertSession(into: &slab, poller)
-        let witness = try insertSession(into: &slab, poller)
-        #expect(slab[token.index].peer.send("x") == .bytes(1))
-        _ = slab.remove(at: token.index)
-        try poller.wait(into: &events)
-        try #require(events.count == 1)
-        #expect(events[0].token == witness)
+        var reported: [Token] = []
+        for _ in 0..<20 {
+            let poller = try Poller()
+            var events = EventBuffer(capacity: 16)
+            var slab = Slab<Session>(capacity: 2)
+            let token = try insertSession(into: &slab, poller)
+            let witness = try insertSession(into: &slab, poller)
+            #expect(slab[token.index].peer.send("x") == .bytes(1))
+            _ = slab.remove(at: token.index)
+            try poller.wait(into: &events)
+            reported = (0..<events.count).map { events[$0].token }
+            if reported == [witness] { return }
+        }
+        Issue.record("reported in each of 20 attempts: \(reported)")
     }
 
     @Test func theSecondSocketOfOneSessionHasAnotherToken() throws {

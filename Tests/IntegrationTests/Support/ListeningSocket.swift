@@ -12,16 +12,32 @@ final class ListeningSocket: Sendable {
         host: String = "127.0.0.1", port: UInt16? = nil, backlog: Int32 = 128,
         at location: SourceLocation = #_sourceLocation
     ) throws {
-        let port = try port ?? Ports.free(at: location)
+        var number = port
+        // A child that another test has just started may hold the socket with which a free port was tried, until its
+        // exec: another port is taken then.
+        for attempt in 1...Self.attemptsMax {
+            let candidate = try port ?? Ports.free(at: location)
+            if let socket = try Self.listening(host, candidate, backlog, at: location) {
+                self.port = candidate
+                self.socket = socket
+                return
+            }
+            number = candidate
+            if port != nil || attempt == Self.attemptsMax { break }
+        }
+        throw TestFailure("cannot listen on \(host) \(number ?? 0): errno \(errno)", at: location)
+    }
+
+    private static let attemptsMax = 8
+
+    private static func listening(
+        _ host: String, _ port: UInt16, _ backlog: Int32, at location: SourceLocation
+    ) throws -> TCPSocket? {
         let address = SocketAddress(host, port)
         let socket = try TCPSocket.make(family: address.family, at: location)
         socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
         let code = unsafe try address.withPointer(at: location) { unsafe bind(socket.descriptor, $0, $1) }
-        guard code == 0, listen(socket.descriptor, backlog) == 0 else {
-            throw TestFailure("cannot listen on \(host) \(port): errno \(errno)", at: location)
-        }
-        self.port = port
-        self.socket = socket
+        return code == 0 && listen(socket.descriptor, backlog) == 0 ? socket : nil
     }
 
     /// Takes the next connection, whoever made it; `nil` if none comes in time or it listens no more.
