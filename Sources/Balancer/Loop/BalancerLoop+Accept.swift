@@ -6,7 +6,8 @@ extension BalancerLoop {
     mutating func accept(_ index: Int) {
         guard acceptors[index].hasArrivals, !acceptors[index].isPaused else { return }
         var admitted = 0
-        for _ in 0..<acceptShare {
+        let share = acceptShare
+        for _ in 0..<Limits.acceptsPerTurn where admitted < share {
             guard reservePlace() else { return pauseWhileFull(index) }
             switch acceptors[index].listener.accept() {
             case .accepted(let stream, let address):
@@ -25,7 +26,7 @@ extension BalancerLoop {
                 return turnAway(index, errno)
             }
         }
-        // A whole share of failures is no accident (a security module that forbids it, say): do not spin on it.
+        // Nothing but failures, so many of them, is no accident (a security module that forbids it, say): do not spin on it.
         if admitted == 0 { pauseForAMoment(index) } else { queueAcceptor(index) }
     }
 
