@@ -5,6 +5,8 @@ import Glibc
 /// Not `Synchronization.Mutex`, whose value can only be reached inside a closure: an accessor that lends a value in
 /// place takes and gives back the lock around its `yield`. Nor does the thread sanitizer know that lock: it reports
 /// races where there are none.
+///
+/// Unchecked: a pointer, which is never changed, to what pthread calls from any thread are made for.
 @safe public struct Lock: ~Copyable, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 

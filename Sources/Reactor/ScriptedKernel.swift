@@ -112,6 +112,8 @@
             return { withScriptedKernel(script.kernel, body) }
         }
 
+        /// Unchecked: a script that starts threads is one that several may call; the protocol cannot ask for it, since most
+        /// scripts are of one thread.
         private struct Shared: @unchecked Sendable {
             let kernel: any ScriptedKernel
 

@@ -161,17 +161,10 @@
         }
     }
 
-    /// The instant at which `popDue` should be asked next: that of the earliest timer or, when it is still far away, of
-    /// the slot that it stands in. nil when nothing is armed.
+    /// The instant at which `popDue` should be asked next, known without a search: at most that of the earliest timer. It
+    /// may be too early, when timers were disarmed since `popDue` last looked, or when a slot has to be taken apart first.
+    /// nil when nothing is armed.
     public var nextDeadline: Instant? {
-        if unsafe heads[Self.due] >= 0 { return Instant(nanoseconds: elapsed &* Self.tickNanoseconds) }
-        guard let (_, start) = nextSlot() else { return nil }
-        return Instant(nanoseconds: start &* Self.tickNanoseconds)
-    }
-
-    /// An instant up to which `popDue` need not be asked: at most ``nextDeadline``, and known without a search. nil
-    /// when nothing has been armed since `popDue` last looked.
-    var quietEnd: Instant? {
         quietUntil == .max ? nil : Instant(nanoseconds: quietUntil &* Self.tickNanoseconds)
     }
 

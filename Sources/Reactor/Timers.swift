@@ -29,7 +29,7 @@ public struct Timers: ~Copyable {
 
     /// Sets the descriptor for the earliest deadline, if that has become earlier: once a turn, before the wait.
     public mutating func prepare() {
-        guard let next = wheel.quietEnd else { return }
+        guard let next = wheel.nextDeadline else { return }
         if let armed, armed <= next { return }
         // A deadline of 0 would disarm the descriptor.
         _ = Kernel.timerSet(descriptor.rawValue, nanoseconds: max(1, next.nanoseconds))

@@ -125,12 +125,12 @@ private final class Trial: Sendable {
         running.subtract(1, ordering: .sequentiallyConsistent)
         for other in wakers.indices { wake(other) }
         // A loop without clients passes on the wakes it still gets.
-        while running.load(ordering: .sequentiallyConsistent) > 0, sleep(loop) { wake(places.nextWaitingForFree()) }
+        while running.load(ordering: .sequentiallyConsistent) > 0, awaitWake(loop) { wake(places.nextWaitingForFree()) }
     }
 
     private func reserve(_ loop: Int) -> Bool {
         while !places.reserve() {
-            if places.wait(loop), !sleep(loop) { return false }
+            if places.wait(loop), !awaitWake(loop) { return false }
         }
         return true
     }
@@ -146,7 +146,7 @@ private final class Trial: Sendable {
         if let loop { wakers[loop].signal() }
     }
 
-    private func sleep(_ loop: Int) -> Bool {
+    private func awaitWake(_ loop: Int) -> Bool {
         if wakers[loop].wait(timeout: .now() + .seconds(30)) == .success { return true }
         wasStuck.store(true, ordering: .relaxed)
         return false

@@ -50,6 +50,10 @@ import Testing
             also: { run in
                 #expect(run.kernel.output.occurrences(of: "reason=finished") == 5, "seed \(run.seed)")
                 spliced += run.kernel.splicedBytes
+                // A direction has its share of a turn, which its last piece may exceed; one that a service began in the
+                // same turn may have it twice.
+                let share = (Limits.chunksPerTurn + 1) * 128
+                #expect(run.kernel.mostSplicedInTurn <= 2 * share, "seed \(run.seed)")
             })
         #expect(spliced > 10_000)
     }
@@ -69,7 +73,12 @@ import Testing
     @Test func aKernelThatDoesNotSplice() throws {
         var spliced = 0
         try simulate(
-            clients: 6, .init(refusedSplicePercent: 100, plannedMax: 5000), also: { spliced += $0.kernel.splicedBytes })
+            clients: 6, .init(refusedSplicePercent: 100, plannedMax: 5000),
+            also: { run in
+                spliced += run.kernel.splicedBytes
+                // It is asked again after the next large read, not for each message.
+                #expect(run.kernel.spliceCalls <= run.kernel.largeReads, "seed \(run.seed)")
+            })
         #expect(spliced == 0)
     }
 

@@ -7,13 +7,13 @@ struct ThreadsEndTests {
     @Test("no loop accepts any more, the sessions of all loops finish, and the last one's end is the end")
     func drain() throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(4, [backend.port], "--drain-time", "1h")
+        let balancer = try BalancerUnderTest.start(threads: 4, [backend.port], "--drain-time", "1h")
         let clients = try (0..<16).map { _ in try balancer.connectAndGreet().client }
         balancer.program.signal(SIGTERM)
         try eventually("it stops listening", details: { balancer.program.summary }) {
             !Ports.isListening(balancer.port)
         }
-        try balancer.program.wait("draining is told") { lines(of: balancer, "may finish: 16, within") == 1 }
+        try balancer.program.wait("draining is told") { balancer.countErrors(with: "may finish: 16, within") == 1 }
         for (left, client) in zip((0..<16).reversed(), clients) {
             try client.send("still here")
             try client.expect("still here")
@@ -24,18 +24,18 @@ struct ThreadsEndTests {
         #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0), "\(balancer.program.summary)")
         #expect(balancer.terminations == 16)
         #expect(balancer.errors.texts.count == 2, "\(balancer.program.summary)")
-        #expect(lines(of: balancer, "stopped; sessions cut: 0") == 1)
+        #expect(balancer.countErrors(with: "stopped; sessions cut: 0") == 1)
     }
 
     @Test("sessions of any loop that outlast the drain time are cut, and it says how many in all")
     func drainTimeEnds() throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(4, [backend.port], "--drain-time", "500ms")
+        let balancer = try BalancerUnderTest.start(threads: 4, [backend.port], "--drain-time", "500ms")
         let clients = try (0..<16).map { _ in try balancer.connectAndGreet().client }
         balancer.program.signal(SIGINT)
         #expect(try balancer.program.waitForExit(within: .seconds(10)) == .exited(0))
         for client in clients { _ = try client.receiveToEnd(within: .seconds(3)) }
-        #expect(lines(of: balancer, "stopped; sessions cut: 16") == 1, "\(balancer.program.summary)")
+        #expect(balancer.countErrors(with: "stopped; sessions cut: 16") == 1, "\(balancer.program.summary)")
         #expect(balancer.terminations == 16)
         #expect(balancer.tableLength == 0)
     }
@@ -43,7 +43,8 @@ struct ThreadsEndTests {
     @Test("a second signal ends all loops at once")
     func secondSignal() throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(4, [backend.port], "--drain-time", "1h", "--log", "sessions")
+        let balancer = try BalancerUnderTest.start(
+            threads: 4, [backend.port], "--drain-time", "1h", "--log", "sessions")
         let clients = try (0..<16).map { _ in try balancer.connectAndGreet().client }
         balancer.program.signal(SIGTERM)
         try eventually("it drains", details: { balancer.program.summary }) { !Ports.isListening(balancer.port) }
@@ -51,16 +52,16 @@ struct ThreadsEndTests {
         #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0))
         for client in clients { _ = try client.receiveToEnd(within: .seconds(3)) }
         #expect(balancer.output.count { $0.hasSuffix("ended_by=balancer reason=cut") } == 16)
-        #expect(lines(of: balancer, "stopped; sessions cut: 16") == 1, "\(balancer.program.summary)")
+        #expect(balancer.countErrors(with: "stopped; sessions cut: 16") == 1, "\(balancer.program.summary)")
     }
 
     @Test("with no session a signal ends it at once; SIGHUP does not", arguments: [2, 64])
     func idle(threads: Int) throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(threads, [backend.port])
+        let balancer = try BalancerUnderTest.start(threads: threads, [backend.port])
         try balancer.waitUntilAlive(backend.port)
         balancer.program.signal(SIGHUP)
-        try balancer.program.wait("SIGHUP is answered") { lines(of: balancer, "SIGHUP is reserved") == 1 }
+        try balancer.program.wait("SIGHUP is answered") { balancer.countErrors(with: "SIGHUP is reserved") == 1 }
         try balancer.connectAndGreet().client.close()
         try balancer.waitUntilEmpty(after: 1)
         balancer.program.signal(SIGTERM)
@@ -70,7 +71,7 @@ struct ThreadsEndTests {
     @Test("a port in use is an error also among balancers that would share it", arguments: [(1, 2), (2, 1), (2, 2)])
     func portInUse(first: Int, second: Int) throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(first, [backend.port])
+        let balancer = try BalancerUnderTest.start(threads: first, [backend.port])
         let program = try RunningProgram.start(
             .balancer,
             ["127.0.0.1", "127.0.0.1", "\(backend.port)", "--port", "\(balancer.port)", "--threads", "\(second)"])
@@ -100,17 +101,5 @@ struct ThreadsEndTests {
         let program = try RunningProgram.start(.balancer, ["127.0.0.1", "127.0.0.1", "8090", "--threads=\(value)"])
         #expect(try program.waitForExit() == .exited(64))
         #expect(program.errors.texts.contains { $0.contains("--threads") }, "\(program.summary)")
-    }
-
-    // MARK: Steps
-
-    private func start(
-        _ threads: Int, _ ports: [UInt16], _ options: String..., at location: SourceLocation = #_sourceLocation
-    ) throws -> BalancerUnderTest {
-        try .start(threads: threads, backends: ports.onLoopback, options, at: location)
-    }
-
-    private func lines(of balancer: BalancerUnderTest, _ text: String) -> Int {
-        balancer.errors.count { $0.contains(text) }
     }
 }

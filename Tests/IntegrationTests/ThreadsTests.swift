@@ -7,7 +7,7 @@ struct ThreadsTests {
     @Test("each loop serves, and all of them count in one table", arguments: [2, 4])
     func allLoopsServe(threads: Int) throws {
         let backends = try ["A", "B", "C"].map { try EchoBackend(named: $0) }
-        let balancer = try start(threads, backends.map(\.port), "--probe-interval", "1h")
+        let balancer = try BalancerUnderTest.start(threads: threads, backends.map(\.port), "--probe-interval", "1h")
         for backend in backends { try balancer.waitUntilAlive(backend.port) }
         let names = Set(["balancer"] + (1..<threads).map { "balancer/\($0)" })
         // A thread names itself once it runs.
@@ -42,7 +42,7 @@ struct ThreadsTests {
     func chat() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
-        let balancer = try start(2, [port])
+        let balancer = try BalancerUnderTest.start(threads: 2, [port])
         let clients = try (1...8).map { number in
             let client = try startChatClient(to: balancer.address, as: "test\(number)")
             try server.waitForLine(GuideLine.connected(), times: number)
@@ -60,7 +60,8 @@ struct ThreadsTests {
     @Test("--sessions-max holds for the sum, and each place that becomes free serves one who waits, at whatever loop")
     func sessionsMax() throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(4, [backend.port], "--probe-interval", "1h", "--sessions-max", "6")
+        let balancer = try BalancerUnderTest.start(
+            threads: 4, [backend.port], "--probe-interval", "1h", "--sessions-max", "6")
         try balancer.waitUntilAlive(backend.port)
         var waiting = try (0..<40).map { _ in try balancer.connect() }
         var served: [TCPSocket] = []
@@ -80,14 +81,17 @@ struct ThreadsTests {
         try balancer.waitUntilEmpty(after: 40)
         #expect(balancer.terminations == 40)
         #expect(backend.accepted == 41, "the probe, and each client once")
-        #expect(lines(of: balancer, "all 6 sessions are taken") == 1, "\(balancer.program.summary)")
-        try balancer.program.wait("the end of it is told") { lines(of: balancer, "sessions are free again") == 1 }
+        #expect(balancer.countErrors(with: "all 6 sessions are taken") == 1, "\(balancer.program.summary)")
+        try balancer.program.wait("the end of it is told") {
+            balancer.countErrors(with: "sessions are free again") == 1
+        }
     }
 
     @Test("a place that nobody wants at the loop that is woken goes to one who waits at another")
     func waitingClientsThatLeave() throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(4, [backend.port], "--probe-interval", "1h", "--sessions-max", "1")
+        let balancer = try BalancerUnderTest.start(
+            threads: 4, [backend.port], "--probe-interval", "1h", "--sessions-max", "1")
         for _ in 1...20 {
             let first = try balancer.connectAndGreet().client
             let waiting = try (0..<12).map { _ in try balancer.connect() }
@@ -107,7 +111,8 @@ struct ThreadsTests {
         let ports = try Ports.free(3)
         let steady = try [EchoBackend(named: "A", port: ports[0]), EchoBackend(named: "C", port: ports[2])]
         let lost = try EchoBackend(named: "B", port: ports[1])
-        let balancer = try start(4, ports, "--probe-interval", "400ms", "--connect-timeout", "5s")
+        let balancer = try BalancerUnderTest.start(
+            threads: 4, ports, "--probe-interval", "400ms", "--connect-timeout", "5s")
         for port in ports { try balancer.waitUntilAlive(port) }
         try lost.stop()
         let early = try (0..<24).map { _ in try balancer.connectAndGreet() }
@@ -132,14 +137,16 @@ struct ThreadsTests {
     @Test("all servers dead: told once by all loops, and its end with the sum of those who were closed")
     func allDead() throws {
         let port = try Ports.free()
-        let balancer = try start(4, [port], .probingOften)
+        let balancer = try BalancerUnderTest.start(threads: 4, [port], .probingOften)
         try balancer.wait(for: .dead, of: port)
         for _ in 1...32 { #expect(try balancer.connect().receiveToEnd(within: .seconds(3)).bytes == []) }
         #expect(try balancer.program.processorShare(over: .seconds(1)) < 0.05)
         let backend = try EchoBackend(named: "A", port: port)
-        try balancer.program.wait("the end of the outage is told") { lines(of: balancer, "a backend is up again") == 1 }
+        try balancer.program.wait("the end of the outage is told") {
+            balancer.countErrors(with: "a backend is up again") == 1
+        }
         #expect(balancer.errors.texts.contains { $0.hasSuffix("clients closed meanwhile: 32") })
-        #expect(lines(of: balancer, "no backend is up") == 1)
+        #expect(balancer.countErrors(with: "no backend is up") == 1)
         #expect(try Set(balancer.backendsOfNextClients(16)) == ["A"])
         try backend.stop()
     }
@@ -175,7 +182,7 @@ struct ThreadsTests {
     @Test("the guide's three lines stay together, and the last table length is 0", arguments: ["guide", "none"])
     func threeLines(mode: String) throws {
         let backend = try EchoBackend(named: "A")
-        let balancer = try start(4, [backend.port], "--probe-interval", "1h", "--log", mode)
+        let balancer = try BalancerUnderTest.start(threads: 4, [backend.port], "--probe-interval", "1h", "--log", mode)
         if mode == "guide" { try balancer.program.wait("the first line") { !balancer.output.texts.isEmpty } }
         let opening = balancer.output.texts.count
         let crowds = (0..<4).map { _ in
@@ -192,17 +199,5 @@ struct ThreadsTests {
             let starts = ["", "client <127.0.0.1,", " Current NAT table length : "]
             #expect(place % 3 == 0 ? line.isEmpty : line.hasPrefix(starts[place % 3]), "line \(place): \(line)")
         }
-    }
-
-    // MARK: Steps
-
-    private func start(
-        _ threads: Int, _ ports: [UInt16], _ options: String..., at location: SourceLocation = #_sourceLocation
-    ) throws -> BalancerUnderTest {
-        try .start(threads: threads, backends: ports.onLoopback, options, at: location)
-    }
-
-    private func lines(of balancer: BalancerUnderTest, _ text: String) -> Int {
-        balancer.errors.count { $0.contains(text) }
     }
 }

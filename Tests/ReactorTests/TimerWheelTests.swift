@@ -237,11 +237,12 @@ private func token(_ number: Int) -> Token { Token(kind: 0, index: number) }
         try Self.followToTheEnd(&wheel, &armed, from: now, seed: seed)
     }
 
-    /// Never later than the earliest deadline, rounded up to a millisecond; when that has passed, not in the future.
+    /// Never later than the earliest deadline, rounded up to a millisecond; when that has passed, not in the future. There
+    /// may be one without a timer, after a disarm.
     private static func checkNextDeadline(
         _ next: Instant?, _ armed: [Int: UInt64], now: UInt64, _ context: Comment
     ) throws {
-        try #require((next == nil) == armed.isEmpty, context)
+        try #require(next != nil || armed.isEmpty, context)
         if let next, let earliest = armed.values.min() {
             try #require(next.nanoseconds <= max(now, ticksUp(earliest) * millisecond), context)
         }

@@ -29,6 +29,9 @@ struct SourceBinding {
     /// What a probe's socket is bound to.
     var forProbes: SocketAddress? { state == .needed ? wanted : nil }
 
+    /// A probe is to look at what the kernel chose.
+    var wantsLook: Bool { wanted != nil && state != .needed }
+
     /// Takes in what the kernel chose for a probe that was not bound. False when the probe came from the wrong address.
     mutating func note(chosen: SocketAddress?) -> Bool {
         guard let wanted, state != .needed else { return true }

@@ -3,7 +3,8 @@ import Reactor
 /// The log as one loop holds it: its own, or one that the loops of the process share.
 ///
 /// A shared log is locked for each record and each write, so that records never mingle; the lock is held for as long as
-/// a record is put together or a write that never waits takes. A log of the loop's own has no lock.
+/// a record is put together, or a write takes, which does not wait (but for the last words of a process that stops).
+/// A log of the loop's own has no lock.
 @safe struct LoopLog: ~Copyable {
     /// Which lines are wanted; asked without the lock.
     let mode: LogMode
@@ -66,6 +67,8 @@ import Reactor
 }
 
 /// The one log of the loops of a process.
+///
+/// Unchecked: what it points to is only touched by who holds the lock, which the compiler cannot see.
 @safe final class SharedLog: @unchecked Sendable {
     let mode: LogMode
     fileprivate let lock = Lock()

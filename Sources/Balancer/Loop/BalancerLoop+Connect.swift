@@ -100,7 +100,7 @@ extension BalancerLoop {
         }
         // A RST of a connection that stood (one that never did is ECONNREFUSED): what was sent before it is delivered.
         // And a backend that may have acted on what went along with the SYN was this client's: no other gets the same.
-        if errno.isReset, sessions[index].upstream.delivered > 0 || !relay.isExhausted(&sessions[index].backend) {
+        if errno.isReset, sessions[index].upstream.delivered > 0 || !sessions[index].backend.stream.isExhausted {
             sessions[index].backend.noteReset(errno)
             return connected(index)
         }

@@ -21,7 +21,8 @@ extension BalancerLoop {
         do throws(Errno) {
             var stream = try probeSocket(index)
             var result = stream.connect(to: backends[index].address)
-            if result.hasBegun, !backends[index].source.note(chosen: stream.localAddress) {
+            let isLookedAt = result.hasBegun && backends[index].source.wantsLook
+            if isLookedAt, !backends[index].source.note(chosen: stream.localAddress) {
                 // Those that were made came from the wrong address as well.
                 backends[index].warm.dropAll()
                 stream = try probeSocket(index)

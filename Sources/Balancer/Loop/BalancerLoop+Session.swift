@@ -8,7 +8,7 @@ extension BalancerLoop {
         case .connecting:
             // A half-close is no reason to end: its request may be on the way. A client that has gone altogether is,
             // unless it has sent something that a backend should get.
-            if !readiness.isDisjoint(with: [.hangup, .error]), relay.isExhausted(&sessions[index].client) {
+            if !readiness.isDisjoint(with: [.hangup, .error]), sessions[index].client.stream.isExhausted {
                 finish(index, .abandoned)
             }
         case .relaying, .lingering:

@@ -1,8 +1,8 @@
 import Reactor
 
 // Bulk transfers: bytes go from socket to socket through a pipe, by reference. A copy of 256 KiB costs more than the
-// calls; a copy of a small message costs less than a second call would. So a direction is spliced after a read that
-// filled the buffer, and copied again once little comes.
+// calls; a copy of a small message costs less than a second call would. So a direction is spliced after a large
+// read, and copied again after a few in a row that are small.
 extension Relay {
     /// One read and one write by splice(2); false when it is not to be had, and nothing was moved.
     mutating func splice(

@@ -3,8 +3,8 @@ import Reactor
 /// Moves the bytes of all sessions of a loop, through one read buffer.
 ///
 /// Most of what is read is written at once, so sessions need no buffer of their own: only what a slow side does not
-/// take is copied to a block of the pool. After a read that filled the buffer, the bytes go through a pipe instead
-/// (`Relay+Splice`). Both directions are told by one function, `pump`, with the direction as data.
+/// take is copied to a block of the pool. After a large read the bytes go through a pipe instead (`Relay+Splice`). Both
+/// directions are told by one function, `pump`, with the direction as data.
 @safe struct Relay: ~Copyable {
     /// How far a call got with one direction.
     private enum Progress {
@@ -57,15 +57,6 @@ import Reactor
             // A side that broke meanwhile changes what the direction pumped first has to do.
         } while !broken && session.isBroken
         return hasMore
-    }
-
-    /// True when nothing that `side` has sent is left to read: its end or its failure comes next. Nothing is taken.
-    mutating func isExhausted(_ side: inout Side) -> Bool {
-        switch unsafe side.receive(into: .init(rebasing: chunk[..<1]), peek: true) {
-        case .bytes: false
-        case .endOfStream, .failed: true
-        case .wouldBlock: false
-        }
     }
 
     /// Gives back the memory of a session that ends.
@@ -165,7 +156,7 @@ import Reactor
         return count
     }
 
-    /// The sink is gone: what is pending has no reader, and neither has what is to come.
+    /// The sink is gone: what waits has no reader, and neither has what is to come.
     private mutating func stopDelivering(_ half: inout HalfRelay) {
         switch half.phase {
         case .open:

@@ -88,7 +88,8 @@ extension BalancerLoop {
     }
 }
 
-/// The listeners of one loop, on their way to its thread: filled before the thread starts, emptied by it, once.
+/// The listeners of one loop, on their way to its thread. Unchecked: filled before the thread starts, emptied by it, once,
+/// so no two threads ever touch them at a time.
 private final class BoundListeners: @unchecked Sendable {
     private var acceptors: Slab<Acceptor>
 

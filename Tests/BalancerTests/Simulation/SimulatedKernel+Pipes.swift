@@ -41,6 +41,7 @@ extension SimulatedKernel {
     }
 
     private func splice(from socket: SimulatedSocket, _ number: CInt, to pipe: SimulatedPipe, _ count: Int) -> Int {
+        spliceCalls += 1
         if random.chance(faults.refusedSplicePercent) { return -Int(EINVAL) }
         let room = min(count, pipe.room - pipe.bytes.count)
         if socket.inbox.isEmpty {
@@ -54,6 +55,8 @@ extension SimulatedKernel {
         let moved = socket.inbox.prefix(fitting)
         pipe.bytes += moved
         socket.inbox.removeFirst(moved.count)
+        splicedInTurn[number, default: 0] += moved.count
+        mostSplicedInTurn = max(mostSplicedInTurn, splicedInTurn[number, default: 0])
         return moved.count
     }
 

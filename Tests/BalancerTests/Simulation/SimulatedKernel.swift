@@ -2,6 +2,8 @@ import CEpoll
 import Glibc
 import Reactor
 
+@testable import Balancer
+
 /// A kernel with a network around it, played from one seed: clients that come, backends that answer, refuse or keep
 /// silent, bytes that arrive in any portions, hosts that stall, half-close, reset or vanish, descriptors that run out.
 ///
@@ -66,6 +68,13 @@ final class SimulatedKernel: ScriptedKernel {
     var sentWithSYN = 0
     /// Bytes that left a pipe for a socket.
     var splicedBytes = 0
+    /// Splices from a socket that were asked for, and reads that brought `largeRead` bytes or more.
+    var spliceCalls = 0
+    var largeReads = 0
+    let largeRead = 128 / Limits.bulkFraction
+    /// What was spliced from each socket since the last wait, and the most of it ever.
+    var splicedInTurn: [CInt: Int] = [:]
+    var mostSplicedInTurn = 0
     /// How often the balancer was refused a descriptor.
     var exhaustions = 0
     private var acceptsWithoutMemory = 0
@@ -161,6 +170,7 @@ final class SimulatedKernel: ScriptedKernel {
     func epollRemove(_ epoll: CInt, _ descriptor: CInt) -> CInt { 0 }
 
     func epollWait(_ epoll: CInt, _ events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt) -> CInt {
+        splicedInTurn.removeAll(keepingCapacity: true)
         for _ in 0..<Int.random(in: 1...8, using: &random) { act() }
         var ready = collect(Int.random(in: 1...6, using: &random))
         while ready.isEmpty && milliseconds != 0 {
@@ -260,6 +270,7 @@ final class SimulatedKernel: ScriptedKernel {
         let count = min(buffer.count, object.inbox.count)
         for place in 0..<count { unsafe buffer[place] = object.inbox[place] }
         if !peek { object.inbox.removeFirst(count) }
+        if count >= largeRead { largeReads += 1 }
         return count
     }
 

@@ -27,6 +27,18 @@ struct BalancerUnderTest {
         try start(on: "127.0.0.1", backends, ["--threads", "\(threads)"] + options, at: location)
     }
 
+    /// The same with servers on the loopback address.
+    static func start(
+        threads: Int, _ ports: [UInt16], _ options: String..., at location: SourceLocation = #_sourceLocation
+    ) throws -> BalancerUnderTest {
+        try start(threads: threads, backends: ports.onLoopback, options, at: location)
+    }
+
+    /// How many lines of its standard error have `text` in them.
+    func countErrors(with text: String) -> Int {
+        errors.count { $0.contains(text) }
+    }
+
     /// The same with a list of options.
     static func start(
         on host: String = "127.0.0.1", backends: [SocketAddress], _ options: [String], openFilesMax: Int? = nil,
