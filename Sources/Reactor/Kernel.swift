@@ -277,13 +277,50 @@ enum Kernel {
         return unsafe poll(&request, 1, milliseconds) == 1
     }
 
-    /// True when a read, or an accept, would find something now.
-    static func isReadable(_ descriptor: CInt) -> Bool {
+    /// True when a read, or an accept, would find something now, or within so many milliseconds.
+    static func isReadable(_ descriptor: CInt, milliseconds: CInt = 0) -> Bool {
         #if SCRIPTED_KERNEL
             if let script = ScriptedKernels.current { return script.isReadable(descriptor) }
         #endif
         var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return unsafe poll(&request, 1, 0) == 1
+        return unsafe poll(&request, 1, milliseconds) == 1
+    }
+
+    // MARK: what a process is given, and what others see of it; never scripted
+
+    /// A socket that sends datagrams to a Unix address.
+    static func datagramSocket() -> CInt { cepoll_datagram_socket(AF_UNIX) }
+
+    static func sendDatagram(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
+        unsafe address.withSockAddr {
+            orErrno(unsafe sendto(socket, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL | MSG_DONTWAIT), $0, $1))
+        }
+    }
+
+    /// An option that is a number, or `-errno`.
+    static func option(_ socket: CInt, level: CInt, option: CInt) -> CInt {
+        var value: CInt = 0
+        let result = unsafe cepoll_get_option(socket, level, option, &value)
+        return result < 0 ? result : value
+    }
+
+    static func duplicate(_ descriptor: CInt) -> CInt { cepoll_duplicate(descriptor) }
+
+    static func setCloseOnExec(_ descriptor: CInt) -> CInt { cepoll_set_close_on_exec(descriptor) }
+
+    static func setNonBlocking(_ descriptor: CInt) -> CInt { cepoll_set_nonblocking(descriptor) }
+
+    static func rename(_ old: String, to new: String) -> CInt {
+        CInt(orErrno(Int(unsafe Glibc.rename(old, new))))
+    }
+
+    static func unlink(_ path: String) -> CInt {
+        CInt(orErrno(Int(unsafe Glibc.unlink(path))))
+    }
+
+    static func status(ofPath path: String) -> stat? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? status : nil
     }
 
     // MARK: limits

@@ -18,6 +18,9 @@ public struct Listener: ~Copyable {
     private let descriptor: FileDescriptor
     /// The address it is bound to; with port 0 asked for, the port that the kernel chose.
     public let address: SocketAddress
+    /// The service manager has made the socket and holds it open: who waits there when this process ends is left to the
+    /// next one.
+    public let isInherited: Bool
 
     /// How many connections the kernel keeps for us until we accept them; it lowers the number to `net.core.somaxconn`.
     public static let backlogMax: CInt = 4096
@@ -43,15 +46,33 @@ public struct Listener: ~Copyable {
         if case .ipv6 = address {
             _ = Kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: 0)
         }
-        if address.family != AF_UNIX {
-            _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
-            _ = Kernel.setOption(number, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
-            keepalive?.apply(to: descriptor)
-        }
+        if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
         try check(Kernel.bind(number, to: address), "bind", subject)
         try check(Kernel.listen(number, backlog: Self.backlogMax), "listen", subject)
         self.address = Kernel.localAddress(number) ?? address
         self.descriptor = descriptor
+        isInherited = false
+    }
+
+    /// Listens at a socket that the service manager made, through a descriptor of its own: several loops that have one
+    /// each accept from one queue.
+    ///
+    /// Not SO_REUSEPORT, which the loops of a process share a port with otherwise: the kernel lets nobody join the
+    /// socket of another user, here the manager's, and what waits at a socket of ours would be lost at a restart.
+    public init(sharing socket: InheritedSocket, keepalive: Keepalive? = .standard) throws(SystemCallError) {
+        let number = try check(Kernel.duplicate(socket.descriptor), "fcntl", socket.address.description)
+        descriptor = FileDescriptor(owning: number)
+        address = socket.address
+        isInherited = true
+        if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
+    }
+
+    /// What accepted sockets are to have.
+    private static func setInheritedOptions(_ descriptor: borrowing FileDescriptor, _ keepalive: Keepalive?) {
+        let number = descriptor.rawValue
+        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
+        _ = Kernel.setOption(number, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
+        keepalive?.apply(to: descriptor)
     }
 
     /// Lets others bind beside it (SO_REUSEPORT): the kernel then deals connections out among them by a hash of both

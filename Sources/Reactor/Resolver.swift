@@ -7,19 +7,31 @@ public struct ResolverError: Error, CustomStringConvertible {
     public let host: String
     /// The reason, for people: `Name or service not known`.
     public let reason: String
+    /// What may be done about it.
+    public let kind: Kind
+
+    /// Whether it is worth asking again.
+    public enum Kind: Sendable {
+        /// The text can be no name.
+        case malformed
+        /// There is no such name, for now.
+        case unknown
+        /// No name server has answered.
+        case unanswered
+    }
 
     /// `unknown host 'serverr1': Name or service not known`
     public var description: String { "unknown host '\(host)': \(reason)" }
 }
 
-/// Names to addresses, through the system's resolver. It blocks: for the set-up, never inside a loop.
+/// Names to addresses, through the system's resolver. It blocks: for the set-up, and for ``BackgroundResolver``.
 public enum Resolver {
     /// The stream addresses of a host, in the order of getaddrinfo(3) (RFC 6724), each once.
     public static func addresses(of host: String, port: UInt16) throws(ResolverError) -> [SocketAddress] {
         if let address = SocketAddress(host: host, port: port) { return [address] }
         // A NUL would end the name early.
         if host.isEmpty || host.utf8.contains(0) || endsInNumber(host) {
-            throw ResolverError(host: host, reason: "neither an address nor a host name")
+            throw ResolverError(host: host, reason: "neither an address nor a host name", kind: .malformed)
         }
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
@@ -29,7 +41,7 @@ public enum Resolver {
         guard status == 0 else {
             let system = Errno(rawValue: errno).description
             let reason = status == EAI_SYSTEM ? system : unsafe String(cString: gai_strerror(status))
-            throw ResolverError(host: host, reason: reason)
+            throw ResolverError(host: host, reason: reason, kind: status == EAI_AGAIN ? .unanswered : .unknown)
         }
         defer { unsafe freeaddrinfo(list) }
 
@@ -45,7 +57,7 @@ public enum Resolver {
             if !addresses.contains(address) { addresses.append(address) }
             unsafe entry = unsafe current.pointee.ai_next
         }
-        guard !addresses.isEmpty else { throw ResolverError(host: host, reason: "no address") }
+        guard !addresses.isEmpty else { throw ResolverError(host: host, reason: "no address", kind: .unknown) }
         return addresses
     }
 

@@ -7,7 +7,8 @@ import Glibc
     case ipv4(UInt32, port: UInt16)
     /// An IPv6 address as its two halves in host byte order, its scope (interface) and its port.
     case ipv6(high: UInt64, low: UInt64, scope: UInt32, port: UInt16)
-    /// The path of a Unix socket.
+    /// The path of a Unix socket; one that begins with `@` is a name in the abstract namespace of unix(7), written as
+    /// systemd and ss(8) write it.
     case unix(path: String)
 
     /// The longest path that fits `sockaddr_un` with its closing NUL. Source: unix(7).
@@ -194,17 +195,20 @@ import Glibc
                 for (index, byte) in path.utf8.prefix(Self.unixPathBytesMax).enumerated() {
                     unsafe field[index] = byte
                 }
+                if path.hasPrefix("@") { unsafe field[0] = 0 }
             }
-            return unsafe Self.rebound(&value, body)
+            // An abstract name is as long as the address says; a path ends with its NUL.
+            let unused = path.hasPrefix("@") ? Self.unixPathBytesMax + 1 - path.utf8.count : 0
+            return unsafe Self.rebound(&value, unused: unused, body)
         }
     }
 
     private static func rebound<Address, Result>(
-        _ value: inout Address, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+        _ value: inout Address, unused: Int = 0, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         unsafe withUnsafePointer(to: &value) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe body($0, socklen_t(MemoryLayout<Address>.size))
+                unsafe body($0, socklen_t(MemoryLayout<Address>.size - unused))
             }
         }
     }

@@ -165,6 +165,12 @@ public struct Stream: ~Copyable {
         }
     }
 
+    /// Waits until there is something to read, or the end. False when the time is over. For programs without a loop.
+    public func waitReadable(_ limit: Duration) -> Bool {
+        let milliseconds = limit.wholeNanoseconds / 1_000_000 + 1
+        return Kernel.isReadable(descriptor.rawValue, milliseconds: CInt(clamping: milliseconds))
+    }
+
     /// Ends our direction with a FIN, after all that was written; the other direction goes on.
     public func shutdownWrite() {
         // ENOTCONN: the connection has failed meanwhile, which reading reports.

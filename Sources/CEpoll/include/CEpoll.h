@@ -102,6 +102,11 @@ static inline int cepoll_socket(int domain) {
     return result < 0 ? -errno : result;
 }
 
+static inline int cepoll_datagram_socket(int domain) {
+    int result = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return result < 0 ? -errno : result;
+}
+
 static inline int cepoll_accept(int listener, struct sockaddr *address, socklen_t *length) {
     int result = accept4(listener, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK);
     return result < 0 ? -errno : result;
@@ -151,7 +156,21 @@ extern int pthread_setname_np(pthread_t, const char *);
 // Names the calling thread; at most 15 bytes.
 static inline int cepoll_name_thread(const char *name) { return -pthread_setname_np(pthread_self(), name); }
 
-// MARK: open(2), getrlimit(2): variadic, or with an enumerator for a parameter.
+// MARK: open(2), fcntl(2), getrlimit(2): variadic, or with an enumerator for a parameter.
+
+static inline int cepoll_duplicate(int descriptor) {
+    int result = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return result < 0 ? -errno : result;
+}
+
+static inline int cepoll_set_close_on_exec(int descriptor) {
+    return fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static inline int cepoll_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
 
 static inline int cepoll_open(const char *path, int flags) {
     int result = open(path, flags | O_CLOEXEC);

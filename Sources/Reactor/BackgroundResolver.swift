@@ -1,0 +1,127 @@
+/// Looks names up on threads of their own, so that a loop need not wait for a name server: getaddrinfo(3) blocks, for
+/// as long as nobody answers.
+///
+/// A thread is there only while names are being looked up. Answers make an event in the loop that asked; each question
+/// gets exactly one.
+public struct BackgroundResolver: ~Copyable {
+    /// Names to addresses; called on any thread, and may block.
+    public typealias Lookup = @Sendable (HostName) throws(ResolverError) -> [SocketAddress]
+
+    /// What became of a question.
+    public struct Answer: Sendable {
+        /// What was given with the question.
+        public let tag: Token
+        /// The addresses, or why there are none.
+        public let result: Result<[SocketAddress], ResolverError>
+    }
+
+    /// Threads at the most. More than one, so that a zone whose name servers are gone (10 s a question, resolv.conf(5))
+    /// does not keep the names of others waiting.
+    public static let threadsMax = 4
+
+    private let desk: Desk
+
+    /// The system's resolver.
+    public static let system: Lookup = { (name) throws(ResolverError) in
+        try Resolver.addresses(of: name.host, port: name.port)
+    }
+
+    /// A resolver without questions.
+    public init(_ lookUp: @escaping Lookup = system) throws(SystemCallError) {
+        desk = try Desk(lookUp)
+    }
+
+    /// Adds it to the poller of the loop that asks: an event tells of ``answers()``.
+    public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
+        desk.waker.add(to: poller, token)
+    }
+
+    /// Looks `name` up. The queue has no bound of its own: who asks has at most one question per name open.
+    public func ask(_ name: HostName, tag: Token) {
+        desk.put(name, tag)
+    }
+
+    /// The answers that have come since the last time; to be called when the event arrives.
+    public func answers() -> [Answer] {
+        desk.waker.drain()
+        return desk.takeAnswers()
+    }
+}
+
+/// Where questions and answers lie. It outlives the loop for as long as a thread waits for a name server.
+///
+/// Unchecked: what changes is only touched by who holds the lock.
+private final class Desk: @unchecked Sendable {
+    let waker: Waker
+    private let lookUp: BackgroundResolver.Lookup
+    private let lock = Lock()
+    private var questions: [(name: HostName, tag: Token)] = []
+    private var answers: [BackgroundResolver.Answer] = []
+    private var threads = 0
+
+    init(_ lookUp: @escaping BackgroundResolver.Lookup) throws(SystemCallError) {
+        waker = try Waker()
+        self.lookUp = lookUp
+    }
+
+    func put(_ name: HostName, _ tag: Token) {
+        lock.lock()
+        questions.append((name, tag))
+        let needsThread = threads < BackgroundResolver.threadsMax
+        if needsThread { threads += 1 }
+        lock.unlock()
+        guard needsThread else { return }
+        do throws(SystemCallError) {
+            _ = try LoopThread(name: "resolver") { self.work() }
+        } catch {
+            refuse(error)
+        }
+    }
+
+    func takeAnswers() -> [BackgroundResolver.Answer] {
+        lock.lock()
+        defer { lock.unlock() }
+        defer { answers.removeAll() }
+        return answers
+    }
+
+    /// What a thread does: answers until nobody asks.
+    private func work() {
+        while let (name, tag) = next() {
+            do throws(ResolverError) {
+                answer(tag, .success(try lookUp(name)))
+            } catch {
+                answer(tag, .failure(error))
+            }
+        }
+    }
+
+    /// The next question; nil when there is none, and then the thread is one less.
+    private func next() -> (HostName, Token)? {
+        lock.lock()
+        defer { lock.unlock() }
+        if !questions.isEmpty { return questions.removeFirst() }
+        threads -= 1
+        return nil
+    }
+
+    private func answer(_ tag: Token, _ result: Result<[SocketAddress], ResolverError>) {
+        lock.lock()
+        answers.append(.init(tag: tag, result: result))
+        lock.unlock()
+        waker.wake()
+    }
+
+    /// There is no thread to be had. Those that are there go on; without any, nobody would ever answer.
+    private func refuse(_ error: SystemCallError) {
+        lock.lock()
+        threads -= 1
+        let orphans = threads == 0 ? questions : []
+        if threads == 0 { questions.removeAll() }
+        lock.unlock()
+        for (name, tag) in orphans {
+            let reason = "\(error)"
+            answer(tag, .failure(ResolverError(host: name.host, reason: reason, kind: .unanswered)))
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import CEpoll
+import Glibc
+
+/// A listening socket that the service manager made, and handed over: sd_listen_fds(3).
+public struct InheritedSocket: Hashable, Sendable {
+    /// Its descriptor. The manager keeps a copy: to close ours refuses nobody.
+    public let descriptor: CInt
+    /// `FileDescriptorName=` of the socket unit, by default the unit's own name.
+    public let name: String
+    /// The address it is bound to.
+    public let address: SocketAddress
+}
+
+/// What was handed over and cannot be used: where, why, and what to do about it.
+public struct SocketActivationError: Error, CustomStringConvertible {
+    /// One line for people.
+    public let description: String
+
+    /// An error from its line.
+    public init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// Socket activation: the sockets are there before the process is, and stay when it goes, so that a restart refuses
+/// nobody.
+public enum SocketActivation {
+    /// The first descriptor handed over. Source: `SD_LISTEN_FDS_START` of <systemd/sd-daemon.h>.
+    private static let first: CInt = 3
+    /// More than anybody hands over: a number beyond it is a mistake.
+    private static let socketsMax = 1024
+
+    /// The sockets that were handed to this process, in their order; none when there are none. They are made
+    /// non-blocking and are not inherited any further; nor are the variables that tell of them.
+    ///
+    /// To be called once, before threads are started.
+    public static func takeSockets(
+        environment: (String) -> String? = Environment.value
+    ) throws(SocketActivationError) -> [InheritedSocket] {
+        defer { for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { Environment.remove(name) } }
+        guard let process = environment("LISTEN_PID"), Int32(process) == getpid() else { return [] }
+        guard let count = environment("LISTEN_FDS").flatMap(Int.init), (0...socketsMax).contains(count) else {
+            throw SocketActivationError(
+                "LISTEN_FDS '\(environment("LISTEN_FDS") ?? "")' is no number from 0 to \(socketsMax)")
+        }
+        let names = (environment("LISTEN_FDNAMES") ?? "").split(separator: ":", omittingEmptySubsequences: false)
+        var sockets: [InheritedSocket] = []
+        for place in 0..<count {
+            let name = place < names.count && !names[place].isEmpty ? String(names[place]) : "unknown"
+            sockets.append(try adopt(first + CInt(place), name))
+        }
+        return sockets
+    }
+
+    private static func adopt(_ descriptor: CInt, _ name: String) throws(SocketActivationError) -> InheritedSocket {
+        guard Kernel.option(descriptor, level: SOL_SOCKET, option: SO_ACCEPTCONN) == 1,
+            Kernel.option(descriptor, level: SOL_SOCKET, option: SO_TYPE) == CInt(SOCK_STREAM.rawValue),
+            let address = Kernel.localAddress(descriptor)
+        else {
+            throw SocketActivationError(
+                "socket '\(name)' (descriptor \(descriptor)) from the service manager is no listening "
+                    + "stream socket: the socket unit needs ListenStream= and Accept=no")
+        }
+        let results = [Kernel.setCloseOnExec(descriptor), Kernel.setNonBlocking(descriptor)]
+        if let failed = results.first(where: { $0 < 0 }) {
+            throw SocketActivationError(
+                "socket '\(name)' (descriptor \(descriptor)): fcntl: \(Errno(rawValue: -failed))")
+        }
+        return InheritedSocket(descriptor: descriptor, name: name, address: address)
+    }
+}

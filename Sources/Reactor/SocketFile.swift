@@ -1,0 +1,46 @@
+import CEpoll
+import Glibc
+
+/// The path that a Unix socket is found by; taken away again when it ends.
+public struct SocketFile: ~Copyable {
+    private let path: String
+    private let identity: Identity?
+
+    private struct Identity: Equatable {
+        let device: UInt64
+        let inode: UInt64
+
+        init?(_ path: String) {
+            guard let status = Kernel.status(ofPath: path) else { return nil }
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+        }
+    }
+
+    /// Where to bind the socket before it is moved to `path`: beside it, so that it takes its place from one moment to
+    /// the next. What a process that was killed has left there is no hindrance then, nor is one that is still ending.
+    /// nil when a Unix address has no room for it.
+    public static func temporaryAddress(for path: String) -> SocketAddress? {
+        let temporary = "\(path).\(getpid())"
+        guard !path.isEmpty, !path.hasPrefix("@"), let address = SocketAddress(unixPath: temporary) else { return nil }
+        // A process with this number may have been killed before it could move its own.
+        _ = Kernel.unlink(temporary)
+        return address
+    }
+
+    /// Moves a bound socket to its path.
+    public init(moving socket: SocketAddress, to path: String) throws(SystemCallError) {
+        let result = Kernel.rename(socket.host, to: path)
+        if result < 0 {
+            _ = Kernel.unlink(socket.host)
+            throw SystemCallError(call: "rename", subject: path, errno: Errno(rawValue: -result))
+        }
+        self.path = path
+        identity = Identity(path)
+    }
+
+    /// The path is left to another process that has taken it over.
+    deinit {
+        if let identity, Identity(path) == identity { _ = Kernel.unlink(path) }
+    }
+}
