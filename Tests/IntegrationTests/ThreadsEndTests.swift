@@ -61,7 +61,9 @@ struct ThreadsEndTests {
         let balancer = try BalancerUnderTest.start(threads: threads, [backend.port])
         try balancer.waitUntilAlive(backend.port)
         balancer.program.signal(SIGHUP)
-        try balancer.program.wait("SIGHUP is answered") { balancer.countErrors(with: "SIGHUP is reserved") == 1 }
+        try balancer.program.wait("SIGHUP is answered") {
+            balancer.countErrors(with: "SIGHUP: the names of backends are looked up again: 0") == 1
+        }
         try balancer.connectAndGreet().client.close()
         try balancer.waitUntilEmpty(after: 1)
         balancer.program.signal(SIGTERM)

@@ -23,6 +23,11 @@ struct SourceBinding {
         self.wanted = wanted
     }
 
+    /// Towards a backend of another family no source is wanted.
+    init(_ wanted: SocketAddress?, towards backend: SocketAddress) {
+        self.wanted = wanted.flatMap { $0.family == backend.family ? $0 : nil }
+    }
+
     /// What a session's socket is bound to.
     var forSessions: SocketAddress? { state == .implied ? nil : wanted }
 

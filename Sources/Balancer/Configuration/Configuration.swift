@@ -9,22 +9,49 @@ public struct Configuration: Sendable {
         public let address: SocketAddress
         /// The place of the pool in ``Configuration/pools``.
         public let pool: Int
+        /// The socket that the service manager made for it; nil when the balancer binds one itself.
+        public let inherited: InheritedSocket?
 
         /// A listener of a pool.
         public init(address: SocketAddress, pool: Int = 0) {
             self.address = address
             self.pool = pool
+            inherited = nil
         }
+
+        /// A listener on a socket that is there already.
+        public init(inherited: InheritedSocket, pool: Int = 0) {
+            address = inherited.address
+            self.pool = pool
+            self.inherited = inherited
+        }
+    }
+
+    /// Where the balancer tells its state to who asks: see ``StatusReport``.
+    public enum StatusSocket: Hashable, Sendable {
+        /// A Unix socket of its own.
+        case path(String)
+        /// A socket that the service manager made.
+        case inherited(InheritedSocket)
     }
 
     /// One target.
     public struct Backend: Hashable, Sendable {
-        /// Where it listens.
-        public let address: SocketAddress
+        /// Where it listens; nil while its name has no address.
+        public let address: SocketAddress?
+        /// The name that its address is looked up by, again and again; nil of one that is named by its address.
+        public let name: HostName?
 
         /// A backend at an address.
         public init(address: SocketAddress) {
             self.address = address
+            name = nil
+        }
+
+        /// A backend with a name, and the address that the name has now, if it has one.
+        public init(name: HostName, address: SocketAddress?) {
+            self.address = address
+            self.name = name
         }
     }
 
@@ -75,6 +102,9 @@ public struct Configuration: Sendable {
         public var idle: Duration = .seconds(3600)
         /// How long sessions may go on after the request to stop.
         public var drain: Duration = .seconds(10)
+        /// From one look for the addresses of backends' names to the next, while their probes succeed; a failed probe
+        /// looks at once. 10 s is how long HAProxy takes an answer for valid.
+        public var names: Duration = .seconds(10)
         /// How long the bytes of a side are still read, and dropped, after the other side has gone, so that our close
         /// does not become a RST that cuts off what we have just written (nginx: `lingering_timeout`, 5 s).
         public var linger: Duration = .seconds(5)
@@ -113,11 +143,13 @@ public struct Configuration: Sendable {
     public let log: LogMode
     /// How many loops share the work, each on a thread of its own: see ``LoopGroup``.
     public let threads: Int
+    /// Where it tells its state; nil for nowhere.
+    public let status: StatusSocket?
 
     /// Checks the parts and puts them together; the error names the part and the remedy.
     public init(
         listeners: [Listener], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
-        latency: Latency = .init(), log: LogMode = .guide, threads: Int = 1
+        latency: Latency = .init(), log: LogMode = .guide, threads: Int = 1, status: StatusSocket? = nil
     ) throws(ConfigurationError) {
         self.listeners = listeners
         self.pools = pools
@@ -126,7 +158,15 @@ public struct Configuration: Sendable {
         self.latency = latency
         self.log = log
         self.threads = threads
+        self.status = status
         try check()
+    }
+
+    /// True of an address that a connection to would come back to one of the listeners.
+    public func isOwn(_ address: SocketAddress) -> Bool {
+        listeners.contains {
+            $0.address == address || $0.address.isWildcard && $0.address.port == address.port && address.isLocal
+        }
     }
 
     /// All backends of all pools.
@@ -188,6 +228,7 @@ extension Configuration {
         try check(timeouts.idle, "idle timeout", from: .milliseconds(1))
         try check(timeouts.drain, "drain time", from: .zero)
         try check(timeouts.linger, "linger timeout", from: .zero)
+        try check(timeouts.names, "time between looks for names", from: Self.probeDurationMin)
     }
 
     private func check(_ pool: Pool) throws(ConfigurationError) {
@@ -217,7 +258,7 @@ extension Configuration {
         if listeners.filter({ $0.address == listener.address }).count > 1 {
             throw ConfigurationError("two listeners on \(listener.address): name each address once")
         }
-        if threads > 1, case .unix = listener.address {
+        if threads > 1, listener.inherited == nil, case .unix = listener.address {
             throw ConfigurationError(
                 "listener \(listener.address): several threads cannot share a Unix socket; set one thread (--threads 1)"
             )

@@ -51,6 +51,8 @@ public struct Limits: Hashable, Sendable {
     public static let eventsPerAccept = 16
     /// How many that wait may be closed in one turn, when there are no descriptors for them.
     public static let turnedAwayPerTurn = 64
+    /// How many that ask for the state may be answered in one turn.
+    public static let statusAnswersPerTurn = 16
     /// Events taken from the kernel in one turn.
     public static let eventsPerTurn = 512
     /// What is read and dropped from a side whose other side has gone, before it is closed all the same.

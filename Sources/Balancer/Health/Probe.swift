@@ -4,13 +4,18 @@ import Reactor
 ///
 /// ```
 ///   waiting --(its time)--> connecting --(connected, refused, timed out)--> waiting
+///              |                ^
+///              |                | it is here
+///              +--> awaiting the address of a name that has none yet --(not found, timed out)--> waiting
 /// ```
 ///
-/// One timer serves both states: the next start, or the end of patience.
+/// One timer serves all states: the next start, or the end of patience.
 struct Probe: ~Copyable {
     /// The connection being tried; empty while waiting.
     var stream: Stream = .empty
-    /// The next start while waiting, the deadline while connecting.
+    /// The backend has no address yet: the resolver's answer is this probe's result, or its beginning.
+    var awaitsAddress = false
+    /// The next start while waiting, otherwise the deadline.
     var timer: TimerID
     /// When the present (or last) probe was due to start. The next is counted from it, not from when a busy loop got
     /// round to it, so that the cadence does not drift.
@@ -21,6 +26,12 @@ struct Probe: ~Copyable {
     init(timer: TimerID, due: Instant) {
         self.timer = timer
         self.due = due
+    }
+
+    /// Leaves the probe that is under way without a result.
+    mutating func abandon() {
+        stream = .empty
+        awaitsAddress = false
     }
 
     /// True while the probe that an event's token names is the one under way.
@@ -40,4 +51,6 @@ enum ProbeFailure: Hashable, Sendable {
     case timeout
     /// The kernel said so.
     case error(Errno)
+    /// The backend's name has no address, for this reason.
+    case noAddress(String)
 }

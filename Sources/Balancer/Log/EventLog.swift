@@ -115,7 +115,7 @@ public struct EventLog: ~Copyable {
 
     // MARK: health
 
-    mutating func probeSucceeded(_ backend: SocketAddress, _ verdict: Health.Verdict, rise: Int) {
+    mutating func probeSucceeded(_ backend: BackendTitle, _ verdict: Health.Verdict, rise: Int) {
         switch verdict {
         case .alive(let changed) where wants(changed):
             output.record { $0.appendProbe("IP : <", backend, "Server is alive\n") }
@@ -132,7 +132,7 @@ public struct EventLog: ~Copyable {
         }
     }
 
-    mutating func probeFailed(_ backend: SocketAddress, _ cause: ProbeFailure, _ verdict: Health.Verdict) {
+    mutating func probeFailed(_ backend: BackendTitle, _ cause: ProbeFailure, _ verdict: Health.Verdict) {
         switch verdict {
         case .bad(let changed) where wants(changed):
             tell { $0.append(cause: cause) }
@@ -146,10 +146,10 @@ public struct EventLog: ~Copyable {
     }
 
     /// A probe that could not be made tells nothing of the backend.
-    mutating func probeNotMade(_ backend: SocketAddress, _ errno: Errno) {
+    mutating func probeNotMade(_ backend: BackendTitle, _ errno: Errno) {
         trouble {
             $0.append("no probe of ")
-            $0.append(endpoint: backend)
+            $0.append(title: backend)
             $0.append(": ")
             $0.append(errno.description)
         }
@@ -160,6 +160,39 @@ public struct EventLog: ~Copyable {
         case .guide: true
         case .changes, .sessions: changed
         case .none: false
+        }
+    }
+
+    // MARK: names
+
+    mutating func moved(_ name: HostName, from old: SocketAddress?, to new: SocketAddress) {
+        trouble {
+            $0.append(name.host)
+            $0.append(" is at ")
+            $0.append(endpoint: new)
+            if let old {
+                $0.append(" now; it was at ")
+                $0.append(endpoint: old)
+            }
+        }
+    }
+
+    mutating func nameLost(_ name: HostName, _ reason: String, last address: SocketAddress) {
+        trouble {
+            $0.append("cannot look up ")
+            $0.append(name.host)
+            $0.append(": ")
+            $0.append(reason)
+            $0.append("; it stays at ")
+            $0.append(endpoint: address)
+        }
+    }
+
+    mutating func nameFound(_ name: HostName, at address: SocketAddress) {
+        trouble {
+            $0.append(name.host)
+            $0.append(" can be looked up again: ")
+            $0.append(endpoint: address)
         }
     }
 
@@ -253,8 +286,11 @@ public struct EventLog: ~Copyable {
 
     // MARK: signals
 
-    mutating func reloadIsReserved() {
-        trouble { $0.append("SIGHUP is reserved for reload; nothing was changed") }
+    mutating func reloading(names: Int) {
+        trouble {
+            $0.append("SIGHUP: the names of backends are looked up again: ")
+            $0.append(names)
+        }
     }
 
     mutating func draining(sessions: Int, atMost time: Duration) {

@@ -15,11 +15,26 @@ extension LineLog.Record {
         append(address.port)
     }
 
+    /// `10.0.0.5:8090`; `server1:8090` while it has no address.
+    mutating func append(title: BackendTitle) {
+        switch title {
+        case .address(let address):
+            append(endpoint: address)
+        case .name(let name):
+            append(name.host)
+            append(":")
+            append(name.port)
+        }
+    }
+
     /// `IP : <10.0.0.5>, Port : <8090> Server is alive`, without the newline. `start` has the space that only the alive
     /// line of the reference has.
-    mutating func appendProbe(_ start: StaticString, _ backend: SocketAddress, _ verdict: StaticString) {
+    mutating func appendProbe(_ start: StaticString, _ backend: BackendTitle, _ verdict: StaticString) {
         append(start)
-        append(host: backend)
+        switch backend {
+        case .address(let address): append(host: address)
+        case .name(let name): append(name.host)
+        }
         append(">, Port : <")
         append(backend.port)
         append("> ")
@@ -33,6 +48,10 @@ extension LineLog.Record {
         switch cause {
         case .timeout:
             append("connection timeout: Operation now in progress\n")
+        case .noAddress(let reason):
+            append("unknown host: ")
+            append(reason)
+            append("\n")
         case .error(let errno):
             let text = errno.description
             append(text.lowercased())

@@ -35,7 +35,10 @@ extension BalancerLoop {
 
     private mutating func beginConnect(_ index: Int, _ key: SlabKey) -> ConnectResult {
         let backend = Int(key.index)
+        // Asked only about backends that have an address; but another loop's verdict may come before the address.
+        guard let address = backends[backend].address else { return .failed(.noDestination) }
         sessions[index].backendKey = key
+        sessions[index].backendAddress = backends[backend].addresses.number
         sessions[index].tried.insert(backend)
         sessions[index].lap &+= 1
         let warm = takeWarm(backend)
@@ -43,18 +46,18 @@ extension BalancerLoop {
         let result: ConnectResult
         if warm.isOpen {
             // If it does not stand yet, an event tells of it, as of any other.
-            result = mayBeItsOwnPeer(backend) || !warm.isConnected ? .inProgress : .connected
+            result = mayBeItsOwnPeer(address) || !warm.isConnected ? .inProgress : .connected
             stream = warm
         } else {
             do throws(Errno) {
-                stream = try Stream(for: backends[backend].address, from: sourceForSessions(backend))
+                stream = try Stream(for: address, from: sourceForSessions(backend))
             } catch {
                 return .failed(error)
             }
             result =
                 configuration.latency.fastOpen
-                ? relay.connect(stream, to: backends[backend].address, &sessions[index])
-                : stream.connect(to: backends[backend].address)
+                ? relay.connect(stream, to: address, &sessions[index])
+                : stream.connect(to: address)
         }
         if case .failed = result { return result }
         // Only now: a socket that has not begun to connect would be reported as hung up.
@@ -118,15 +121,14 @@ extension BalancerLoop {
     }
 
     private func isConnectedToItself(_ index: Int) -> Bool {
-        let backend = Int(sessions[index].backendKey.index)
-        return mayBeItsOwnPeer(backend)
-            && sessions[index].backend.stream.isConnectedToItself(backends[backend].address)
+        guard let address = backendAddress(of: index) else { return false }
+        return mayBeItsOwnPeer(address) && sessions[index].backend.stream.isConnectedToItself(address)
     }
 
     /// Only a local backend in the range from which the kernel takes source ports can be met by a connection to itself;
     /// the others are spared the question.
-    private func mayBeItsOwnPeer(_ backend: Int) -> Bool {
-        backends[backend].address.port >= ephemeralPortMin
+    private func mayBeItsOwnPeer(_ address: SocketAddress) -> Bool {
+        address.port >= ephemeralPortMin
     }
 
     /// The backend's connection stands: bytes may flow.

@@ -10,23 +10,26 @@ extension BalancerLoop {
             setNextProbe(index)
         } else if backends[index].probe.stream.isOpen {
             probeEnded(index, .timeout)
+        } else if backends[index].probe.awaitsAddress {
+            probeEnded(index, .noAddress("no name server has answered"))
         } else {
             startProbe(index)
         }
     }
 
-    private mutating func startProbe(_ index: Int) {
+    mutating func startProbe(_ index: Int) {
         guard state == .running else { return }
+        guard let address = backends[index].address else { return awaitAddress(index) }
         backends[index].probe.lap &+= 1
         do throws(Errno) {
-            var stream = try probeSocket(index)
-            var result = stream.connect(to: backends[index].address)
+            var stream = try probeSocket(index, address)
+            var result = stream.connect(to: address)
             let isLookedAt = result.hasBegun && backends[index].source.wantsLook
             if isLookedAt, !backends[index].source.note(chosen: stream.localAddress) {
                 // Those that were made came from the wrong address as well.
                 backends[index].warm.dropAll()
-                stream = try probeSocket(index)
-                result = stream.connect(to: backends[index].address)
+                stream = try probeSocket(index, address)
+                result = stream.connect(to: address)
             }
             let token = Token(.probe, backends.key(at: index), lap: backends[index].probe.lap)
             switch result {
@@ -38,15 +41,26 @@ extension BalancerLoop {
                 if let errno = stream.add(to: poller, token) { throw errno }
             }
             backends[index].probe.stream = stream
-            let patience = pools[backends[index].pool].healthCheck.timeout
-            timers.wheel.arm(backends[index].probe.timer, at: now + patience)
+            setProbeDeadline(index)
         } catch {
             probeEnded(index, .error(error))
         }
     }
 
-    private func probeSocket(_ index: Int) throws(Errno) -> Stream {
-        let stream = try Stream(for: backends[index].address, from: backends[index].source.forProbes)
+    /// Where to is not known yet: the resolver is asked, and its answer begins the probe, or is its failure.
+    private mutating func awaitAddress(_ index: Int) {
+        backends[index].probe.awaitsAddress = true
+        lookUp(index)
+        setProbeDeadline(index)
+    }
+
+    private mutating func setProbeDeadline(_ index: Int) {
+        let patience = pools[backends[index].pool].healthCheck.timeout
+        timers.wheel.arm(backends[index].probe.timer, at: now + patience)
+    }
+
+    private func probeSocket(_ index: Int, _ address: SocketAddress) throws(Errno) -> Stream {
+        let stream = try Stream(for: address, from: backends[index].source.forProbes)
         // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
         stream.resetOnClose()
         return stream
@@ -57,17 +71,19 @@ extension BalancerLoop {
         if !readiness.isDisjoint(with: [.error, .hangup]), let errno = backends[index].probe.stream.takeError() {
             probeEnded(index, .error(errno))
         } else if !readiness.isDisjoint(with: [.writable, .hangup]) {
-            let isOwn = backends[index].probe.stream.isConnectedToItself(backends[index].address)
-            probeEnded(index, isOwn ? .error(.connectionRefused) : nil)
+            let isOwn = backends[index].address.map { backends[index].probe.stream.isConnectedToItself($0) }
+            probeEnded(index, isOwn ?? false ? .error(.connectionRefused) : nil)
         }
     }
 
     /// Closes the probe, judges the backend, and sets the time of the next probe.
-    private mutating func probeEnded(_ index: Int, _ failure: ProbeFailure?) {
-        backends[index].probe.stream = .empty
+    mutating func probeEnded(_ index: Int, _ failure: ProbeFailure?) {
+        backends[index].probe.abandon()
         judge(index, failure)
         refreshWarm(index)
         setNextProbe(index)
+        // It may be elsewhere by now.
+        if failure != nil { lookUp(index) }
     }
 
     private mutating func setNextProbe(_ index: Int) {
@@ -77,21 +93,25 @@ extension BalancerLoop {
     }
 
     private mutating func judge(_ index: Int, _ failure: ProbeFailure?) {
-        defer { publishVerdict(index) }
-        let address = backends[index].address
+        let wasUp = backends[index].isUp
+        defer {
+            publishVerdict(index)
+            if backends[index].isUp != wasUp { tellHealth() }
+        }
+        let title = backends[index].title
         if failure == nil { _ = probeShortage.end(now: now) }
         switch failure {
         case .error(let errno) where errno.isLocalShortage:
             // It tells of this machine, nothing of the backend.
-            if probeShortage.add(now: now) { log.probeNotMade(address, errno) }
+            if probeShortage.add(now: now) { log.probeNotMade(title, errno) }
         case .some(let failure):
             let verdict = backends[index].health.record(success: false)
-            log.probeFailed(address, failure, verdict)
+            log.probeFailed(title, failure, verdict)
         case nil:
             let verdict = backends[index].health.record(success: true)
-            log.probeSucceeded(address, verdict, rise: backends[index].health.rise)
+            log.probeSucceeded(title, verdict, rise: backends[index].health.rise)
             let pool = backends[index].pool
-            if backends[index].health.isUp, let count = pools[pool].outage.end(now: now, after: .zero) {
+            if backends[index].isUp, let count = pools[pool].outage.end(now: now, after: .zero) {
                 log.outageEnded(pool: pool, clients: count)
             }
         }

@@ -91,7 +91,6 @@ extension BalancerLoop {
     }
 
     private func makeRecord(_ index: Int, _ reason: EndReason) -> SessionRecord {
-        let key = sessions[index].backendKey
         let wasConnected = sessions[index].phase != .connecting
         let end: Party =
             switch reason {
@@ -102,7 +101,7 @@ extension BalancerLoop {
             }
         return SessionRecord(
             client: sessions[index].clientAddress(ipv6Hosts, at: index),
-            backend: backends.contains(key) ? backends[Int(key.index)].address : nil,
+            backend: backendAddress(of: index),
             bytesUp: wasConnected ? sessions[index].upstream.delivered : 0,
             bytesDown: sessions[index].downstream.delivered,
             bytesDiscarded: sessions[index].undelivered,

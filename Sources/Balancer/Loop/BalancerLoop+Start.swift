@@ -5,9 +5,24 @@ extension BalancerLoop {
     static func bind(_ listeners: [Configuration.Listener]) throws(SystemCallError) -> Slab<Acceptor> {
         var acceptors = Slab<Acceptor>(capacity: listeners.count)
         for settings in listeners {
-            _ = acceptors.insert(Acceptor(listener: try Listener(settings.address), pool: settings.pool))
+            _ = acceptors.insert(Acceptor(listener: try listener(settings), pool: settings.pool))
         }
         return acceptors
+    }
+
+    private static func listener(_ settings: Configuration.Listener) throws(SystemCallError) -> Listener {
+        if let socket = settings.inherited { return try Listener(sharing: socket) }
+        return try Listener(settings.address)
+    }
+
+    /// The status socket, in loop 0.
+    static func makeStatus(
+        _ socket: Configuration.StatusSocket?, loop: Int, _ poller: borrowing Poller
+    ) throws(SystemCallError) -> StatusListener? {
+        guard loop == 0, let socket else { return nil }
+        let status = try StatusListener.open(socket)
+        try status.add(to: poller, Token(.status))
+        return status
     }
 
     static func add(_ acceptors: borrowing Slab<Acceptor>, to poller: borrowing Poller) throws(SystemCallError) {
@@ -28,12 +43,12 @@ extension BalancerLoop {
         var backends = Slab<Backend>(capacity: pools.reduce(0) { $0 + $1.backends.count })
         for (place, pool) in pools.enumerated() {
             for settings in pool.backends {
-                let source = pool.source.flatMap { $0.family == settings.address.family ? $0 : nil }
+                let source = settings.address.map { SourceBinding(pool.source, towards: $0) } ?? SourceBinding(nil)
                 _ = backends.insert { key in
                     let timer = timers.wheel.add(Token(.probeTimer, key)) ?? .none
                     if probed || warm > 0 { timers.wheel.arm(timer, at: now) }
                     return Backend(
-                        address: settings.address, pool: place, source: SourceBinding(source),
+                        settings, pool: place, source: source,
                         health: Health(rise: pool.health.rise, fall: pool.health.fall),
                         probe: Probe(timer: timer, due: now), warm: WarmConnections(max: warm))
                 }
@@ -49,7 +64,8 @@ extension BalancerLoop {
     ) -> [Pool] {
         var made = pools.map { pool in
             let start = loop * pool.backends.count / loopCount
-            return Pool(healthCheck: pool.health, members: [], policy: Policy(pool.policy, start: start))
+            return Pool(
+                healthCheck: pool.health, source: pool.source, members: [], policy: Policy(pool.policy, start: start))
         }
         var index = -1
         while let next = backends.index(after: index) {

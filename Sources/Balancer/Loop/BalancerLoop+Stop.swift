@@ -2,14 +2,14 @@ import Reactor
 
 // From the request to stop to the last word.
 extension BalancerLoop {
-    /// SIGTERM and SIGINT: drain; once more: stop at once. SIGHUP is kept for reload.
+    /// SIGTERM and SIGINT: drain; once more: stop at once. SIGHUP: reload.
     mutating func handleSignals() {
         while let signal = signals?.next() {
             switch signal {
             case .terminate, .interrupt:
                 if state == .running { drain() } else { stop() }
             case .hangup:
-                log.reloadIsReserved()
+                reload()
             case .windowChange:
                 break
             }
@@ -23,6 +23,7 @@ extension BalancerLoop {
         tellOthers(.drain)
         acceptBacklog()
         state = .draining
+        tellStopping()
         tellDraining()
         var index = -1
         while let next = acceptors.index(after: index) {
@@ -31,13 +32,14 @@ extension BalancerLoop {
         }
         index = -1
         while let next = backends.index(after: index) {
-            backends[next].probe.stream = .empty
+            backends[next].probe.abandon()
             backends[next].warm.dropAll()
             timers.wheel.disarm(backends[next].probe.timer)
             index = next
         }
         timers.wheel.disarm(admission.timer)
         timers.wheel.disarm(refillTimer)
+        timers.wheel.disarm(namesTimer)
         timers.wheel.arm(drainTimer, at: now + configuration.timeouts.drain)
         stopIfDrained()
     }
@@ -49,11 +51,13 @@ extension BalancerLoop {
         log.draining(sessions: count, atMost: configuration.timeouts.drain)
     }
 
-    /// Those whose connection already stood when the request came would get a RST from the close of the listener.
+    /// Those whose connection already stood when the request came would get a RST from the close of the listener; at one
+    /// that the service manager holds they wait for the next process.
     private mutating func acceptBacklog() {
         var index = -1
         while let next = acceptors.index(after: index) {
             index = next
+            guard !acceptors[next].listener.isInherited else { continue }
             var shares = Int(Listener.backlogMax) / Limits.acceptsPerTurnMin
             acceptors[next].hasArrivals = true
             while shares > 0, acceptors[next].hasArrivals, !acceptors[next].isPaused {
@@ -70,7 +74,7 @@ extension BalancerLoop {
         let cut = cutSessions()
         if let board {
             log.flush()
-            board.end(cut: cut)
+            board.end(number, cut: cut)
         } else {
             log.stopped(cut: cut)
             log.finish()

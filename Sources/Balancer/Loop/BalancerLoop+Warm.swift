@@ -44,11 +44,11 @@ extension BalancerLoop {
     }
 
     private mutating func fillWarm(_ index: Int) {
-        guard state == .running, isUp(index) else { return }
+        guard state == .running, isUp(index), let address = backends[index].address else { return }
         while backends[index].warm.hasRoom {
             // A lack of descriptors is told where sessions meet it.
-            guard let stream = try? Stream(for: backends[index].address, from: sourceForSessions(index)) else { return }
-            if case .failed = stream.connect(to: backends[index].address) { return }
+            guard let stream = try? Stream(for: address, from: sourceForSessions(index)) else { return }
+            if case .failed = stream.connect(to: address) { return }
             backends[index].warm.keep(stream, now: now)
         }
     }

@@ -23,6 +23,9 @@ public struct BalancerLoop: ~Copyable {
     var events: EventBuffer
     var timers: Timers
     let signals: Signals?
+    let service: ServiceManager?
+    /// When it was made.
+    let started: Instant
     /// The instant of this turn.
     var now: Instant
 
@@ -46,6 +49,15 @@ public struct BalancerLoop: ~Copyable {
     /// When to make up for warm connections that were taken.
     let refillTimer: TimerID
     var isRefillDue = false
+    let namesTimer: TimerID
+    let watchdogTimer: TimerID
+    /// Looks up where backends are; nil where none has a name, and in all loops but the one that probes.
+    let resolver: BackgroundResolver?
+    /// The service manager waits for the end of a reload.
+    var isReloading = false
+    let status: StatusListener?
+    /// Which of the board's changes of addresses it has taken in.
+    var addressesSeen: UInt64 = 0
     /// What it shares with the other loops of a group; nil when it is alone.
     let board: Board?
     /// Its number in the group. Loop 0 probes, and has the signals.
@@ -59,36 +71,52 @@ public struct BalancerLoop: ~Copyable {
         case stopped
     }
 
+    /// What a loop has around it, beside the network. Of several loops number 0 has it.
+    struct Surroundings: ~Copyable {
+        var signals: Signals?
+        var service: ServiceManager?
+        var lookUp = BackgroundResolver.system
+    }
+
     /// Binds the listeners and starts the first probes.
     ///
-    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and are handled by the loop. Throws when a system
-    /// call fails: a port in use, a permission missing, no descriptors.
+    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and are handled by the loop; `service` is told how
+    /// it does; `lookUp` finds the backends that have names. Throws when a system call fails: a port in use, a
+    /// permission missing, no descriptors.
     public init(
         _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,
+        service: consuming ServiceManager? = nil,
+        lookUp: @escaping BackgroundResolver.Lookup = BackgroundResolver.system,
         output: consuming EventLog
     ) throws(SystemCallError) {
         let acceptors = try Self.bind(configuration.listeners)
         try self.init(
-            configuration, clock: clock, signals: signals, words: LoopLog(output), acceptors: acceptors)
+            configuration, clock: clock, Surroundings(signals: signals, service: service, lookUp: lookUp),
+            words: LoopLog(output), acceptors: acceptors)
     }
 
     /// A loop alone, or number `number` of those that share `board`.
     init(
-        _ configuration: Configuration, clock: Clock, signals: consuming Signals?, words: consuming LoopLog,
-        acceptors: consuming Slab<Acceptor>, board: Board? = nil, number: Int = 0
+        _ configuration: Configuration, clock: Clock, _ surroundings: consuming Surroundings,
+        words: consuming LoopLog, acceptors: consuming Slab<Acceptor>, board: Board? = nil, number: Int = 0
     ) throws(SystemCallError) {
         // splice(2) has no MSG_NOSIGNAL.
         Signals.ignoreBrokenPipes()
         let now = clock.now()
         let poller = try Poller()
         let sessionsMax = configuration.limits.sessionsMax
-        // A session and a backend have one timer each; draining, the pause after a shortage and warm connections have
-        // the other three.
+        // A session and a backend have one timer each; draining, the pause after a shortage, warm connections, names
+        // and the watchdog have the other five.
         var timers = try Timers(
-            capacity: sessionsMax + configuration.backendCount + 3, now: now, poller: poller, token: Token(.clock))
-        if let errno = signals?.add(to: poller, Token(.signals)) {
+            capacity: sessionsMax + configuration.backendCount + 5, now: now, poller: poller, token: Token(.clock))
+        if let errno = surroundings.signals?.add(to: poller, Token(.signals)) {
             throw SystemCallError(call: "epoll_ctl", subject: "signals", errno: errno)
         }
+        let resolver = try Self.makeResolver(configuration, surroundings.lookUp, loop: number)
+        if let errno = resolver?.add(to: poller, Token(.resolver)) {
+            throw SystemCallError(call: "epoll_ctl", subject: "resolver", errno: errno)
+        }
+        let status = try Self.makeStatus(configuration.status, loop: number, poller)
         if let errno = board?.addWaker(of: number, to: poller, Token(.waker)) {
             throw SystemCallError(call: "epoll_ctl", subject: "waker", errno: errno)
         }
@@ -101,6 +129,9 @@ public struct BalancerLoop: ~Copyable {
         drainTimer = timers.wheel.add(Token(.drainTimer)) ?? .none
         refillTimer = timers.wheel.add(Token(.refillTimer)) ?? .none
         admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)) ?? .none)
+        watchdogTimer = timers.wheel.add(Token(.watchdogTimer)) ?? .none
+        namesTimer = timers.wheel.add(Token(.resolver)) ?? .none
+        timers.wheel.arm(namesTimer, at: now + configuration.timeouts.names)
         let backends = Self.makeBackends(
             configuration.pools, warm: configuration.latency.warmConnections, now, &timers, probed: number == 0)
         pools = Self.makePools(configuration.pools, backends, loop: number, of: configuration.threads)
@@ -110,6 +141,7 @@ public struct BalancerLoop: ~Copyable {
         patience = Patience(configuration.timeouts)
         self.clock = clock
         self.now = now
+        started = now
         sessions = Slab(capacity: sessionsMax)
         ipv6Hosts = Column(capacity: sessionsMax)
         events = EventBuffer(capacity: Limits.eventsPerTurn)
@@ -117,11 +149,14 @@ public struct BalancerLoop: ~Copyable {
         // Between two looks at the queue, each event and each accept may add one; sessions already in it stay.
         let listeners = configuration.listeners.count
         ready = TokenQueue(
-            capacity: sessionsMax + Limits.eventsPerTurn + listeners * (2 + 2 * Limits.acceptsPerTurn))
+            capacity: sessionsMax + Limits.eventsPerTurn + listeners * (2 + 2 * Limits.acceptsPerTurn) + 2)
         self.words = words
         self.board = board
         self.number = number
-        self.signals = signals
+        signals = surroundings.signals
+        service = surroundings.service
+        self.resolver = resolver
+        self.status = status
         timers.prepare()
         self.timers = timers
         self.poller = poller
@@ -146,6 +181,8 @@ public struct BalancerLoop: ~Copyable {
 
     /// Runs until a signal, or `stop`, has ended it.
     public mutating func run() throws(SystemCallError) {
+        tellReady()
+        timers.prepare()
         do throws(SystemCallError) {
             while isRunning { try turn() }
         } catch {
@@ -187,6 +224,8 @@ public struct BalancerLoop: ~Copyable {
             case .acceptor where acceptors.contains(token.key):
                 acceptors[token.index].isQueued = false
                 accept(token.index)
+            case .status:
+                answerStatus()
             default:
                 // It has ended while it waited.
                 break
@@ -207,6 +246,10 @@ public struct BalancerLoop: ~Copyable {
             log.flush()
         case .waker:
             hearOthers()
+        case .resolver:
+            namesAnswered()
+        case .status:
+            answerStatus()
         case .acceptor:
             guard acceptors.contains(token.key) else { return }
             acceptors[token.index].hasArrivals = true
@@ -220,7 +263,7 @@ public struct BalancerLoop: ~Copyable {
         case .probe:
             guard backends.contains(token.key), backends[token.index].probe.isUnderWay(token.lap) else { return }
             probeReady(token.index, event.readiness)
-        case .session, .probeTimer, .drainTimer, .refillTimer, .pauseTimer, nil:
+        case .session, .probeTimer, .drainTimer, .refillTimer, .pauseTimer, .watchdogTimer, nil:
             assertionFailure("a token of the loop's own came from the kernel")
         }
     }
@@ -240,7 +283,11 @@ public struct BalancerLoop: ~Copyable {
         case .pauseTimer:
             resumeAcceptors()
             endEpisodes()
-        case .clock, .signals, .log, .waker, .acceptor, .client, .backend, .probe, nil:
+        case .resolver:
+            namesExpired()
+        case .watchdogTimer:
+            heartbeat()
+        case .clock, .signals, .log, .waker, .status, .acceptor, .client, .backend, .probe, nil:
             assertionFailure("a token of the kernel's came from a timer")
         }
     }

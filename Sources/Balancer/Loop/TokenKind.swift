@@ -1,7 +1,7 @@
 import Reactor
 
 /// What a token of the loop stands for. The raw values are those of ``Token/kind``.
-enum TokenKind: UInt8 {
+enum TokenKind: UInt8, CaseIterable {
     /// The one timerfd.
     case clock
     /// The signalfd.
@@ -18,6 +18,11 @@ enum TokenKind: UInt8 {
     case probe
     /// The eventfd by which other loops wake this one.
     case waker
+    /// Names that were looked up; of a timer, the time to look again; as the tag of a question, the backend that it is
+    /// about.
+    case resolver
+    /// The status socket; also when more ask than were answered in a turn.
+    case status
     /// A session's timer, or a session in the ready queue.
     case session
     /// A backend's probe timer.
@@ -28,6 +33,8 @@ enum TokenKind: UInt8 {
     case refillTimer
     /// The end of a pause after a shortage.
     case pauseTimer
+    /// The time to tell the service manager that all is well.
+    case watchdogTimer
 }
 
 extension Token {

@@ -45,6 +45,8 @@ struct Session: ~Copyable {
     private var flags: Flags = []
     /// Counts the backend sockets it has had, for their tokens.
     var lap: UInt8 = 0
+    /// Which of the addresses that its backend has had it was sent to.
+    var backendAddress: UInt8 = 0
     /// Who ended first.
     var firstEnd: Party?
     /// The backends it has been sent to.

@@ -26,6 +26,12 @@ extension BalancerLoop {
         return addresses
     }
 
+    /// Where the backend of a session was when the session was sent to it; nil when it was sent to none.
+    func backendAddress(of index: Int) -> SocketAddress? {
+        let key = sessions[index].backendKey
+        return backends.contains(key) ? backends[Int(key.index)].addresses[sessions[index].backendAddress] : nil
+    }
+
     /// The session table as it stands.
     ///
     /// - Complexity: O(sessions); it allocates. For people, not for the data path.
@@ -33,11 +39,10 @@ extension BalancerLoop {
         var rows: [SessionRow] = []
         var index = -1
         while let next = sessions.index(after: index) {
-            let backend = Int(sessions[next].backendKey.index)
             rows.append(
                 SessionRow(
                     client: sessions[next].clientAddress(ipv6Hosts, at: next),
-                    backend: backends.contains(sessions[next].backendKey) ? backends[backend].address : nil,
+                    backend: backendAddress(of: next),
                     isConnected: sessions[next].phase != .connecting,
                     bytesUp: sessions[next].upstream.delivered,
                     bytesDown: sessions[next].downstream.delivered))

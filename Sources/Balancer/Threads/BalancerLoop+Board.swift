@@ -6,6 +6,8 @@ extension BalancerLoop {
     mutating func hearOthers() {
         guard let board else { return }
         board.drainWaker(of: number)
+        board.noteAlive(number)
+        takeSharedAddresses()
         if number == 0 {
             // A loop that cannot go on takes the process with it: not even the sessions here go on.
             if board.failure == nil { stopIfDrained() } else { stop() }
@@ -94,8 +96,8 @@ extension BalancerLoop {
 
     /// The verdict about a backend: this loop's own, or that of the one that probes.
     func isUp(_ backend: Int) -> Bool {
-        guard let board, number != 0 else { return backends[backend].health.isUp }
-        return board.verdicts[backend].contains(.up)
+        guard let board, number != 0 else { return backends[backend].isUp }
+        return board.verdicts[backend].contains(.up) && backends[backend].address != nil
     }
 
     /// The address that a session's socket towards a backend is bound to; nil when none is needed.
@@ -107,7 +109,7 @@ extension BalancerLoop {
     /// Loop 0 passes on what its probe has found.
     func publishVerdict(_ backend: Int) {
         guard let board else { return }
-        var verdict: Verdict = backends[backend].health.isUp ? .up : []
+        var verdict: Verdict = backends[backend].isUp ? .up : []
         if backends[backend].source.forSessions == nil { verdict.insert(.sourceImplied) }
         board.judge(backend, verdict)
     }

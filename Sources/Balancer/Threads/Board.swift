@@ -9,7 +9,9 @@ import Synchronization
 /// | places for sessions | all, at accept and at a session's end | all |
 /// | the log | all, with its lock | |
 /// | the command | loop 0, which has the signals | the others, when woken |
+/// | where the backends are | loop 0, which looks names up | the others, when woken |
 /// | who has ended, and how | all | loop 0, when woken |
+/// | who turns | all, when woken | loop 0, for the service manager |
 ///
 /// What is not looked at by itself is followed by a wake: the write comes first, then the eventfd's (a system call,
 /// which orders the two), and the woken loop empties the eventfd before it reads.
@@ -21,6 +23,7 @@ final class Board: Sendable {
 
     let loopCount: Int
     let verdicts: SharedVerdicts
+    let addresses: SharedAddresses
     let places: SharedPlaces
     let log: SharedLog
 
@@ -29,6 +32,10 @@ final class Board: Sendable {
     private let draining = Atomic(0)
     private let ended = Atomic(0)
     private let cutSessions = Atomic(0)
+    /// One bit per loop that has turned since it was last asked.
+    private let alive = Atomic(UInt64.max)
+    /// One bit per loop that has ended, and will not answer any more.
+    private let gone = Atomic<UInt64>(0)
     private let lock = Lock()
     /// Only touched by who holds the lock.
     nonisolated(unsafe) private var firstFailure: LoopFailure?
@@ -44,6 +51,7 @@ final class Board: Sendable {
         self.seats = seats
         loopCount = configuration.threads
         verdicts = SharedVerdicts(count: configuration.backendCount)
+        addresses = SharedAddresses(configuration)
         places = SharedPlaces(max: configuration.limits.sessionsMax)
         self.log = SharedLog(log)
     }
@@ -71,6 +79,24 @@ final class Board: Sendable {
         if verdicts.set(backend, verdict) { wakeOthers(than: 0) }
     }
 
+    // MARK: the watchdog
+
+    /// Loop 0 asks the others whether they still turn.
+    func askWhoIsAlive() {
+        alive.store(1, ordering: .releasing)
+        wakeOthers(than: 0)
+    }
+
+    /// A loop turns.
+    func noteAlive(_ loop: Int) { alive.bitwiseOr(1 << UInt64(loop), ordering: .releasing) }
+
+    /// True when all have answered since they were asked last, or have not been asked yet.
+    var areAllAlive: Bool {
+        let present = alive.load(ordering: .acquiring) | gone.load(ordering: .acquiring)
+        let all = loopCount == UInt64.bitWidth ? UInt64.max : 1 << UInt64(loopCount) - 1
+        return present & all == all
+    }
+
     // MARK: the end
 
     var command: Command { latest.load(ordering: .acquiring) }
@@ -85,8 +111,9 @@ final class Board: Sendable {
         draining.add(1, ordering: .acquiringAndReleasing).newValue == loopCount
     }
 
-    /// A loop has stopped and cut so many sessions.
-    func end(cut: Int) {
+    /// Loop `number` has stopped and cut so many sessions.
+    func end(_ number: Int, cut: Int) {
+        gone.bitwiseOr(1 << UInt64(number), ordering: .releasing)
         cutSessions.add(cut, ordering: .relaxed)
         ended.add(1, ordering: .acquiringAndReleasing)
         wake(0)

@@ -9,12 +9,18 @@ public enum LoopGroup {
     /// Binds, then runs until a signal has ended all loops. SIGTERM, SIGINT and SIGHUP are blocked from here on and
     /// handled.
     ///
+    /// `service` is told how they do; `lookUp` finds the backends that have names.
+    ///
     /// Throws when a system call fails, in the set-up or in any loop. The other loops are then told to stop but not
     /// waited for: nothing may keep a process alive that has lost a part of itself.
-    public static func run(_ configuration: Configuration, output: consuming EventLog) throws(LoopFailure) {
+    public static func run(
+        _ configuration: Configuration, output: consuming EventLog, service: consuming ServiceManager? = nil,
+        lookUp: @escaping BackgroundResolver.Lookup = BackgroundResolver.system
+    ) throws(LoopFailure) {
         guard configuration.threads > 1 else {
             do throws(SystemCallError) {
-                var loop = try BalancerLoop(configuration, signals: makeSignals(), output: output)
+                var loop = try BalancerLoop(
+                    configuration, signals: makeSignals(), service: service, lookUp: lookUp, output: output)
                 return try loop.run()
             } catch {
                 throw LoopFailure(loop: nil, cause: error)
@@ -28,7 +34,7 @@ public enum LoopGroup {
         } catch {
             throw LoopFailure(loop: nil, cause: error)
         }
-        runSeveral(configuration, board, listeners)
+        runSeveral(configuration, board, listeners, .init(service: service, lookUp: lookUp))
         var words = LoopLog(sharing: board.log)
         if let failure = board.failure {
             words.log.finish()
@@ -45,11 +51,13 @@ public enum LoopGroup {
 
     /// Runs all loops until they have ended, or until one has failed.
     private static func runSeveral(
-        _ configuration: Configuration, _ board: Board, _ listeners: [BoundListeners]
+        _ configuration: Configuration, _ board: Board, _ listeners: [BoundListeners],
+        _ surroundings: consuming BalancerLoop.Surroundings
     ) {
         var threads = Slab<LoopThread>(capacity: configuration.threads)
         do throws(SystemCallError) {
-            var loop = try BalancerLoop(configuration, board, 0, listeners[0], signals: makeSignals())
+            surroundings.signals = try makeSignals()
+            var loop = try BalancerLoop(configuration, board, 0, listeners[0], surroundings)
             for number in 1..<configuration.threads {
                 let own = listeners[number]
                 let thread = try LoopThread(name: "balancer/\(number)") { serve(configuration, board, number, own) }
@@ -68,7 +76,7 @@ public enum LoopGroup {
         _ configuration: Configuration, _ board: Board, _ number: Int, _ listeners: BoundListeners
     ) {
         do throws(SystemCallError) {
-            var loop = try BalancerLoop(configuration, board, number, listeners)
+            var loop = try BalancerLoop(configuration, board, number, listeners, .init())
             try loop.run()
         } catch {
             board.fail(LoopFailure(loop: number, cause: error))
@@ -80,10 +88,10 @@ extension BalancerLoop {
     /// Loop `number` of a group, made on the thread that it is to run on.
     fileprivate init(
         _ configuration: Configuration, _ board: Board, _ number: Int, _ listeners: BoundListeners,
-        signals: consuming Signals? = nil
+        _ surroundings: consuming Surroundings
     ) throws(SystemCallError) {
         try self.init(
-            configuration, clock: .monotonic, signals: signals, words: LoopLog(sharing: board.log),
+            configuration, clock: .monotonic, surroundings, words: LoopLog(sharing: board.log),
             acceptors: listeners.take(), board: board, number: number)
     }
 }
@@ -105,10 +113,18 @@ private final class BoundListeners: @unchecked Sendable {
     /// comes early comes to a loop that will serve it.
     ///
     /// Those of loop 0 are bound as a loop alone binds them, which fails when anybody listens there; then they are
-    /// opened to those of the others. With port 0 these take the port that the kernel chose.
+    /// opened to those of the others. With port 0 these take the port that the kernel chose. At a socket that the service
+    /// manager made, all accept from its one queue.
     static func bind(_ configuration: Configuration) throws(SystemCallError) -> [BoundListeners] {
         let sets = (0..<configuration.threads).map { _ in BoundListeners(capacity: configuration.listeners.count) }
         for settings in configuration.listeners {
+            if let socket = settings.inherited {
+                for set in sets {
+                    let listener = try Listener(sharing: socket)
+                    _ = set.acceptors.insert(Acceptor(listener: listener, pool: settings.pool))
+                }
+                continue
+            }
             let first = try Listener(settings.address)
             try first.share()
             let address = first.address

@@ -8,6 +8,7 @@ import CommandSupport
         abstract: "A TCP load balancer: one line to set it up.",
         usage: """
             balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
+            balancer status [PATH]
             balancer demo [--stay]
             """,
         discussion: """
@@ -18,6 +19,6 @@ import CommandSupport
               balancer 0.0.0.0 db1 5432 db2 5432 --port 5432 --log changes
             """,
         version: version,
-        subcommands: [ServeCommand.self, DemoCommand.self],
+        subcommands: [ServeCommand.self, StatusCommand.self, DemoCommand.self],
         defaultSubcommand: ServeCommand.self)
 }

@@ -1,0 +1,65 @@
+import Reactor
+
+// What the service manager is told: sd_notify(3). Loop 0 does it, for the process.
+extension BalancerLoop {
+    /// The watchdog is told this many times in the time after which it bites: one that is late does no harm.
+    private static let watchdogBeats = 3
+
+    /// Clients can come.
+    mutating func tellReady() {
+        tellService("READY=1")
+        heartbeat()
+    }
+
+    /// No new clients. Sessions may go on for longer than the manager waits by itself for a process to end.
+    mutating func tellStopping() {
+        guard number == 0 else { return }
+        let patience = configuration.timeouts.drain + .seconds(5)
+        tellService("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(patience.wholeNanoseconds / 1000)")
+    }
+
+    /// A backend has come or gone.
+    mutating func tellHealth() {
+        if number == 0 { tellService(nil) }
+    }
+
+    private func tellService(_ state: String?) {
+        guard service != nil else { return }
+        let report = makeReport()
+        let status = "STATUS=\(report.state.rawValue): \(report.backendsUp) of \(report.backends.count) backends up"
+        _ = service?.tell(state.map { "\($0)\n\(status)" } ?? status)
+    }
+
+    // MARK: watchdog
+
+    /// Tells the manager that all loops turn; a loop that does not is a reason to say nothing.
+    mutating func heartbeat() {
+        guard let patience = service?.watchdogPatience() else { return }
+        if board?.areAllAlive ?? true { _ = service?.tell("WATCHDOG=1") }
+        board?.askWhoIsAlive()
+        timers.wheel.arm(watchdogTimer, at: now + patience / Self.watchdogBeats)
+    }
+
+    // MARK: reload
+
+    /// SIGHUP: the configuration is the command line's, which does not change; but where the names lead may have.
+    mutating func reload() {
+        guard state == .running else { return }
+        _ = service?.tell("RELOADING=1\nMONOTONIC_USEC=\(now.nanoseconds / 1000)")
+        isReloading = true
+        log.reloading(names: lookUpNames())
+        endReload()
+    }
+
+    /// Tells the manager when the last name has been looked up.
+    mutating func endReload() {
+        guard isReloading else { return }
+        var index = -1
+        while let next = backends.index(after: index) {
+            if backends[next].isBeingLookedUp { return }
+            index = next
+        }
+        isReloading = false
+        if state == .running { tellService("READY=1") }
+    }
+}

@@ -1,0 +1,50 @@
+import Reactor
+
+/// The socket at which the balancer tells its state.
+struct StatusListener: ~Copyable {
+    private let listener: Listener
+    /// None for a socket that the service manager has made.
+    private let file: SocketFile?
+
+    private init(_ listener: consuming Listener, _ file: consuming SocketFile?) {
+        self.listener = listener
+        self.file = file
+    }
+
+    static func open(_ socket: Configuration.StatusSocket) throws(SystemCallError) -> StatusListener {
+        switch socket {
+        case .inherited(let socket):
+            return StatusListener(try Listener(sharing: socket, keepalive: nil), nil)
+        case .path(let path):
+            guard let address = SocketFile.temporaryAddress(for: path) else {
+                throw SystemCallError(call: "bind", subject: "unix:\(path)", errno: .nameTooLong)
+            }
+            let listener = try Listener(address, keepalive: nil)
+            return StatusListener(listener, try SocketFile(moving: address, to: path))
+        }
+    }
+
+    func add(to poller: borrowing Poller, _ token: Token) throws(SystemCallError) {
+        if let errno = listener.add(to: poller, token) {
+            throw SystemCallError(call: "epoll_ctl", subject: listener.address.description, errno: errno)
+        }
+    }
+
+    /// Gives `text` to one who asks. False when nobody does.
+    ///
+    /// It is written and the socket closed: what lies in the buffer of a socket still arrives. Who asks and does not
+    /// read costs nothing.
+    func answer(_ text: String) -> Bool {
+        switch listener.accept() {
+        case .accepted(let stream, _):
+            _ = unsafe text.utf8.withContiguousStorageIfAvailable { unsafe stream.send(UnsafeRawBufferPointer($0)) }
+            return true
+        case .aborted:
+            return true
+        case .wouldBlock:
+            return false
+        case .exhausted:
+            return false
+        }
+    }
+}
