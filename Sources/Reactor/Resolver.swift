@@ -20,6 +20,13 @@ public struct ResolverError: Error, CustomStringConvertible {
         case unanswered
     }
 
+    /// An error of a resolver of the caller's own.
+    public init(host: String, reason: String, kind: Kind) {
+        self.host = host
+        self.reason = reason
+        self.kind = kind
+    }
+
     /// `unknown host 'serverr1': Name or service not known`
     public var description: String { "unknown host '\(host)': \(reason)" }
 }

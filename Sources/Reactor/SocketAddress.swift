@@ -94,6 +94,11 @@ import Glibc
         }
     }
 
+    /// True when a listener here is who a connection to `other` comes to.
+    public func receives(_ other: SocketAddress) -> Bool {
+        self == other || isWildcard && port == other.port && other.isLocal
+    }
+
     /// `AF_INET`, `AF_INET6` or `AF_UNIX`.
     public var family: CInt {
         switch self {

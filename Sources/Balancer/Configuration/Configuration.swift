@@ -162,13 +162,6 @@ public struct Configuration: Sendable {
         try check()
     }
 
-    /// True of an address that a connection to would come back to one of the listeners.
-    public func isOwn(_ address: SocketAddress) -> Bool {
-        listeners.contains {
-            $0.address == address || $0.address.isWildcard && $0.address.port == address.port && address.isLocal
-        }
-    }
-
     /// All backends of all pools.
     public var backendCount: Int { pools.reduce(0) { $0 + $1.backends.count } }
 }

@@ -61,7 +61,7 @@ extension BalancerLoop {
             }
             if address == current {
                 nameFound(index)
-            } else if configuration.isOwn(address) {
+            } else if listenerAddresses.contains(where: { $0.receives(address) }) {
                 nameNotFound(index, "\(address) is the balancer itself")
             } else {
                 nameFound(index)

@@ -107,7 +107,10 @@ extension ServeCommand {
         } catch {
             throw ValidationError(error.description)
         }
-        if let own = targets.lazy.compactMap(\.address).first(where: configuration.isOwn) {
+        let own = targets.lazy.compactMap(\.address).first { target in
+            listeners.contains { $0.address.receives(target) }
+        }
+        if let own {
             throw ValidationError("backend \(own) is the balancer itself, which listens there: it would serve itself")
         }
         return configuration

@@ -1,0 +1,110 @@
+import Glibc
+import Reactor
+import Testing
+
+@testable import Balancer
+
+@Suite struct AddressHistoryTests {
+    private func address(_ number: Int) -> SocketAddress { .ipv4(0x0A00_0000 + UInt32(number), port: 80) }
+
+    @Test func aNumberLeadsToWhereItWas() {
+        var history = AddressHistory()
+        #expect(history.current == nil)
+        #expect(history[0] == nil)
+        history.move(to: address(1))
+        let first = history.number
+        history.move(to: address(2))
+        let second = history.number
+        history.move(to: address(1))
+        #expect(history.number == first)
+        #expect(history.current == address(1))
+        #expect(history[first] == address(1))
+        #expect(history[second] == address(2))
+    }
+
+    @Test func afterManyTheOldestIsForgotten() {
+        var history = AddressHistory()
+        for number in 0..<1000 {
+            history.move(to: address(number))
+            #expect(history[history.number] == address(number))
+        }
+        let known = (0...UInt8.max).compactMap { history[$0] }
+        #expect(Set(known).count == 256)
+    }
+}
+
+@Suite struct StatusReportTests {
+    private func report(_ count: Int) -> StatusReport {
+        let backends = (0..<count).map {
+            StatusReport.Backend(address: .ipv4(0x0A00_0001 + UInt32($0), port: 80), name: nil, isUp: $0 == 0)
+        }
+        return StatusReport(
+            state: .serving, backends: backends, sessions: 12, sessionsMax: 4000, threads: 2, uptime: .seconds(61),
+            process: 4711)
+    }
+
+    @Test func aLineForTheWholeAndOnePerBackend() {
+        var report = report(2)
+        report.backends[1].address = nil
+        report.backends[1].name = "server2"
+        #expect(
+            report.text == """
+                state=serving backends_up=1 backends=2 sessions=12 sessions_max=4000 threads=2 uptime_s=61 pid=4711
+                backend=10.0.0.1:80 health=up
+                backend=- health=down name=server2
+
+                """)
+    }
+
+    /// What is told must fit into a socket's buffer (net.core.wmem_default, 208 KiB).
+    @Test func ofManyBackendsTheRestIsCounted() {
+        let text = report(Limits.backendsMax).text
+        #expect(text.utf8.count < 100_000)
+        #expect(text.hasSuffix("backends_not_listed=\(Limits.backendsMax - StatusReport.backendLinesMax)\n"))
+    }
+
+    @Test(arguments: [StatusReport.State.serving, .noBackend, .draining]) func onlyServingServes(
+        state: StatusReport.State
+    ) {
+        var report = report(1)
+        report.state = state
+        #expect(StatusReport.saysServing(report.text) == (state == .serving))
+    }
+
+    @Test func whatIsNoReportDoesNotServe() {
+        for text in ["", "state=servingx", "hello\nstate=serving ", "state=serving"] {
+            #expect(!StatusReport.saysServing(text), "\(text)")
+        }
+    }
+}
+
+@Suite struct TokenKindTests {
+    /// A token has four bits for it.
+    @Test func allKindsHaveRoomInAToken() {
+        for kind in TokenKind.allCases {
+            #expect(TokenKind(rawValue: Token(kind).kind) == kind)
+        }
+    }
+}
+
+@Suite struct WatchdogTests {
+    /// The service manager is to hear nothing while one loop stands still.
+    @Test func oneLoopThatDoesNotAnswerIsEnough() throws {
+        let configuration = try Configuration(
+            listeners: [.init(address: .ipv4(0x7F00_0001, port: 20000))],
+            pools: [.init(backends: [.init(address: .ipv4(0x7F00_0001, port: 8090))])], threads: 3)
+        let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+        let board = try Board(configuration, log: log)
+        #expect(board.areAllAlive)
+        board.askWhoIsAlive()
+        board.noteAlive(2)
+        #expect(!board.areAllAlive)
+        board.noteAlive(1)
+        #expect(board.areAllAlive)
+        // One that has ended is not asked.
+        board.askWhoIsAlive()
+        board.noteAlive(1)
+        board.end(2, cut: 0)
+        #expect(board.areAllAlive)
+    }
+}

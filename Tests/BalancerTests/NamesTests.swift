@@ -1,0 +1,241 @@
+import Glibc
+import Reactor
+import Synchronization
+import Testing
+
+@testable import Balancer
+
+/// Names and their addresses, for a loop instead of a name server.
+private final class NameTable: Sendable {
+    private let entries = Mutex<[String: [SocketAddress]]>([:])
+    private let isSilent = Atomic(false)
+
+    /// nil: no such name.
+    func set(_ host: String, _ addresses: [SocketAddress]?) { entries.withLock { $0[host] = addresses } }
+
+    func set(silent: Bool) { isSilent.store(silent, ordering: .releasing) }
+
+    @Sendable func lookUp(_ name: HostName) throws(ResolverError) -> [SocketAddress] {
+        while isSilent.load(ordering: .acquiring) { sched_yield() }
+        guard let addresses = entries.withLock({ $0[name.host] }) else {
+            throw ResolverError(host: name.host, reason: "Name or service not known", kind: .unknown)
+        }
+        return addresses
+    }
+}
+
+/// A loop with one backend that has a name, on real sockets of the loopback network.
+private struct NamedLoop: ~Copyable {
+    var loop: BalancerLoop
+    let table: NameTable
+    private let pipe: Pipe
+    private var printed = ""
+
+    static let loopback = SocketAddress.ipv4(0x7F00_0001, port: 0)
+
+    /// One backend that has a name; what takes seconds outside takes milliseconds.
+    static func configuration(at address: SocketAddress?, port: UInt16, threads: Int = 1) throws -> Configuration {
+        var health = Configuration.HealthCheck()
+        health.interval = .milliseconds(50)
+        health.timeout = .milliseconds(50)
+        var timeouts = Configuration.Timeouts()
+        timeouts.names = .milliseconds(20)
+        let name = HostName(host: "server", port: port, preferredFamily: AF_INET)
+        return try Configuration(
+            listeners: [.init(address: loopback)],
+            pools: [.init(backends: [.init(name: name, address: address)], health: health)], timeouts: timeouts,
+            log: .sessions, threads: threads)
+    }
+
+    init(at address: SocketAddress?, port: UInt16, table: NameTable = NameTable()) throws {
+        let configuration = try Self.configuration(at: address, port: port)
+        let pipe = try Pipe()
+        loop = try BalancerLoop(
+            configuration, lookUp: table.lookUp,
+            output: EventLog(
+                .sessions, output: OutputStream(number: pipe.inputNumber),
+                errors: OutputStream(number: pipe.inputNumber))
+        )
+        self.table = table
+        self.pipe = pipe
+        if let address { table.set("server", [address]) }
+    }
+
+    /// Everything that was printed so far.
+    mutating func output() -> String {
+        printed += String(decoding: pipe.read(atMost: 1 << 16), as: UTF8.self)
+        return printed
+    }
+
+    /// Turns until `text` has been printed.
+    mutating func prints(_ text: String) throws -> Bool {
+        try turns { $0.output().contains(text) }
+    }
+
+    /// Turns until the condition holds; false when it never does.
+    mutating func turns(until condition: (inout NamedLoop) throws -> Bool) throws -> Bool {
+        let deadline = Clock.monotonic.now() + .seconds(20)
+        while Clock.monotonic.now() < deadline {
+            try loop.turn(.milliseconds(5))
+            if try condition(&self) { return true }
+        }
+        return false
+    }
+
+    /// A client, and the other end of it at the backend `listener`, which has read the client's greeting of two bytes.
+    mutating func connect(to listener: borrowing Listener) throws -> (client: CInt, served: CInt) {
+        let address = loop.listenerAddresses[0]
+        let stream = try Stream(for: address, from: nil)
+        _ = stream.connect(to: address)
+        let client = try Self.kept(stream)
+        var hasGreeted = false
+        // Probes come as well, and say nothing.
+        var arrivals: [CInt] = []
+        var served: CInt?
+        let isServed = try turns { _ in
+            if !hasGreeted { hasGreeted = unsafe send(client, "hi", 2, CInt(MSG_DONTWAIT | MSG_NOSIGNAL)) == 2 }
+            while case .accepted(let stream, _) = listener.accept() { arrivals.append(try Self.kept(stream)) }
+            var bytes: (UInt8, UInt8) = (0, 0)
+            served = arrivals.first { unsafe recv($0, &bytes, 2, CInt(MSG_DONTWAIT)) == 2 }
+            return served != nil
+        }
+        try #require(isServed)
+        for other in arrivals where other != served { close(other) }
+        return (client, try #require(served))
+    }
+
+    /// The end of the connection is the test's to make: shutdown(2) and close(2).
+    private static func kept(_ stream: consuming Stream) throws -> CInt {
+        let number = dup(stream.number)
+        try #require(number >= 0)
+        return number
+    }
+}
+
+/// Listeners on the same port of two addresses of this machine.
+private struct Places: ~Copyable {
+    let first: Listener
+    let second: Listener
+
+    init() throws {
+        let first = try Listener(.ipv4(0x7F00_0002, port: 0))
+        // Nobody else uses this address.
+        second = try Listener(.ipv4(0x7F00_0003, port: first.address.port))
+        self.first = first
+    }
+}
+
+@Suite struct NamesTests {
+    @Test func aNameWithoutAddressIsDownUntilItHasOne() throws {
+        let places = try Places()
+        var named = try NamedLoop(at: nil, port: places.first.address.port)
+        let isBad = try named.prints("Server is bad")
+        #expect(isBad)
+        let lines = named.output()
+        #expect(lines.contains("unknown host: Name or service not known\nIP: <server>, Port : <"))
+        #expect(named.loop.makeReport().state == .noBackend)
+        named.table.set("server", [places.first.address])
+        let isFound = try named.prints("balancer: server is at \(places.first.address)\n")
+        #expect(isFound)
+        let isAlive = try named.prints("IP : <127.0.0.2>, Port : <\(places.first.address.port)> Server is alive")
+        #expect(isAlive)
+        #expect(named.loop.makeReport().state == .serving)
+        let ends = try named.connect(to: places.first)
+        close(ends.client)
+        close(ends.served)
+    }
+
+    /// A container that comes back has another address; a session that is still there stays where it is, and its record
+    /// says where that was.
+    @Test func whoMovesIsFoundAgain() throws {
+        let places = try Places()
+        var named = try NamedLoop(at: places.first.address, port: places.first.address.port)
+        let old = try named.connect(to: places.first)
+        named.table.set("server", [places.second.address])
+        let hasMoved = try named.prints(
+            "balancer: server is at \(places.second.address) now; it was at \(places.first.address)\n")
+        #expect(hasMoved)
+        let new = try named.connect(to: places.second)
+        // The old session still carries bytes.
+        #expect(unsafe write(old.client, "hello", 5) == 5)
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let arrives = try named.turns { _ in unsafe recv(old.served, &bytes, bytes.count, CInt(MSG_DONTWAIT)) == 5 }
+        #expect(arrives)
+        for number in [old.client, old.served, new.client, new.served] { close(number) }
+        let areOver = try named.turns { $0.loop.sessions.count == 0 }
+        #expect(areOver)
+        let records = try named.turns {
+            let output = $0.output()
+            return output.contains(" backend=\(places.first.address) up=7 ")
+                && output.contains(" backend=\(places.second.address) up=2 ")
+        }
+        #expect(records, "\(named.output())")
+    }
+
+    /// Name servers fail, and turn the order of their answers.
+    @Test func aNameServersMoodsMoveNobody() throws {
+        let places = try Places()
+        var named = try NamedLoop(at: places.first.address, port: places.first.address.port)
+        named.table.set("server", nil)
+        let isLost = try named.prints(
+            "balancer: cannot look up server: Name or service not known; it stays at \(places.first.address)\n")
+        #expect(isLost)
+        let ends = try named.connect(to: places.first)
+        named.table.set("server", [places.second.address, places.first.address])
+        let isBack = try named.prints("balancer: server can be looked up again: \(places.first.address)\n")
+        #expect(isBack)
+        #expect(named.loop.makeReport().backends == [.init(address: places.first.address, name: "server", isUp: true)])
+        let told = named.output().split(separator: "\n").count { $0.contains("cannot look up") }
+        #expect(told == 1)
+        close(ends.client)
+        close(ends.served)
+    }
+
+    /// getaddrinfo(3) may take ten seconds a question.
+    @Test func aSilentNameServerHoldsUpNothing() throws {
+        let places = try Places()
+        var named = try NamedLoop(at: nil, port: places.first.address.port)
+        named.table.set(silent: true)
+        let isBad = try named.prints("unknown host: no name server has answered\nIP: <server>")
+        named.table.set(silent: false)
+        #expect(isBad)
+    }
+
+    @Test func aNameThatLeadsBackHereIsNotFollowed() throws {
+        let places = try Places()
+        var named = try NamedLoop(at: places.first.address, port: places.first.address.port)
+        let own = named.loop.listenerAddresses[0]
+        named.table.set("server", [own])
+        let isRefused = try named.prints("cannot look up server: \(own) is the balancer itself; it stays at")
+        #expect(isRefused)
+    }
+
+    /// One loop looks names up; the others hear of it.
+    @Test func allLoopsFollow() throws {
+        let places = try Places()
+        let table = NameTable()
+        let configuration = try NamedLoop.configuration(at: nil, port: places.first.address.port, threads: 2)
+        let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+        let board = try Board(configuration, log: log)
+        func makeLoop(_ number: Int) throws -> BalancerLoop {
+            var surroundings = BalancerLoop.Surroundings()
+            surroundings.lookUp = table.lookUp
+            return try BalancerLoop(
+                configuration, clock: .monotonic, surroundings, words: LoopLog(sharing: board.log),
+                acceptors: BalancerLoop.bind(configuration.listeners), board: board, number: number)
+        }
+        var first = try makeLoop(0)
+        var second = try makeLoop(1)
+        #expect(!second.isUp(0) as Bool)
+        for address in [places.first.address, places.second.address] {
+            table.set("server", [address])
+            let deadline = Clock.monotonic.now() + .seconds(20)
+            while second.backends[0].address != address, Clock.monotonic.now() < deadline {
+                try first.turn(.milliseconds(5))
+                try second.turn(.immediately)
+            }
+            #expect(second.backends[0].address == address)
+            #expect(second.isUp(0) as Bool)
+        }
+    }
+}
