@@ -33,10 +33,10 @@ struct Backend: ~Copyable {
     }
 
     /// Where it is; nil while its name has no address.
-    var address: SocketAddress? { addresses.current }
+    @inline(__always) var address: SocketAddress? { addresses.current }
 
     /// True when new sessions may be sent to it, as far as its probes know.
-    var isUp: Bool { health.isUp && address != nil }
+    @inline(__always) var isUp: Bool { health.isUp && addresses.isKnown }
 
     /// What people know it by.
     var title: BackendTitle {
@@ -72,6 +72,8 @@ enum BackendTitle: Hashable, Sendable {
 struct AddressHistory {
     /// The last one; nil before the first.
     private(set) var current: SocketAddress?
+    /// There is one.
+    private(set) var isKnown = false
     /// Its number.
     private(set) var number: UInt8 = 0
     /// By their numbers. Of more than 256 the oldest is forgotten; the record of a session that has lasted that long
@@ -80,6 +82,7 @@ struct AddressHistory {
 
     mutating func move(to address: SocketAddress) {
         current = address
+        isKnown = true
         if let place = known.firstIndex(of: address) {
             number = UInt8(place)
         } else if known.count <= Int(UInt8.max) {
@@ -92,8 +95,10 @@ struct AddressHistory {
     }
 
     /// The address with a number.
-    subscript(number: UInt8) -> SocketAddress? {
-        Int(number) < known.count ? known[Int(number)] : nil
+    @inline(__always) subscript(number: UInt8) -> SocketAddress? {
+        // All but always it is the last.
+        if number == self.number { return current }
+        return Int(number) < known.count ? known[Int(number)] : nil
     }
 }
 

@@ -97,7 +97,7 @@ extension BalancerLoop {
     /// The verdict about a backend: this loop's own, or that of the one that probes.
     func isUp(_ backend: Int) -> Bool {
         guard let board, number != 0 else { return backends[backend].isUp }
-        return board.verdicts[backend].contains(.up) && backends[backend].address != nil
+        return board.verdicts[backend].contains(.up) && backends[backend].addresses.isKnown
     }
 
     /// The address that a session's socket towards a backend is bound to; nil when none is needed.
