@@ -14,10 +14,12 @@ struct BalancerUnderTest {
     /// Starts `balancer host backends... --port P options...` and waits until it listens.
     static func start(
         on host: String = "127.0.0.1", backends: [SocketAddress], _ options: String...,
-        streams: RunningProgram.Streams = .separate, openFilesMax: Int? = nil,
+        streams: RunningProgram.Streams = .separate, openFilesMax: Int? = nil, environment: [String: String] = [:],
         at location: SourceLocation = #_sourceLocation
     ) throws -> BalancerUnderTest {
-        try start(on: host, backends, options, streams: streams, openFilesMax: openFilesMax, at: location)
+        try start(
+            on: host, backends, options, streams: streams, openFilesMax: openFilesMax, environment: environment,
+            at: location)
     }
 
     /// The same with `--threads`, on the loopback address.
@@ -42,20 +44,22 @@ struct BalancerUnderTest {
     /// The same with a list of options.
     static func start(
         on host: String = "127.0.0.1", backends: [SocketAddress], _ options: [String], openFilesMax: Int? = nil,
-        at location: SourceLocation
+        environment: [String: String] = [:], at location: SourceLocation
     ) throws -> BalancerUnderTest {
-        try start(on: host, backends, options, openFilesMax: openFilesMax, at: location)
+        try start(
+            on: host, backends, options, openFilesMax: openFilesMax, environment: environment, at: location)
     }
 
     private static func start(
         on host: String, _ backends: [SocketAddress], _ options: [String],
-        streams: RunningProgram.Streams = .separate, openFilesMax: Int? = nil, at location: SourceLocation
+        streams: RunningProgram.Streams = .separate, openFilesMax: Int? = nil, environment: [String: String] = [:],
+        at location: SourceLocation
     ) throws -> BalancerUnderTest {
         let port = try Ports.free(at: location)
         let targets = backends.flatMap { [$0.host, "\($0.port)"] }
         let program = try RunningProgram.start(
             .balancer, [host] + targets + ["--port", "\(port)"] + options, streams: streams,
-            openFilesMax: openFilesMax, at: location)
+            openFilesMax: openFilesMax, environment: environment, at: location)
         try Ports.waitForListener(on: port, of: program, at: location)
         return BalancerUnderTest(program: program, host: host, port: port)
     }

@@ -37,7 +37,7 @@ final class RunningProgram: Sendable {
     /// Starts `program` with `arguments`, under a limit of its open files if one is given.
     static func start(
         _ program: Program, _ arguments: [String], named name: String? = nil, streams: Streams = .separate,
-        openFilesMax: Int? = nil, at location: SourceLocation = #_sourceLocation
+        openFilesMax: Int? = nil, environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
     ) throws -> RunningProgram {
         let path = try program.path(at: location)
         let command =
@@ -46,28 +46,36 @@ final class RunningProgram: Sendable {
             } else {
                 [path] + arguments
             }
-        return try start(command, named: name ?? program.rawValue, streams: streams, at: location)
+        return try start(
+            command, named: name ?? program.rawValue, streams: streams, environment: environment, at: location)
     }
 
     /// Starts any command by its full path.
+    ///
+    /// - Parameters:
+    ///   - environment: what its environment has beside that of the tests.
+    ///   - descriptors: what it finds at its descriptors 3 and following.
     static func start(
-        _ command: [String], named name: String, streams: Streams = .separate,
-        at location: SourceLocation = #_sourceLocation
+        _ command: [String], named name: String, streams: Streams = .separate, environment: [String: String] = [:],
+        descriptors: [Int32] = [], at location: SourceLocation = #_sourceLocation
     ) throws -> RunningProgram {
-        let program = try RunningProgram(command, named: name, streams: streams, at: location)
+        let program = try RunningProgram(
+            command, named: name, streams: streams, environment: environment, descriptors: descriptors, at: location)
         TestScope.keep(program)
         return program
     }
 
-    private init(_ command: [String], named name: String, streams: Streams, at location: SourceLocation) throws {
+    private init(
+        _ command: [String], named name: String, streams: Streams, environment: [String: String],
+        descriptors: [Int32], at location: SourceLocation
+    ) throws {
         let input = try Pipe(at: location)
         let output = try Pipe(at: location)
         let errors = try Pipe(at: location)
         defer { for descriptor in [input.reading, output.writing, errors.writing] { Glibc.close(descriptor) } }
         do {
-            pid = try spawn(
-                command, input: input.reading, output: output.writing,
-                errors: streams == .merged ? output.writing : errors.writing, at: location)
+            let standard = [input.reading, output.writing, streams == .merged ? output.writing : errors.writing]
+            pid = try spawn(command, descriptors: standard + descriptors, environment, at: location)
         } catch {
             for descriptor in [input.writing, output.reading, errors.reading] { Glibc.close(descriptor) }
             throw error
@@ -227,15 +235,24 @@ private struct Pipe {
     }
 }
 
+/// What a service manager, or whoever runs the tests, would tell a program by its environment.
+private func concernsPrograms(_ variable: String) -> Bool {
+    ["NOTIFY_", "WATCHDOG_", "LISTEN_", "BALANCER_STATUS_"].contains { variable.hasPrefix($0) }
+}
+
+/// - Parameter descriptors: what the program finds at 0, 1, 2 and so on.
 private func spawn(
-    _ command: [String], input: Int32, output: Int32, errors: Int32, at location: SourceLocation
+    _ command: [String], descriptors: [Int32], _ additions: [String: String], at location: SourceLocation
 ) throws -> pid_t {
+    // Out of the way of the numbers that they are to have, so that none is overwritten before its turn.
+    let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 256) }
+    defer { for copy in copies { close(copy) } }
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
-    unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
-    unsafe posix_spawn_file_actions_adddup2(&actions, errors, 2)
+    for (number, copy) in copies.enumerated() {
+        unsafe posix_spawn_file_actions_adddup2(&actions, copy, Int32(number))
+    }
 
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
@@ -248,7 +265,8 @@ private func spawn(
     unsafe posix_spawnattr_setsigdefault(&attributes, &all)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-    let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+    let own = ProcessInfo.processInfo.environment.filter { !concernsPrograms($0.key) }
+    let environment = own.merging(additions) { $1 }.map { "\($0.key)=\($0.value)" }
     let argumentPointers = unsafe command.map { unsafe strdup($0) } + [nil]
     let environmentPointers = unsafe environment.map { unsafe strdup($0) } + [nil]
     defer { unsafe (argumentPointers + environmentPointers).forEach { unsafe free($0) } }

@@ -2,7 +2,8 @@ import Glibc
 import Synchronization
 import Testing
 
-/// A connected or listening TCP socket whose every operation has a deadline.
+/// A connected or listening TCP socket whose every operation has a deadline. One of another kind will do where only
+/// bytes are read and written: see ``UnixSocket``.
 ///
 /// It stays open until it is closed by name or its ``TestScope`` ends; losing the last reference does not close it.
 final class TCPSocket: Sendable {

@@ -1,0 +1,171 @@
+import Foundation
+import Glibc
+import Testing
+
+/// The socket behind `balancer status`: its file, and that asking changes nothing.
+@Suite("Status socket", .ownThread)
+struct StatusSocketTests {
+    // MARK: Its file
+
+    @Test("while it runs there is one file, and none when it has ended", arguments: [1, 3], [SIGTERM, SIGINT])
+    func takenAway(threads: Int, signal: Int32) throws {
+        let folder = try TestFolder()
+        let balancer = try start(at: folder.path(of: "s"), "--threads", "\(threads)")
+        #expect(try folder.names == ["s"])
+        balancer.program.signal(signal)
+        #expect(try balancer.program.waitForExit() == .exited(0))
+        #expect(try folder.names == [])
+    }
+
+    @Test("what a balancer that was killed left there is replaced by the next one's")
+    func leftByKilled() throws {
+        let folder = try TestFolder()
+        let killed = try start(at: folder.path(of: "s"))
+        killed.program.signal(SIGKILL)
+        #expect(try killed.program.waitForExit() == .killed(signal: SIGKILL))
+        #expect(try folder.names == ["s"])
+        let next = try start(at: folder.path(of: "s"))
+        next.program.signal(SIGTERM)
+        #expect(try next.program.waitForExit() == .exited(0))
+        #expect(try folder.names == [])
+    }
+
+    @Test("one that another balancer has taken over answers for that one, also when the first has ended")
+    func takenOver() throws {
+        let folder = try TestFolder()
+        let path = folder.path(of: "s")
+        let first = try start(at: path)
+        let second = try start(at: path)
+        first.program.signal(SIGTERM)
+        #expect(try first.program.waitForExit() == .exited(0))
+        #expect(try StatusAnswer.read(at: path).balancer["pid"] == "\(second.program.pid)")
+        #expect(try folder.names == ["s"])
+        second.program.signal(SIGTERM)
+        #expect(try second.program.waitForExit() == .exited(0))
+        #expect(try folder.names == [])
+    }
+
+    @Test("one that cannot start, for its port is in use, leaves the other's alone", arguments: [1, 2])
+    func cannotStart(threads: Int) throws {
+        let folder = try TestFolder()
+        let path = folder.path(of: "s")
+        let balancer = try start(at: path)
+        let program = try RunningProgram.start(
+            .balancer,
+            ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(balancer.port)", "--threads", "\(threads)"]
+                + ["--status-socket", path])
+        #expect(try program.waitForExit() == .exited(69), "\(program.summary)")
+        #expect(try StatusAnswer.read(at: path).balancer["pid"] == "\(balancer.program.pid)")
+        #expect(try folder.names == ["s"])
+    }
+
+    /// A path at which there can be no socket.
+    enum WrongPath: String, Sendable, CaseIterable {
+        case inMissingFolder = "missing/s"
+        case aFolder = "folder"
+        case tooLong
+
+        func name() -> String {
+            self == .tooLong ? String(repeating: "x", count: 90) : rawValue
+        }
+    }
+
+    @Test("a wrong path is an error at start: one line names it, and nothing is left", arguments: WrongPath.allCases)
+    func wrongPath(_ wrong: WrongPath) throws {
+        let folder = try TestFolder()
+        try FileManager.default.createDirectory(
+            atPath: folder.path(of: "folder"), withIntermediateDirectories: false)
+        for threads in ["1", "2"] {
+            let path = folder.path(of: wrong.name())
+            let port = try Ports.free()
+            let program = try RunningProgram.start(
+                .balancer,
+                ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(port)", "--threads", threads, "--status-socket", path])
+            guard case .exited(let code) = try program.waitForExit() else {
+                throw TestFailure(program.summary, at: #_sourceLocation)
+            }
+            #expect(code != 0)
+            #expect(program.errors.texts.count == 1, "\(program.summary)")
+            #expect(program.errors.text.contains(path), "\(program.summary)")
+            #expect(!Ports.isListening(port))
+            #expect(try folder.names == ["folder"])
+        }
+    }
+
+    // MARK: Asking
+
+    @Test("200 answers, also to askers that do not read, leave sessions, log, backends and descriptors as they were")
+    func noTrace() throws {
+        let path = try TestFolder().path(of: "s")
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, "--status-socket", path, "--probe-interval", "1h")
+        try balancer.waitUntilAlive(backend.port)
+        let (client, _) = try balancer.connectAndGreet()
+        try balancer.waitForStatus(at: path, "of one session") { $0.sessions == 1 }
+        let descriptors = try balancer.program.descriptors().sorted()
+        let connections = backend.accepted
+        let lines = balancer.output.texts
+
+        var unread: [TCPSocket] = []
+        for number in 1...200 {
+            if number.isMultiple(of: 4) {
+                unread.append(try UnixSocket.connect(to: path))
+            } else {
+                let answer = try StatusAnswer.read(at: path)
+                #expect(answer.state == "serving" && answer.sessions == 1, "answer \(number): \(answer)")
+            }
+        }
+        // Closed at its end while their answer lies unread at theirs.
+        try balancer.program.wait("the descriptors are as they were") {
+            try balancer.program.descriptors().sorted() == descriptors
+        }
+        for socket in unread { socket.close() }
+        #expect(try StatusRun(path).exitCode == .exited(0))
+
+        try client.send("still here")
+        try client.expect("still here")
+        #expect(backend.accepted == connections)
+        #expect(balancer.output.texts == lines)
+        #expect(balancer.errors.texts == [])
+    }
+
+    @Test("a crowd that asks at once is answered, each of it")
+    func crowd() throws {
+        let path = try TestFolder().path(of: "s")
+        let balancer = try start(at: path)
+        // It cannot answer before all have asked.
+        balancer.program.signal(SIGSTOP)
+        let askers = try (0..<100).map { _ in try UnixSocket.connect(to: path) }
+        balancer.program.signal(SIGCONT)
+        for asker in askers {
+            let (bytes, ending) = try asker.receiveToEnd()
+            #expect(StatusAnswer(String(decoding: bytes, as: UTF8.self)).state == "serving")
+            #expect(ending == .finished)
+        }
+    }
+
+    @Test("what an asker says is no reason not to answer it, and does no harm")
+    func chatter() throws {
+        let path = try TestFolder().path(of: "s")
+        let balancer = try start(at: path)
+        let asker = try UnixSocket.connect(to: path)
+        try? asker.send("GET / HTTP/1.0\r\n\r\n")
+        asker.reset()
+        let answer = try balancer.waitForStatus(at: path, "of any kind")
+        #expect(answer.state == "serving")
+        #expect(balancer.errors.texts == [], "\(balancer.program.summary)")
+    }
+
+    /// A balancer with a backend, whose status socket answers.
+    private func start(
+        at path: String, _ options: String..., at location: SourceLocation = #_sourceLocation
+    ) throws -> BalancerUnderTest {
+        let backend = try EchoBackend(named: "A", at: location)
+        let balancer = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, ["--status-socket", path] + options, at: location)
+        let pid = "\(balancer.program.pid)"
+        try balancer.waitForStatus(at: path, "of its own", at: location) { $0.balancer["pid"] == pid }
+        return balancer
+    }
+}

@@ -1,0 +1,158 @@
+import Glibc
+import Testing
+
+/// `balancer status`: what it says and exits with, whatever state the balancer is in.
+@Suite("Status", .ownThread)
+struct StatusTests {
+    @Test("while it serves: exit code 0, a line about the whole, and one per backend")
+    func serving() throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let backend = try EchoBackend(named: "A")
+        let refusing = try Ports.free()
+        let balancer = try BalancerUnderTest.start(
+            backends: [backend.port, refusing].onLoopback, "--status-socket", socket, "--fall", "1",
+            "--probe-interval", "1h", "--sessions-max", "77")
+        try balancer.wait(for: .alive, of: backend.port)
+        try balancer.wait(for: .dead, of: refusing)
+        let run = try StatusRun(socket)
+        #expect(run.exitCode == .exited(0))
+        #expect(run.errors == [])
+        var line = run.answer.balancer
+        let uptime = line.removeValue(forKey: "uptime_s").flatMap { Int($0) }
+        #expect(uptime.map { (0...60).contains($0) } == true, "\(run.output)")
+        #expect(
+            line == [
+                "state": "serving", "backends_up": "1", "backends": "2", "sessions": "0", "sessions_max": "77",
+                "threads": "1", "pid": "\(balancer.program.pid)",
+            ])
+        #expect(
+            run.answer.backends == [
+                ["backend": "127.0.0.1:\(backend.port)", "health": "up"],
+                ["backend": "127.0.0.1:\(refusing)", "health": "down"],
+            ])
+        #expect(run.output.hasPrefix("state=serving ") && run.output.hasSuffix("\n"), "\(run.output)")
+    }
+
+    @Test("the sessions of all threads are counted, and those that have ended are not", arguments: [1, 2])
+    func sessions(threads: Int) throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            threads: threads, [backend.port], "--status-socket", socket, "--sessions-max", "100")
+        let clients = try (0..<12).map { _ in try balancer.connectAndGreet().client }
+        let answer = try balancer.waitForStatus(at: socket, "of 12 sessions") { $0.sessions == 12 }
+        #expect(answer.balancer["threads"] == "\(threads)")
+        #expect(answer.balancer["sessions_max"] == "100")
+        for client in clients.prefix(5) { client.close() }
+        try balancer.waitForStatus(at: socket, "of 7 sessions") { $0.sessions == 7 }
+        for client in clients { client.close() }
+        try balancer.waitForStatus(at: socket, "of no session") { $0.sessions == 0 }
+    }
+
+    @Test("no backend up: state=no-backend and exit code 1, until one is up", arguments: [1, 2])
+    func noBackend(threads: Int) throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let ports = try Ports.free(2)
+        let balancer = try BalancerUnderTest.start(
+            threads: threads, ports, "--status-socket", socket, "--fall", "1", "--probe-interval", "100ms")
+        for port in ports { try balancer.wait(for: .dead, of: port) }
+        let run = try StatusRun(socket)
+        #expect(run.exitCode == .exited(1))
+        #expect(run.answer.state == "no-backend", "\(run.output)")
+        #expect(run.answer.balancer["backends_up"] == "0")
+        #expect(run.answer.backends.map { $0["health"] } == ["down", "down"])
+
+        let backend = try EchoBackend(named: "A", port: ports[1])
+        try balancer.wait(for: .alive, of: backend.port)
+        let again = try StatusRun(socket)
+        #expect(again.exitCode == .exited(0))
+        #expect(again.answer.backends.map { $0["health"] } == ["down", "up"], "\(again.output)")
+    }
+
+    @Test("while it drains: state=draining and exit code 1", arguments: [1, 2])
+    func draining(threads: Int) throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            threads: threads, [backend.port], "--status-socket", socket, "--drain-time", "1h")
+        let clients = try (0..<4).map { _ in try balancer.connectAndGreet().client }
+        balancer.program.signal(SIGTERM)
+        try eventually("it drains", details: { balancer.program.summary }) { !Ports.isListening(balancer.port) }
+        let run = try StatusRun(socket)
+        #expect(run.exitCode == .exited(1))
+        #expect(run.answer.state == "draining", "\(run.output)")
+        #expect(run.answer.sessions == 4, "\(run.output)")
+        clients[0].close()
+        try balancer.waitForStatus(at: socket, "of 3 sessions") { $0.sessions == 3 && $0.state == "draining" }
+        for client in clients { client.close() }
+        #expect(try balancer.program.waitForExit() == .exited(0), "\(balancer.program.summary)")
+    }
+
+    @Test("a balancer that stands still: exit code 1 within the time that was set, and 0 when it goes on")
+    func standsStill() throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--status-socket", socket)
+        try balancer.waitForStatus(at: socket, "of any kind")
+        balancer.program.signal(SIGSTOP)
+        let start = ContinuousClock.now
+        let run = try StatusRun(socket, "--timeout", "200ms")
+        #expect(ContinuousClock.now - start >= .milliseconds(200))
+        #expect(run.exitCode == .exited(1))
+        #expect(run.complaint.contains(socket), "\(run.complaint)")
+        #expect(run.complaint.contains("it hangs"), "\(run.complaint)")
+        balancer.program.signal(SIGCONT)
+        #expect(try StatusRun(socket).exitCode == .exited(0))
+        #expect(try balancer.connectAndGreet().backend == "A")
+    }
+
+    @Test("nobody there: exit code 1, and one line that names the path and what is missing")
+    func nobody() throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let run = try StatusRun(socket)
+        #expect(run.exitCode == .exited(1))
+        #expect(run.complaint.contains(socket) && run.complaint.contains("--status-socket"), "\(run.complaint)")
+    }
+
+    @Test("a balancer that was killed: exit code 1, and one line that says that it has ended")
+    func killed() throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--status-socket", socket)
+        try balancer.waitForStatus(at: socket, "of any kind")
+        balancer.program.signal(SIGKILL)
+        #expect(try balancer.program.waitForExit() == .killed(signal: SIGKILL))
+        let run = try StatusRun(socket)
+        #expect(run.exitCode == .exited(1))
+        #expect(run.complaint.contains(socket) && run.complaint.contains("has ended"), "\(run.complaint)")
+    }
+
+    @Test("BALANCER_STATUS_SOCKET stands for the path on both sides, and an argument comes before it")
+    func environment() throws {
+        let folder = try TestFolder()
+        let chosen = ["BALANCER_STATUS_SOCKET": folder.path(of: "chosen")]
+        let wrong = ["BALANCER_STATUS_SOCKET": folder.path(of: "wrong")]
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, environment: chosen)
+        try balancer.waitForStatus(at: folder.path(of: "chosen"), "of any kind")
+        let run = try StatusRun(environment: chosen)
+        #expect(run.exitCode == .exited(0), "\(run.errors)")
+        #expect(run.answer.balancer["pid"] == "\(balancer.program.pid)")
+        #expect(try StatusRun(environment: wrong).exitCode == .exited(1))
+        #expect(try StatusRun(folder.path(of: "chosen"), environment: wrong).exitCode == .exited(0))
+
+        let other = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, "--status-socket", folder.path(of: "other"), environment: wrong)
+        try other.waitForStatus(at: folder.path(of: "other"), "of any kind")
+        #expect(try folder.names == ["chosen", "other"])
+    }
+
+    @Test("a path that can be none is named, as is one that too many were given", arguments: [1, 2])
+    func wrongQuestion(count: Int) throws {
+        let path = "/tmp/" + String(repeating: "x", count: 103)
+        let program = try RunningProgram.start(.balancer, ["status"] + Array(repeating: path, count: count))
+        #expect(try program.waitForExit() == .exited(count == 1 ? 1 : 64))
+        #expect(program.errors.texts.contains { $0.contains(path) }, "\(program.summary)")
+        #expect(program.output.bytes == [])
+    }
+}

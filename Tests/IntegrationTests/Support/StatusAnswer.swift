@@ -1,0 +1,67 @@
+import Testing
+
+/// What a balancer says of itself: `key=value` pairs, in a line about the whole and one per backend.
+struct StatusAnswer {
+    let balancer: [String: String]
+    let backends: [[String: String]]
+
+    init(_ text: String) {
+        let lines = text.split(separator: "\n").map { line in
+            let pairs = line.split(separator: " ").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+            return Dictionary(pairs.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { $1 }
+        }
+        balancer = lines.first ?? [:]
+        backends = Array(lines.dropFirst())
+    }
+
+    var state: String? { balancer["state"] }
+    var sessions: Int? { balancer["sessions"].flatMap { Int($0) } }
+
+    /// Asks at the socket itself, without a program.
+    static func read(
+        at path: String, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
+    ) throws -> StatusAnswer {
+        let socket = try UnixSocket.connect(to: path, at: location)
+        defer { socket.close() }
+        let (bytes, _) = try socket.receiveToEnd(within: limit, at: location)
+        return StatusAnswer(String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+/// `balancer status`, run to its end.
+struct StatusRun {
+    let exitCode: RunningProgram.End
+    let answer: StatusAnswer
+    let output: String
+    let errors: [String]
+
+    init(
+        _ arguments: String..., environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
+    ) throws {
+        let program = try RunningProgram.start(
+            .balancer, ["status"] + arguments, named: "balancer status", environment: environment, at: location)
+        exitCode = try program.waitForExit(at: location)
+        output = program.output.text
+        answer = StatusAnswer(output)
+        errors = program.errors.texts
+    }
+
+    /// The one line on its standard error, with nothing on its output: there was no answer.
+    var complaint: String {
+        output == "" && errors.count == 1 ? errors[0] : "printed \(output.debugDescription), complained \(errors)"
+    }
+}
+
+extension BalancerUnderTest {
+    /// Waits until the balancer tells at `path` what is wanted. Its status socket is there a moment after its listener.
+    @discardableResult
+    func waitForStatus(
+        at path: String, _ what: String, within limit: Duration = .seconds(10),
+        at location: SourceLocation = #_sourceLocation, where isWanted: (StatusAnswer) -> Bool = { _ in true }
+    ) throws -> StatusAnswer {
+        try eventually("status \(what)", within: limit, details: { program.summary }, at: location) {
+            guard let answer = try? StatusAnswer.read(at: path, at: location) else { return nil }
+            return isWanted(answer) ? answer : nil
+        }
+    }
+}
