@@ -26,6 +26,20 @@ enum UnixSocket {
         return socket
     }
 
+    /// Sends to a receiving socket until it takes nothing more: what others send then finds no room.
+    static func fill(_ path: String, at location: SourceLocation = #_sourceLocation) throws {
+        let socket = try make(SOCK_DGRAM, at: location)
+        defer { socket.close() }
+        unsafe try check("connect", path, at: location) { unsafe Glibc.connect(socket.descriptor, $0, $1) }
+        // Some kernels count the datagrams, others the bytes: after large ones there may be room for small ones.
+        for size in [8192, 1] {
+            let bytes = [UInt8](repeating: 0, count: size)
+            try eventually("the queue is full", at: location) {
+                unsafe bytes.withUnsafeBytes { unsafe socket.sendNow($0) } == .noRoom
+            }
+        }
+    }
+
     private static func make(_ type: __socket_type, at location: SourceLocation) throws -> TCPSocket {
         let flags = Int32(type.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(AF_UNIX, flags, 0)
