@@ -1,0 +1,135 @@
+import Glibc
+import Testing
+
+/// Backends that are given by a name, in particular one that has no address (yet).
+@Suite("Unresolved names", .ownThread)
+struct UnresolvedNamesTests {
+    /// Nobody has it, RFC 6761.
+    private static let unknown = "nosuch.invalid"
+
+    @Test("without the option an unknown name is a usage error, which names the option")
+    func withoutOption() throws {
+        let program = try startAlone([Self.unknown, "8090"])
+        #expect(try program.waitForExit(within: .seconds(30)) == .exited(64))
+        let reason = program.errors.texts.first ?? ""
+        #expect(reason.contains(Self.unknown) && reason.contains("--allow-unresolved"), "\(program.summary)")
+    }
+
+    @Test(
+        "what can be no name is a usage error with the option as well",
+        arguments: ["0x7f.1", "127.1", "1", "", "127.0.0.1.5", "999.0.0.1"])
+    func malformed(host: String) throws {
+        let program = try startAlone([host, "8090", "--allow-unresolved"])
+        #expect(try program.waitForExit(within: .seconds(30)) == .exited(64))
+        #expect(program.errors.texts.first?.contains("'\(host)'") == true, "\(program.summary)")
+        #expect(program.output.bytes == [])
+    }
+
+    @Test("with it the name is bad three times and then dead, each with its cause before it", arguments: [1, 2])
+    func dead(threads: Int) throws {
+        let balancer = try BalancerUnderTest.start(
+            backends: [], Self.unknown, "1", "--allow-unresolved", "--probe-interval=100ms", "--threads", "\(threads)",
+            streams: .merged)
+        let bad = GuideLine.bad(1, Self.unknown)
+        let dead = GuideLine.dead(1, Self.unknown)
+        try balancer.program.waitForLine(dead, times: 2, within: .seconds(30))
+        let texts = balancer.output.texts
+        #expect(texts.first == GuideLine.source("127.0.0.1"))
+        let results = texts.filter { $0.contains("Server is") }
+        #expect(results.prefix(5) == [bad, bad, bad, dead, dead], "\(balancer.program.summary)")
+        let causes = texts.filter { $0.hasPrefix("unknown host: ") }
+        #expect(Set(causes).isSubset(of: Self.reasons.map { "unknown host: \($0)" }), "\(causes)")
+        // A cause, its line, a cause, its line.
+        for index in 1..<9 {
+            #expect(texts[index].hasPrefix("unknown host: ") == !index.isMultiple(of: 2), "\(texts[index])")
+        }
+    }
+
+    /// What the C library says of a name that nobody has, or that nobody can be asked for (EAI_NODATA, which the Glibc
+    /// module leaves out, is -5), and what is said when it has said nothing by the end of the probe.
+    private static let reasons =
+        ["no name server has answered"]
+        + [EAI_NONAME, EAI_AGAIN, -5].map { unsafe String(cString: gai_strerror($0)) }
+
+    @Test("clients go to the others, and none waits for the name", arguments: [1, 2])
+    func others(threads: Int) throws {
+        let backends = try [EchoBackend(named: "A"), EchoBackend(named: "B")]
+        let ports = backends.map(\.port)
+        let balancer = try BalancerUnderTest.start(
+            backends: [ports[0]].onLoopback, Self.unknown, "1", "127.0.0.1", "\(ports[1])", "--allow-unresolved",
+            "--probe-interval", "1h", "--threads", "\(threads)")
+        // Also before the name has been found dead.
+        for _ in 0..<2 {
+            let names = try balancer.backendsOfNextClients(16)
+            #expect(Set(names) == ["A", "B"])
+        }
+        try balancer.waitUntilAlive(ports[0], ports[1])
+    }
+
+    @Test("when no name has an address, clients are closed at once, and told nothing", arguments: [1, 2])
+    func nobody(threads: Int) throws {
+        let balancer = try BalancerUnderTest.start(
+            backends: [], Self.unknown, "1", "also.\(Self.unknown)", "2", "--allow-unresolved", "--probe-interval",
+            "1h", "--threads", "\(threads)")
+        for _ in 0..<8 { #expect(try balancer.connect().receiveToEnd() == ([], .finished)) }
+        try balancer.program.wait("it is told") { balancer.countErrors(with: "no backend is up") >= 1 }
+    }
+
+    @Test("in its status such a name has no address")
+    func status() throws {
+        let path = try TestFolder().path(of: "status")
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            backends: [], Self.unknown, "1", "localhost", "\(backend.port)", "--allow-unresolved", "--status-socket",
+            path)
+        let answer = try balancer.waitForStatus(at: path, "of any kind")
+        #expect(answer.state == "serving")
+        #expect(
+            answer.backends == [
+                ["backend": "-", "health": "down", "name": Self.unknown],
+                ["backend": "127.0.0.1:\(backend.port)", "health": "up", "name": "localhost"],
+            ])
+    }
+
+    @Test("a name that has an address is served there, with the option and without", arguments: [true, false])
+    func localhost(allowed: Bool) throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            backends: [SocketAddress("localhost", backend.port)], allowed ? ["--allow-unresolved"] : [],
+            at: #_sourceLocation)
+        try balancer.waitUntilAlive(backend.port)
+        let (client, name) = try balancer.connectAndGreet()
+        #expect(name == "A")
+        try client.send("hello")
+        try client.expect("hello")
+    }
+
+    @Test("SIGHUP: the names are looked up again, and it says how many there are")
+    func hangUp() throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, "localhost", "\(backend.port)", Self.unknown, "1",
+            "--allow-unresolved", "--log", "changes")
+        balancer.program.signal(SIGHUP)
+        try balancer.program.wait("SIGHUP is answered", within: .seconds(20)) {
+            balancer.countErrors(with: "SIGHUP: the names of backends are looked up again: 2") == 1
+        }
+        #expect(try balancer.connectAndGreet().backend == "A")
+    }
+
+    @Test("it ends at once, whatever is being looked up", arguments: [SIGTERM, SIGINT])
+    func end(signal: Int32) throws {
+        let balancer = try BalancerUnderTest.start(
+            backends: [], Self.unknown, "1", "--allow-unresolved", "--probe-interval=100ms")
+        for _ in 0..<5 { balancer.program.signal(SIGHUP) }
+        balancer.program.signal(signal)
+        #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0), "\(balancer.program.summary)")
+    }
+
+    private func startAlone(_ arguments: [String], at location: SourceLocation = #_sourceLocation) throws
+        -> RunningProgram
+    {
+        try RunningProgram.start(
+            .balancer, ["127.0.0.1"] + arguments + ["--port", "\(Ports.free(at: location))"], at: location)
+    }
+}
