@@ -28,9 +28,11 @@ public struct SocketFile: ~Copyable {
         return address
     }
 
-    /// Moves a bound socket to its path.
+    /// Moves a bound socket to its path. Another socket there is replaced; anything else is somebody's, and left alone:
+    /// EEXIST.
     public init(moving socket: SocketAddress, to path: String) throws(SystemCallError) {
-        let result = Kernel.rename(socket.host, to: path)
+        let isTaken = Kernel.status(ofPath: path).map { $0.st_mode & S_IFMT != S_IFSOCK } ?? false
+        let result = isTaken ? -EEXIST : Kernel.rename(socket.host, to: path)
         if result < 0 {
             _ = Kernel.unlink(socket.host)
             throw SystemCallError(call: "rename", subject: path, errno: Errno(rawValue: -result))

@@ -63,6 +63,7 @@ struct StatusSocketTests {
     enum WrongPath: String, Sendable, CaseIterable {
         case inMissingFolder = "missing/s"
         case aFolder = "folder"
+        case aFile = "file"
         case tooLong
 
         func name() -> String {
@@ -75,6 +76,7 @@ struct StatusSocketTests {
         let folder = try TestFolder()
         try FileManager.default.createDirectory(
             atPath: folder.path(of: "folder"), withIntermediateDirectories: false)
+        try "somebody's".write(toFile: folder.path(of: "file"), atomically: false, encoding: .utf8)
         for threads in ["1", "2"] {
             let path = folder.path(of: wrong.name())
             let port = try Ports.free()
@@ -88,7 +90,8 @@ struct StatusSocketTests {
             #expect(program.errors.texts.count == 1, "\(program.summary)")
             #expect(program.errors.text.contains(path), "\(program.summary)")
             #expect(!Ports.isListening(port))
-            #expect(try folder.names == ["folder"])
+            #expect(try folder.names == ["file", "folder"])
+            #expect(try String(contentsOfFile: folder.path(of: "file"), encoding: .utf8) == "somebody's")
         }
     }
 

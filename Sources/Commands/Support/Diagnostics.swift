@@ -21,6 +21,7 @@ private func remedy(_ errno: Errno) -> (text: String?, code: Int32) {
     case EADDRINUSE: ("another program listens there: stop it, or choose another port", EX_UNAVAILABLE)
     case EADDRNOTAVAIL: ("no address of this machine: give one that `ip address` lists, or 0.0.0.0", EX_UNAVAILABLE)
     case EACCES, EPERM: ("a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE", EX_NOPERM)
+    case EEXIST: ("what is there is no socket: remove it, or choose another path", EX_CANTCREAT)
     case EMFILE, ENFILE: ("raise the limit of open descriptors: ulimit -n", EX_OSERR)
     case EAFNOSUPPORT: ("this machine has no such address family: IPv6 may be switched off", EX_UNAVAILABLE)
     default: (nil, EX_OSERR)
