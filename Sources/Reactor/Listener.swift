@@ -128,19 +128,26 @@ public struct ReserveDescriptor: ~Copyable {
     /// Gives up the reserve for a moment to accept one waiting connection and close it; one that ended before it was
     /// accepted is as good as turned away. False when nobody was waiting, or when another took the descriptor.
     public mutating func turnAway(at listener: borrowing Listener) -> Bool {
+        accept(at: listener) { _ in }
+    }
+
+    /// The same with something to say before the close.
+    public mutating func accept(at listener: borrowing Listener, _ serve: (borrowing Stream) -> Void) -> Bool {
         if !descriptor.isOpen {
             descriptor = Self.open()
             if !descriptor.isOpen { return false }
         }
         descriptor = .empty
-        let turnedAway = Self.acceptAndClose(at: listener)
+        let isOne = Self.acceptAndClose(at: listener, serve)
         descriptor = Self.open()
-        return turnedAway
+        return isOne
     }
 
-    private static func acceptAndClose(at listener: borrowing Listener) -> Bool {
+    private static func acceptAndClose(at listener: borrowing Listener, _ serve: (borrowing Stream) -> Void) -> Bool {
         switch listener.accept() {
-        case .accepted: return true
+        case .accepted(let stream, _):
+            serve(stream)
+            return true
         case .wouldBlock: return false
         case .aborted: return true
         case .exhausted: return false

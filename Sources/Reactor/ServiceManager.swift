@@ -27,7 +27,9 @@ public struct ServiceManager: ~Copyable {
         guard path.hasPrefix("/") || path.hasPrefix("@") && path.utf8.count > 1,
             let address = SocketAddress(unixPath: path)
         else {
-            throw SystemCallError(call: "sendto", subject: "NOTIFY_SOCKET '\(path)'", errno: Errno(rawValue: EINVAL))
+            throw SystemCallError(
+                call: "sendto", subject: "NOTIFY_SOCKET '\(path)', which is neither an absolute path nor @name",
+                errno: Errno(rawValue: EINVAL))
         }
         return try ServiceManager(at: address, watchdog: watchdog(environment))
     }

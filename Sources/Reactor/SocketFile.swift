@@ -17,12 +17,17 @@ public struct SocketFile: ~Copyable {
         }
     }
 
+    /// The longest path: a process's number, at most ten digits, is put behind it for a moment.
+    public static let pathBytesMax = SocketAddress.unixPathBytesMax - 11
+
     /// Where to bind the socket before it is moved to `path`: beside it, so that it takes its place from one moment to
     /// the next. What a process that was killed has left there is no hindrance then, nor is one that is still ending.
-    /// nil when a Unix address has no room for it.
+    /// nil when it is empty, abstract or too long.
     public static func temporaryAddress(for path: String) -> SocketAddress? {
         let temporary = "\(path).\(getpid())"
-        guard !path.isEmpty, !path.hasPrefix("@"), let address = SocketAddress(unixPath: temporary) else { return nil }
+        guard !path.isEmpty, !path.hasPrefix("@"), path.utf8.count <= pathBytesMax,
+            let address = SocketAddress(unixPath: temporary)
+        else { return nil }
         // A process with this number may have been killed before it could move its own.
         _ = Kernel.unlink(temporary)
         return address

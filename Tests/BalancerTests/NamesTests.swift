@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 import Reactor
 import Synchronization
@@ -104,11 +105,17 @@ private struct NamedLoop: ~Copyable {
         return (client, try #require(served))
     }
 
-    /// The end of the connection is the test's to make: shutdown(2) and close(2).
+    /// Its end is the test's to make: `end`.
     private static func kept(_ stream: consuming Stream) throws -> CInt {
-        let number = dup(stream.number)
+        let number = cepoll_duplicate(stream.number)
         try #require(number >= 0)
         return number
+    }
+
+    /// Ends a connection, also while a child that another test starts holds a copy of the descriptor.
+    static func end(_ number: CInt) {
+        shutdown(number, CInt(SHUT_RDWR))
+        close(number)
     }
 }
 
@@ -141,8 +148,8 @@ private struct Places: ~Copyable {
         #expect(isAlive)
         #expect(named.loop.makeReport().state == .serving)
         let ends = try named.connect(to: places.first)
-        close(ends.client)
-        close(ends.served)
+        NamedLoop.end(ends.client)
+        NamedLoop.end(ends.served)
     }
 
     /// A container that comes back has another address; a session that is still there stays where it is, and its record
@@ -161,7 +168,7 @@ private struct Places: ~Copyable {
         var bytes = [UInt8](repeating: 0, count: 16)
         let arrives = try named.turns { _ in unsafe recv(old.served, &bytes, bytes.count, CInt(MSG_DONTWAIT)) == 5 }
         #expect(arrives)
-        for number in [old.client, old.served, new.client, new.served] { close(number) }
+        for number in [old.client, old.served, new.client, new.served] { NamedLoop.end(number) }
         let areOver = try named.turns { $0.loop.sessions.count == 0 }
         #expect(areOver)
         let records = try named.turns {
@@ -187,8 +194,8 @@ private struct Places: ~Copyable {
         #expect(named.loop.makeReport().backends == [.init(address: places.first.address, name: "server", isUp: true)])
         let told = named.output().split(separator: "\n").count { $0.contains("cannot look up") }
         #expect(told == 1)
-        close(ends.client)
-        close(ends.served)
+        NamedLoop.end(ends.client)
+        NamedLoop.end(ends.served)
     }
 
     /// getaddrinfo(3) may take ten seconds a question.

@@ -72,7 +72,9 @@ private struct Inbox: ~Copyable {
         let error = #expect(throws: SystemCallError.self) {
             _ = try ServiceManager.find { $0 == "NOTIFY_SOCKET" ? path : nil }
         }
-        #expect(error?.description == "sendto NOTIFY_SOCKET '\(path)': Invalid argument")
+        #expect(
+            error?.description
+                == "sendto NOTIFY_SOCKET '\(path)', which is neither an absolute path nor @name: Invalid argument")
     }
 
     @Test func theWatchdogIsForOneProcess() throws {

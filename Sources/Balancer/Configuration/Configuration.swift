@@ -215,6 +215,13 @@ extension Configuration {
             throw ConfigurationError(
                 "\(threads) threads: it must be 1 to \(Limits.threadsMax) (--threads); one per core at the most pays")
         }
+        if case .path(let path) = status,
+            path.isEmpty || path.hasPrefix("@") || path.utf8.count > SocketFile.pathBytesMax || path.utf8.contains(0)
+        {
+            throw ConfigurationError(
+                "status socket '\(path)': a path of 1 to \(SocketFile.pathBytesMax) bytes, not an abstract name, is needed "
+                    + "(--status-socket)")
+        }
         for pool in pools { try check(pool) }
         for listener in listeners { try check(listener) }
         try check(timeouts.connect, "connect timeout", from: .milliseconds(1))

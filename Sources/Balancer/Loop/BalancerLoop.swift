@@ -55,7 +55,7 @@ public struct BalancerLoop: ~Copyable {
     let resolver: BackgroundResolver?
     /// The service manager waits for the end of a reload.
     var isReloading = false
-    let status: StatusListener?
+    var status: StatusListener?
     /// Which of the board's changes of addresses it has taken in.
     var addressesSeen: UInt64 = 0
     /// What it shares with the other loops of a group; nil when it is alone.

@@ -5,6 +5,8 @@ struct StatusListener: ~Copyable {
     private let listener: Listener
     /// None for a socket that the service manager has made.
     private let file: SocketFile?
+    /// Without descriptors there is all the more reason to ask.
+    private var reserve = ReserveDescriptor()
 
     private init(_ listener: consuming Listener, _ file: consuming SocketFile?) {
         self.listener = listener
@@ -16,11 +18,16 @@ struct StatusListener: ~Copyable {
         case .inherited(let socket):
             return StatusListener(try Listener(sharing: socket, keepalive: nil), nil)
         case .path(let path):
-            guard let address = SocketFile.temporaryAddress(for: path) else {
-                throw SystemCallError(call: "bind", subject: "unix:\(path)", errno: .nameTooLong)
+            do throws(SystemCallError) {
+                guard let address = SocketFile.temporaryAddress(for: path) else {
+                    throw SystemCallError(call: "bind", errno: .nameTooLong)
+                }
+                let listener = try Listener(address, keepalive: nil)
+                return StatusListener(listener, try SocketFile(moving: address, to: path))
+            } catch {
+                // Not the temporary path, which nobody knows.
+                throw SystemCallError(call: error.call, subject: "unix:\(path)", errno: error.errno)
             }
-            let listener = try Listener(address, keepalive: nil)
-            return StatusListener(listener, try SocketFile(moving: address, to: path))
         }
     }
 
@@ -34,17 +41,21 @@ struct StatusListener: ~Copyable {
     ///
     /// It is written and the socket closed: what lies in the buffer of a socket still arrives. Who asks and does not
     /// read costs nothing.
-    func answer(_ text: String) -> Bool {
+    mutating func answer(_ text: String) -> Bool {
         switch listener.accept() {
         case .accepted(let stream, _):
-            _ = unsafe text.utf8.withContiguousStorageIfAvailable { unsafe stream.send(UnsafeRawBufferPointer($0)) }
+            Self.tell(text, stream)
             return true
         case .aborted:
             return true
         case .wouldBlock:
             return false
         case .exhausted:
-            return false
+            return reserve.accept(at: listener) { Self.tell(text, $0) }
         }
+    }
+
+    private static func tell(_ text: String, _ stream: borrowing Stream) {
+        _ = unsafe text.utf8.withContiguousStorageIfAvailable { unsafe stream.send(UnsafeRawBufferPointer($0)) }
     }
 }
