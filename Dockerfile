@@ -1,0 +1,54 @@
+# The image of the three programs: balancer (what runs if nothing else is named), chat-server and chat-client.
+# deploy/CONTAINERS.md says how to use it. Any builder will do: BuildKit or the classic one.
+#
+#   docker build -t balancer .
+#   docker run --rm -p 20000:20000 balancer 0.0.0.0 10.0.0.5 8090 10.0.0.6 8090
+
+# A label cannot be taken from a file, so the version stands here too; the build fails if the program says another.
+ARG VERSION=0.1.0
+
+FROM swift:6.3-bookworm AS build
+LABEL org.opencontainers.image.title=balancer
+WORKDIR /package
+# The dependencies, in a layer that lasts until Package.swift changes. They are fetched here and compiled below, beside
+# the sources: compiled ahead they save nothing where there are two cores.
+COPY Package.swift ./
+RUN swift package resolve
+# The package manager asks for the folders of all targets, those that are not built here too.
+COPY Tests Tests
+COPY benchmarks benchmarks
+COPY deploy/programs.c ./
+COPY Sources Sources
+RUN for program in balancer chat-server chat-client; do \
+        swift build -c release --static-swift-stdlib --product "$program" || exit 1; \
+    done \
+    && cd "$(swift build -c release --show-bin-path)" \
+    && clang -O2 -Wall -Werror -c -o programs.o /package/programs.c \
+    && sort -u *.product/Objects.LinkFileList >objects \
+    && mkdir /programs \
+    && swiftc -static-stdlib -Xlinker --gc-sections -Xlinker --strip-all -o /programs/balancer programs.o @objects \
+    && ln -s balancer /programs/chat-server \
+    && ln -s balancer /programs/chat-client
+
+FROM debian:bookworm-slim
+LABEL org.opencontainers.image.title=balancer
+RUN groupadd --system --gid 65532 balancer \
+    && useradd --system --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin balancer \
+    && install --directory --owner=balancer --group=balancer /run/balancer
+COPY deploy/docker-entrypoint /usr/local/bin/
+COPY --from=build /programs/ /usr/local/bin/
+ARG VERSION
+RUN test "$(balancer --version)" = "$VERSION" \
+    || { echo "the program is version $(balancer --version), the label would say $VERSION: set VERSION in the Dockerfile" >&2; exit 1; }
+LABEL org.opencontainers.image.description="A layer 4 (TCP) load balancer, with a chat server and client to try it" \
+      org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.base.name=docker.io/library/debian:bookworm-slim \
+      org.opencontainers.image.version=$VERSION
+ENV BALANCER_STATUS_SOCKET=/run/balancer/status.sock
+USER 65532:65532
+EXPOSE 20000
+ENTRYPOINT ["docker-entrypoint"]
+CMD ["--help"]
+# Healthy: it serves, and a backend is up. A chat server or client has nobody to ask.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=2 \
+    CMD case $(cat /proc/1/comm) in chat-*) ;; *) exec balancer status ;; esac
