@@ -15,8 +15,8 @@ public struct BackgroundResolver: ~Copyable {
         public let result: Result<[SocketAddress], ResolverError>
     }
 
-    /// Threads at the most. More than one, so that a zone whose name servers are gone (10 s a question, resolv.conf(5))
-    /// does not keep the names of others waiting.
+    /// Threads at the most. More than one, so that a few names whose name servers are gone (10 s a question,
+    /// resolv.conf(5)) do not keep the others waiting.
     public static let threadsMax = 4
 
     private let desk: Desk

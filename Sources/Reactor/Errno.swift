@@ -54,8 +54,6 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     public static let notFound = Errno(rawValue: ENOENT)
     /// ENAMETOOLONG.
     public static let nameTooLong = Errno(rawValue: ENAMETOOLONG)
-    /// EDESTADDRREQ: there is no address to connect to.
-    public static let noDestination = Errno(rawValue: EDESTADDRREQ)
 
     /// True when a connection that stood was reset: ECONNRESET, or EPIPE when the peer had ended its direction before.
     public var isReset: Bool { rawValue == ECONNRESET || rawValue == EPIPE }

@@ -318,9 +318,10 @@ enum Kernel {
         CInt(orErrno(Int(unsafe Glibc.unlink(path))))
     }
 
+    /// Of what stands there itself, not of what a symbolic link leads to.
     static func status(ofPath path: String) -> stat? {
         var status = stat()
-        return unsafe stat(path, &status) == 0 ? status : nil
+        return unsafe lstat(path, &status) == 0 ? status : nil
     }
 
     // MARK: limits

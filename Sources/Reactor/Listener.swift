@@ -92,6 +92,11 @@ public struct Listener: ~Copyable {
         poller.add(descriptor, token, .arrivals)
     }
 
+    /// Takes the listener out of a poller. A close does so too, but for a socket of which others have descriptors.
+    public func remove(from poller: borrowing Poller) {
+        poller.remove(number: descriptor.rawValue)
+    }
+
     /// True while somebody is waiting to be accepted.
     public var hasWaiting: Bool { Kernel.isReadable(descriptor.rawValue) }
 

@@ -36,8 +36,7 @@ public enum Resolver {
     /// The stream addresses of a host, in the order of getaddrinfo(3) (RFC 6724), each once.
     public static func addresses(of host: String, port: UInt16) throws(ResolverError) -> [SocketAddress] {
         if let address = SocketAddress(host: host, port: port) { return [address] }
-        // A NUL would end the name early.
-        if host.isEmpty || host.utf8.contains(0) || endsInNumber(host) {
+        guard isName(host) else {
             throw ResolverError(host: host, reason: "neither an address nor a host name", kind: .malformed)
         }
         var hints = unsafe addrinfo()
@@ -60,12 +59,22 @@ public enum Resolver {
             unsafe withUnsafeMutableBytes(of: &storage) {
                 unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: current.pointee.ai_addr, count: length))
             }
-            let address = SocketAddress(storage).with(port: port)
+            let address = SocketAddress(storage, length: length).with(port: port)
             if !addresses.contains(address) { addresses.append(address) }
             unsafe entry = unsafe current.pointee.ai_next
         }
         guard !addresses.isEmpty else { throw ResolverError(host: host, reason: "no address", kind: .unknown) }
         return addresses
+    }
+
+    /// The longest name that the DNS has, as text. Source: RFC 1035, 2.3.4.
+    public static let nameBytesMax = 253
+
+    /// True of what can be a host's name. A NUL would end it early; blanks and control characters are slips, and would
+    /// break the lines in which it stands.
+    public static func isName(_ host: String) -> Bool {
+        !host.isEmpty && host.utf8.count <= nameBytesMax && host.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
+            && !endsInNumber(host)
     }
 
     /// getaddrinfo(3) takes "1" for 0.0.0.1 and "0x7f.1" for 127.0.0.1: from an operator that is a slip.

@@ -7,6 +7,11 @@ public struct ServiceManager: ~Copyable {
     private let socket: FileDescriptor
     private let address: SocketAddress
     private let patience: Duration?
+    /// What must not be missed, and has not been taken.
+    private var untold: [String] = []
+
+    /// More than one life needs: ready, reloading, ready, stopping.
+    private static let untoldMax = 4
 
     private init(at address: SocketAddress, watchdog: Duration?) throws(SystemCallError) {
         socket = FileDescriptor(owning: try check(Kernel.datagramSocket(), "socket", "NOTIFY_SOCKET"))
@@ -42,25 +47,40 @@ public struct ServiceManager: ~Copyable {
         return .microseconds(microseconds)
     }
 
-    /// Tells it `state`: lines `KEY=value`. False when it did not take them, which nothing can be done about: a manager
-    /// that restarts reads what is sent to its next socket.
+    /// Tells it `state`: lines `KEY=value`. False when it did not take them: it has no room, or is not there.
     @discardableResult public func tell(_ state: String) -> Bool {
+        send(state) == .taken
+    }
+
+    /// Tells it what it must not miss. False when it has no room now: ``retry()``, in a moment.
+    ///
+    /// sd_notify(3) waits; a loop cannot. That the manager is not there is no reason to repeat: one that restarts
+    /// remembers what it was told.
+    public mutating func tellSurely(_ state: String) -> Bool {
+        untold.append(state)
+        // The later word holds: READY after RELOADING, say.
+        if untold.count > Self.untoldMax { untold.removeFirst() }
+        return retry()
+    }
+
+    /// Tells what it had no room for, in its order; true when nothing is left.
+    public mutating func retry() -> Bool {
+        while let state = untold.first {
+            if send(state) == .noRoom { return false }
+            untold.removeFirst()
+        }
+        return true
+    }
+
+    private enum Sent {
+        case taken, noRoom, failed
+    }
+
+    private func send(_ state: String) -> Sent {
         let result = unsafe state.utf8.withContiguousStorageIfAvailable {
             unsafe Kernel.sendDatagram(socket.rawValue, UnsafeRawBufferPointer($0), to: address)
         }
-        return result.map { $0 >= 0 } ?? false
-    }
-}
-
-/// The environment of the process.
-public enum Environment {
-    /// The value of a variable; nil when it is not set.
-    public static func value(_ name: String) -> String? {
-        unsafe getenv(name).map { unsafe String(cString: $0) }
-    }
-
-    /// Takes a variable out, so that no child inherits it. Only while there is one thread: getenv(3).
-    public static func remove(_ name: String) {
-        unsafe unsetenv(name)
+        guard let result, result < 0 else { return .taken }
+        return result == -Int(EAGAIN) || result == -Int(ENOBUFS) ? .noRoom : .failed
     }
 }

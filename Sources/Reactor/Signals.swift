@@ -42,6 +42,13 @@ public struct Signals: ~Copyable {
         }
     }
 
+    /// Gives process 1 the default that others have: the kernel drops signals for which it has no handler. Until a
+    /// ``Signals`` reports them, SIGTERM and SIGINT then end it, while a name is looked up at the start, say.
+    public static func endProcessOne() {
+        guard getpid() == 1 else { return }
+        for signal in [Signal.terminate, .interrupt] { cepoll_exit_on(signal.rawValue) }
+    }
+
     /// Lets a write to a pipe or socket without reader fail with EPIPE instead of ending the process.
     public static func ignoreBrokenPipes() {
         cepoll_ignore_sigpipe()

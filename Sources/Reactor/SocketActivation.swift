@@ -35,9 +35,9 @@ public enum SocketActivation {
     ///
     /// To be called once, before threads are started.
     public static func takeSockets(
-        environment: (String) -> String? = Environment.value
+        environment: (String) -> String? = Environment.value, remove: (String) -> Void = Environment.remove
     ) throws(SocketActivationError) -> [InheritedSocket] {
-        defer { for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { Environment.remove(name) } }
+        defer { for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { remove(name) } }
         guard let process = environment("LISTEN_PID"), Int32(process) == getpid() else { return [] }
         guard let count = environment("LISTEN_FDS").flatMap(Int.init), (0...socketsMax).contains(count) else {
             throw SocketActivationError(
@@ -55,11 +55,12 @@ public enum SocketActivation {
     private static func adopt(_ descriptor: CInt, _ name: String) throws(SocketActivationError) -> InheritedSocket {
         guard Kernel.option(descriptor, level: SOL_SOCKET, option: SO_ACCEPTCONN) == 1,
             Kernel.option(descriptor, level: SOL_SOCKET, option: SO_TYPE) == CInt(SOCK_STREAM.rawValue),
+            [AF_INET, AF_INET6, AF_UNIX].contains(Kernel.option(descriptor, level: SOL_SOCKET, option: SO_DOMAIN)),
             let address = Kernel.localAddress(descriptor)
         else {
             throw SocketActivationError(
                 "socket '\(name)' (descriptor \(descriptor)) from the service manager is no listening "
-                    + "stream socket: the socket unit needs ListenStream= and Accept=no")
+                    + "stream socket of IP or Unix: the socket unit needs ListenStream= and Accept=no")
         }
         let results = [Kernel.setCloseOnExec(descriptor), Kernel.setNonBlocking(descriptor)]
         if let failed = results.first(where: { $0 < 0 }) {

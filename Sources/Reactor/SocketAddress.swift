@@ -227,12 +227,12 @@ import Glibc
         let result = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe call($0, &length) }
         }
-        return result < 0 ? nil : SocketAddress(storage)
+        return result < 0 ? nil : SocketAddress(storage, length: Int(length))
     }
 
     /// Reads what the kernel wrote. An IPv4 address mapped into IPv6 (a client of a `::` listener) becomes IPv4; of an
     /// unnamed Unix socket the path is empty.
-    init(_ storage: sockaddr_storage) {
+    init(_ storage: sockaddr_storage, length: Int) {
         self = unsafe withUnsafeBytes(of: storage) { bytes in
             switch CInt(storage.ss_family) {
             case AF_INET:
@@ -247,8 +247,12 @@ import Glibc
                 }
                 return address
             default:
-                let path = unsafe bytes.dropFirst(2).prefix(Self.unixPathBytesMax).prefix { $0 != 0 }
-                return unsafe .unix(path: String(decoding: path, as: UTF8.self))
+                // A path ends with its NUL; an abstract name begins with one, and is as long as the address says.
+                let field = unsafe bytes.prefix(length).dropFirst(2).prefix(Self.unixPathBytesMax + 1)
+                if unsafe field.first == 0 {
+                    return unsafe .unix(path: "@" + String(decoding: field.dropFirst(), as: UTF8.self))
+                }
+                return unsafe .unix(path: String(decoding: field.prefix { $0 != 0 }, as: UTF8.self))
             }
         }
     }

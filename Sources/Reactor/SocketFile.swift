@@ -29,21 +29,26 @@ public struct SocketFile: ~Copyable {
             let address = SocketAddress(unixPath: temporary)
         else { return nil }
         // A process with this number may have been killed before it could move its own.
-        _ = Kernel.unlink(temporary)
+        if isSocket(temporary) { _ = Kernel.unlink(temporary) }
         return address
     }
 
     /// Moves a bound socket to its path. Another socket there is replaced; anything else is somebody's, and left alone:
     /// EEXIST.
     public init(moving socket: SocketAddress, to path: String) throws(SystemCallError) {
-        let isTaken = Kernel.status(ofPath: path).map { $0.st_mode & S_IFMT != S_IFSOCK } ?? false
+        // Before the move: afterwards another process may have taken the path over.
+        identity = Identity(socket.host)
+        let isTaken = Kernel.status(ofPath: path) != nil && !Self.isSocket(path)
         let result = isTaken ? -EEXIST : Kernel.rename(socket.host, to: path)
         if result < 0 {
             _ = Kernel.unlink(socket.host)
             throw SystemCallError(call: "rename", subject: path, errno: Errno(rawValue: -result))
         }
         self.path = path
-        identity = Identity(path)
+    }
+
+    private static func isSocket(_ path: String) -> Bool {
+        Kernel.status(ofPath: path).map { $0.st_mode & S_IFMT == S_IFSOCK } ?? false
     }
 
     /// The path is left to another process that has taken it over.

@@ -108,3 +108,25 @@ import Testing
         #expect(board.areAllAlive)
     }
 }
+
+@Suite struct StatusTurnTests {
+    /// More ask in each turn than are answered in it: the queue has room for one word of it.
+    @Test func theStatusStandsInTheQueueOnce() throws {
+        let path = "/tmp/balancer-tests-\(getpid()).status"
+        let configuration = try Configuration(
+            listeners: [.init(address: .ipv4(0x7F00_0001, port: 0))],
+            pools: [.init(backends: [.init(address: .ipv4(0x7F00_0001, port: 9))])], log: .none, status: .path(path))
+        let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+        var loop = try BalancerLoop(configuration, output: log)
+        let address = try #require(SocketAddress(unixPath: path))
+        for _ in 0..<6 {
+            for _ in 0..<100 {
+                let stream = try Stream(for: address, from: nil)
+                _ = stream.connect(to: address)
+            }
+            try loop.turn(.immediately)
+            let count = loop.ready.count
+            #expect(count <= 1)
+        }
+    }
+}

@@ -10,6 +10,8 @@ import Testing
 private final class NameTable: Sendable {
     private let entries = Mutex<[String: [SocketAddress]]>([:])
     private let isSilent = Atomic(false)
+    /// How often it was asked.
+    let questions = Atomic(0)
 
     /// nil: no such name.
     func set(_ host: String, _ addresses: [SocketAddress]?) { entries.withLock { $0[host] = addresses } }
@@ -17,7 +19,9 @@ private final class NameTable: Sendable {
     func set(silent: Bool) { isSilent.store(silent, ordering: .releasing) }
 
     @Sendable func lookUp(_ name: HostName) throws(ResolverError) -> [SocketAddress] {
+        let count = questions.add(1, ordering: .relaxed).newValue
         while isSilent.load(ordering: .acquiring) { sched_yield() }
+        if name.host == "turning" { return [.ipv4(0x7F00_0002 + UInt32(count % 2), port: name.port)] }
         guard let addresses = entries.withLock({ $0[name.host] }) else {
             throw ResolverError(host: name.host, reason: "Name or service not known", kind: .unknown)
         }
@@ -244,5 +248,26 @@ private struct Places: ~Copyable {
             #expect(second.backends[0].address == address)
             #expect(second.isUp(0) as Bool)
         }
+    }
+
+    /// A name that has another address at each look, all of them dead, is neither asked nor probed in a loop.
+    @Test(arguments: ["turning", "unknown"]) func aDeadNameIsAskedAtTheProbesPace(host: String) throws {
+        let table = NameTable()
+        var health = Configuration.HealthCheck()
+        health.interval = .milliseconds(200)
+        health.timeout = .milliseconds(100)
+        // Nobody listens on the port for discarding.
+        let name = HostName(host: host, port: 9, preferredFamily: AF_INET)
+        let address: SocketAddress? = host == "turning" ? .ipv4(0x7F00_0002, port: 9) : nil
+        let configuration = try Configuration(
+            listeners: [.init(address: NamedLoop.loopback)],
+            pools: [.init(backends: [.init(name: name, address: address)], health: health)], log: .none)
+        let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+        var loop = try BalancerLoop(configuration, lookUp: table.lookUp, output: log)
+        let end = Clock.monotonic.now() + .seconds(1)
+        while Clock.monotonic.now() < end { try loop.turn(.milliseconds(5)) }
+        let questions = table.questions.load(ordering: .relaxed)
+        // Five intervals; a probe, and one more where it has moved, and a question for each.
+        #expect((2...15).contains(questions))
     }
 }

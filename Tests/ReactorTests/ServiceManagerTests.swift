@@ -52,6 +52,28 @@ private struct Inbox: ~Copyable {
         #expect(manager.watchdogPatience() == nil)
     }
 
+    /// A manager that starts many services has its queue full: READY must not be lost.
+    @Test func whatMustNotBeMissedIsRepeated() throws {
+        let inbox = try Inbox(abstract: false)
+        let variables = ["NOTIFY_SOCKET": inbox.name]
+        guard var manager = try ServiceManager.find(environment: { variables[$0] }) else {
+            Issue.record("no manager found")
+            return
+        }
+        var count = 0
+        while manager.tell("WATCHDOG=1"), count < 10_000 { count += 1 }
+        try #require(count < 10_000)
+        #expect(!manager.tellSurely("READY=1") as Bool)
+        #expect(!manager.tellSurely("STOPPING=1") as Bool)
+        #expect(!manager.retry() as Bool)
+        for _ in 0..<count { #expect(inbox.next() == "WATCHDOG=1") }
+        #expect(inbox.next() == nil)
+        #expect(manager.retry() as Bool)
+        #expect(inbox.next() == "READY=1")
+        #expect(inbox.next() == "STOPPING=1")
+        #expect(inbox.next() == nil)
+    }
+
     @Test func aManagerThatIsGoneHindersNobody() throws {
         guard let manager = try ServiceManager.find(environment: { ["NOTIFY_SOCKET": "/nonexistent/notify"][$0] })
         else {
@@ -59,6 +81,8 @@ private struct Inbox: ~Copyable {
             return
         }
         #expect(!manager.tell("READY=1") as Bool)
+        var same = manager
+        #expect(same.tellSurely("READY=1") as Bool)
     }
 
     @Test(arguments: [nil, ""]) func withoutASocketThereIsNone(path: String?) throws {
@@ -84,7 +108,7 @@ private struct Inbox: ~Copyable {
         }
         #expect(try patience(["WATCHDOG_USEC": "1500000"]) == .milliseconds(1500))
         #expect(try patience(["WATCHDOG_USEC": "1500000", "WATCHDOG_PID": "\(getpid())"]) == .milliseconds(1500))
-        #expect(try patience(["WATCHDOG_USEC": "1500000", "WATCHDOG_PID": "1"]) == nil)
+        #expect(try patience(["WATCHDOG_USEC": "1500000", "WATCHDOG_PID": "\(getpid() + 1)"]) == nil)
         #expect(try patience(["WATCHDOG_USEC": "soon"]) == nil)
         #expect(try patience(["WATCHDOG_USEC": "0"]) == nil)
         #expect(try patience([:]) == nil)
@@ -93,15 +117,19 @@ private struct Inbox: ~Copyable {
 
 /// The sockets themselves are handed over by the integration tests: their numbers are fixed.
 @Suite struct SocketActivationTests {
+    private static func take(_ environment: (String) -> String?) throws -> [InheritedSocket] {
+        try SocketActivation.takeSockets(environment: environment, remove: { _ in })
+    }
+
     @Test func whatIsMeantForAnotherProcessIsLeftAlone() throws {
-        #expect(try SocketActivation.takeSockets { ["LISTEN_PID": "1", "LISTEN_FDS": "1"][$0] }.isEmpty)
-        #expect(try SocketActivation.takeSockets { _ in nil }.isEmpty)
-        #expect(try SocketActivation.takeSockets { ["LISTEN_PID": "\(getpid())", "LISTEN_FDS": "0"][$0] }.isEmpty)
+        #expect(try Self.take { ["LISTEN_PID": "\(getpid() + 1)", "LISTEN_FDS": "1"][$0] }.isEmpty)
+        #expect(try Self.take { _ in nil }.isEmpty)
+        #expect(try Self.take { ["LISTEN_PID": "\(getpid())", "LISTEN_FDS": "0"][$0] }.isEmpty)
     }
 
     @Test(arguments: ["", "-1", "many", "1025"]) func aCountThatIsNoneIsRefused(count: String) {
         let error = #expect(throws: SocketActivationError.self) {
-            try SocketActivation.takeSockets { ["LISTEN_PID": "\(getpid())", "LISTEN_FDS": count][$0] }
+            try Self.take { ["LISTEN_PID": "\(getpid())", "LISTEN_FDS": count][$0] }
         }
         #expect(error?.description == "LISTEN_FDS '\(count)' is no number from 0 to 1024")
     }
@@ -145,6 +173,20 @@ private struct Inbox: ~Copyable {
         #expect(second.hasWaiting as Bool)
         #expect(!first.hasWaiting as Bool)
         _ = consume new
+    }
+
+    /// A symbolic link is somebody's, wherever it leads.
+    @Test(arguments: ["/nonexistent", "status.real"]) func aLinkIsLeftAlone(target: String) throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/status"
+        #expect(unsafe symlink(target, path) == 0)
+        let listener = try Listener(bound(for: path), keepalive: nil)
+        let error = #expect(throws: SystemCallError.self) {
+            _ = try SocketFile(moving: listener.address, to: path)
+        }
+        #expect(error?.errno == Errno(rawValue: EEXIST))
+        var status = stat()
+        #expect(unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
     }
 
     @Test func aFileThatCannotBeIsAnErrorAndLeavesNothing() throws {

@@ -116,7 +116,7 @@ import Testing
             unsafe withUnsafeMutableBytes(of: &storage) {
                 unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: pointer, count: Int(length)))
             }
-            return SocketAddress(storage)
+            return SocketAddress(storage, length: Int(length))
         }
     }
 

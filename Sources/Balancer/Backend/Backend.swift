@@ -17,6 +17,8 @@ struct Backend: ~Copyable {
     var isBeingLookedUp = false
     /// The resolver did not know when it was last asked.
     var isNameLost = false
+    /// When a move was last followed by a probe at once.
+    var probedByMove: Instant?
 
     init(
         _ settings: Configuration.Backend, pool: Int, source: SourceBinding, health: Health, probe: consuming Probe,
@@ -76,8 +78,8 @@ struct AddressHistory {
     private(set) var isKnown = false
     /// Its number.
     private(set) var number: UInt8 = 0
-    /// By their numbers. Of more than 256 the oldest is forgotten; the record of a session that has lasted that long
-    /// names the one in its place.
+    /// By their numbers. Beyond 256 each takes the place of another; the record of a session that has lasted
+    /// that long may name the wrong one.
     private var known: [SocketAddress] = []
 
     mutating func move(to address: SocketAddress) {

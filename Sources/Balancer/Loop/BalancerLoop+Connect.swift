@@ -35,8 +35,9 @@ extension BalancerLoop {
 
     private mutating func beginConnect(_ index: Int, _ key: SlabKey) -> ConnectResult {
         let backend = Int(key.index)
-        // Asked only about backends that have an address; but another loop's verdict may come before the address.
-        guard let address = backends[backend].address else { return .failed(.noDestination) }
+        guard let address = backends[backend].address else {
+            preconditionFailure("a backend without an address is not up, so it is not picked: isUp")
+        }
         sessions[index].backendKey = key
         sessions[index].backendAddress = backends[backend].addresses.number
         sessions[index].tried.insert(backend)
@@ -120,7 +121,7 @@ extension BalancerLoop {
         connectNext(index)
     }
 
-    private func isConnectedToItself(_ index: Int) -> Bool {
+    private mutating func isConnectedToItself(_ index: Int) -> Bool {
         guard let address = backendAddress(of: index) else { return false }
         return mayBeItsOwnPeer(address) && sessions[index].backend.stream.isConnectedToItself(address)
     }

@@ -15,7 +15,6 @@ extension BalancerLoop {
 
     /// The time to look for all names again.
     mutating func namesExpired() {
-        guard resolver != nil else { return }
         lookUpNames()
         timers.wheel.arm(namesTimer, at: now + configuration.timeouts.names)
     }
@@ -64,7 +63,7 @@ extension BalancerLoop {
             } else if listenerAddresses.contains(where: { $0.receives(address) }) {
                 nameNotFound(index, "\(address) is the balancer itself")
             } else {
-                nameFound(index)
+                backends[index].isNameLost = false
                 move(index, to: address)
             }
         }
@@ -89,10 +88,17 @@ extension BalancerLoop {
     /// old one is gone.
     private mutating func move(_ index: Int, to address: SocketAddress) {
         if let name = backends[index].name { log.moved(name, from: backends[index].address, to: address) }
+        let wasUp = backends[index].isUp
         takeAddress(index, address)
         board?.addresses.set(index, address)
         board?.wakeOthers(than: number)
+        publishVerdict(index)
+        if backends[index].isUp != wasUp { tellHealth() }
         backends[index].probe.abandon()
+        // Once per interval: a name that has another address at each look, all of them dead, would be probed without end.
+        let interval = pools[backends[index].pool].healthCheck.interval
+        if let last = backends[index].probedByMove, now - last < interval { return setNextProbe(index) }
+        backends[index].probedByMove = now
         backends[index].probe.due = now
         startProbe(index)
     }

@@ -83,10 +83,10 @@ extension BalancerLoop {
         refreshWarm(index)
         setNextProbe(index)
         // It may be elsewhere by now.
-        if failure != nil { lookUp(index) }
+        if failure != nil, backends[index].address != nil { lookUp(index) }
     }
 
-    private mutating func setNextProbe(_ index: Int) {
+    mutating func setNextProbe(_ index: Int) {
         let interval = pools[backends[index].pool].healthCheck.interval
         backends[index].probe.due = Probe.next(after: backends[index].probe.due, interval: interval, now: now)
         timers.wheel.arm(backends[index].probe.timer, at: backends[index].probe.due)

@@ -4,6 +4,8 @@ import Reactor
 extension BalancerLoop {
     /// The watchdog is told this many times in the time after which it bites: one that is late does no harm.
     private static let watchdogBeats = 3
+    /// A manager without room for a word is asked again after this.
+    private static let retryAfter: Duration = .milliseconds(50)
 
     /// Clients can come.
     mutating func tellReady() {
@@ -23,17 +25,27 @@ extension BalancerLoop {
         if number == 0 { tellService(nil) }
     }
 
-    private func tellService(_ state: String?) {
+    private mutating func tellService(_ state: String?) {
         guard service != nil else { return }
-        let report = makeReport()
-        let status = "STATUS=\(report.state.rawValue): \(report.backendsUp) of \(report.backends.count) backends up"
-        _ = service?.tell(state.map { "\($0)\n\(status)" } ?? status)
+        let status = "STATUS=\(reportedState.rawValue): \(backendsUp) of \(backends.count) backends up"
+        if let state { tellSurely("\(state)\n\(status)") } else { _ = service?.tell(status) }
+    }
+
+    /// What the manager waits for. Where it has no room, a moment later: a manager that starts many services is busy.
+    private mutating func tellSurely(_ state: String) {
+        guard service?.tellSurely(state) == false else { return }
+        timers.wheel.arm(watchdogTimer, at: now + Self.retryAfter)
     }
 
     // MARK: watchdog
 
-    /// Tells the manager that all loops turn; a loop that does not is a reason to say nothing.
+    /// Tells the manager that all loops turn; a loop that does not is a reason to say nothing. Before that, what it had
+    /// no room for.
     mutating func heartbeat() {
+        guard service?.retry() ?? true else {
+            timers.wheel.arm(watchdogTimer, at: now + Self.retryAfter)
+            return
+        }
         guard let patience = service?.watchdogPatience() else { return }
         if board?.areAllAlive ?? true { _ = service?.tell("WATCHDOG=1") }
         board?.askWhoIsAlive()
@@ -45,7 +57,7 @@ extension BalancerLoop {
     /// SIGHUP: the configuration is the command line's, which does not change; but where the names lead may have.
     mutating func reload() {
         guard state == .running else { return }
-        _ = service?.tell("RELOADING=1\nMONOTONIC_USEC=\(now.nanoseconds / 1000)")
+        tellSurely("RELOADING=1\nMONOTONIC_USEC=\(now.nanoseconds / 1000)")
         isReloading = true
         log.reloading(names: lookUpNames())
         endReload()

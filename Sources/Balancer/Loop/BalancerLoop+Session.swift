@@ -90,7 +90,9 @@ extension BalancerLoop {
         stopIfDrained()
     }
 
-    private func makeRecord(_ index: Int, _ reason: EndReason) -> SessionRecord {
+    /// Mutating although it changes nothing, as all that a session calls in its life: to call what does not mutate from
+    /// what does, Swift 6.3 copies the loop, 1,100 bytes, 240 instructions each time.
+    private mutating func makeRecord(_ index: Int, _ reason: EndReason) -> SessionRecord {
         let wasConnected = sessions[index].phase != .connecting
         let end: Party =
             switch reason {

@@ -10,7 +10,10 @@ extension BalancerLoop {
         for _ in 0..<Limits.statusAnswersPerTurn {
             guard status?.answer(text) ?? false else { return }
         }
-        ready.append(Token(.status))
+        if status?.isQueued == false {
+            status?.isQueued = true
+            ready.append(Token(.status))
+        }
     }
 
     func makeReport() -> StatusReport {
@@ -21,16 +24,33 @@ extension BalancerLoop {
                 .init(address: backends[next].address, name: backends[next].name?.host, isUp: backends[next].isUp))
             index = next
         }
-        let isServing = pools.indices.allSatisfy { place in
-            pools[place].members.contains { backends[Int($0.index)].isUp }
-        }
         return StatusReport(
-            state: state != .running ? .draining : isServing ? .serving : .noBackend,
+            state: reportedState,
             backends: states,
             sessions: board?.places.occupied ?? sessions.count,
             sessionsMax: configuration.limits.sessionsMax,
             threads: configuration.threads,
             uptime: now - started,
             process: getpid())
+    }
+
+    /// What a new client may expect.
+    var reportedState: StatusReport.State {
+        guard state == .running else { return .draining }
+        let isServing = pools.indices.allSatisfy { place in
+            pools[place].members.contains { backends[Int($0.index)].isUp }
+        }
+        return isServing ? .serving : .noBackend
+    }
+
+    /// How many backends are up.
+    var backendsUp: Int {
+        var count = 0
+        var index = -1
+        while let next = backends.index(after: index) {
+            if backends[next].isUp { count += 1 }
+            index = next
+        }
+        return count
     }
 }

@@ -27,6 +27,7 @@ extension BalancerLoop {
         tellDraining()
         var index = -1
         while let next = acceptors.index(after: index) {
+            if acceptors[next].listener.isInherited { acceptors[next].listener.remove(from: poller) }
             _ = acceptors.remove(at: next)
             index = next
         }

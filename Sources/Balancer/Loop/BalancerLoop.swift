@@ -23,7 +23,7 @@ public struct BalancerLoop: ~Copyable {
     var events: EventBuffer
     var timers: Timers
     let signals: Signals?
-    let service: ServiceManager?
+    var service: ServiceManager?
     /// When it was made.
     let started: Instant
     /// The instant of this turn.
@@ -131,7 +131,7 @@ public struct BalancerLoop: ~Copyable {
         admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)) ?? .none)
         watchdogTimer = timers.wheel.add(Token(.watchdogTimer)) ?? .none
         namesTimer = timers.wheel.add(Token(.resolver)) ?? .none
-        timers.wheel.arm(namesTimer, at: now + configuration.timeouts.names)
+        if resolver != nil { timers.wheel.arm(namesTimer, at: now + configuration.timeouts.names) }
         let backends = Self.makeBackends(
             configuration.pools, warm: configuration.latency.warmConnections, now, &timers, probed: number == 0)
         pools = Self.makePools(configuration.pools, backends, loop: number, of: configuration.threads)
@@ -146,10 +146,11 @@ public struct BalancerLoop: ~Copyable {
         ipv6Hosts = Column(capacity: sessionsMax)
         events = EventBuffer(capacity: Limits.eventsPerTurn)
         relay = Relay(limits: configuration.limits.share(of: configuration.threads))
-        // Between two looks at the queue, each event and each accept may add one; sessions already in it stay.
+        // Between two looks at the queue, each event and each accept may add one; sessions already in it stay. And the
+        // status socket, once.
         let listeners = configuration.listeners.count
         ready = TokenQueue(
-            capacity: sessionsMax + Limits.eventsPerTurn + listeners * (2 + 2 * Limits.acceptsPerTurn) + 2)
+            capacity: sessionsMax + Limits.eventsPerTurn + listeners * (2 + 2 * Limits.acceptsPerTurn) + 1)
         self.words = words
         self.board = board
         self.number = number
@@ -225,6 +226,7 @@ public struct BalancerLoop: ~Copyable {
                 acceptors[token.index].isQueued = false
                 accept(token.index)
             case .status:
+                status?.isQueued = false
                 answerStatus()
             default:
                 // It has ended while it waited.

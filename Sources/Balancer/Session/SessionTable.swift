@@ -27,7 +27,7 @@ extension BalancerLoop {
     }
 
     /// Where the backend of a session was when the session was sent to it; nil when it was sent to none.
-    func backendAddress(of index: Int) -> SocketAddress? {
+    @inline(__always) func backendAddress(of index: Int) -> SocketAddress? {
         let key = sessions[index].backendKey
         return backends.contains(key) ? backends[Int(key.index)].addresses[sessions[index].backendAddress] : nil
     }

@@ -7,6 +7,8 @@ struct StatusListener: ~Copyable {
     private let file: SocketFile?
     /// Without descriptors there is all the more reason to ask.
     private var reserve = ReserveDescriptor()
+    /// It stands in the loop's ready queue.
+    var isQueued = false
 
     private init(_ listener: consuming Listener, _ file: consuming SocketFile?) {
         self.listener = listener

@@ -54,7 +54,7 @@ extension BalancerLoop {
     }
 
     /// Nobody was there for the place.
-    func giveUpPlace() {
+    mutating func giveUpPlace() {
         guard let board else { return }
         board.places.giveUp()
         wake(board.places.nextWaiting())
@@ -101,7 +101,7 @@ extension BalancerLoop {
     }
 
     /// The address that a session's socket towards a backend is bound to; nil when none is needed.
-    func sourceForSessions(_ backend: Int) -> SocketAddress? {
+    mutating func sourceForSessions(_ backend: Int) -> SocketAddress? {
         guard let board, number != 0 else { return backends[backend].source.forSessions }
         return board.verdicts[backend].contains(.sourceImplied) ? nil : backends[backend].source.wanted
     }

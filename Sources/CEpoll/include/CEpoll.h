@@ -92,6 +92,10 @@ static inline int cepoll_signal_mask(int block, const sigset_t *signals) {
 // SIG_IGN is a cast of a constant, which Swift does not import.
 static inline void cepoll_ignore_sigpipe(void) { (void)signal(SIGPIPE, SIG_IGN); }
 
+// Ends the process as a signal without a handler would: only exit, which is safe in a handler, see signal-safety(7).
+static inline void cepoll_exit_by_signal(int number) { _exit(128 + number); }
+static inline void cepoll_exit_on(int number) { (void)signal(number, cepoll_exit_by_signal); }
+
 // MARK: socket(2), accept4(2)
 
 // <sys/socket.h> declares it for _GNU_SOURCE only, with which this module's view of libc would differ from Glibc's.

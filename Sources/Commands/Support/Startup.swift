@@ -3,7 +3,8 @@ import Reactor
 
 /// What every program here does before anything else.
 public enum Startup {
-    /// Makes descriptors 0, 1 and 2 stand for something, lets writes without reader fail with EPIPE, and raises the
+    /// Makes descriptors 0, 1 and 2 stand for something, lets writes without reader fail with EPIPE, lets a
+    /// container's first process be ended, and raises the
     /// limit of descriptors. Returns that limit.
     ///
     /// A program started with a standard descriptor closed (`0<&-`) would otherwise open its first socket in that
@@ -18,6 +19,7 @@ public enum Startup {
             }
         }
         Signals.ignoreBrokenPipes()
+        Signals.endProcessOne()
         return DescriptorLimit.raise()
     }
 }

@@ -36,7 +36,7 @@ struct BackendArguments {
     /// The address of a name; nil when it has none and that is allowed. Once no name server has answered, the others
     /// are not asked before the balancer serves: each question may take ten seconds.
     private func address(of name: HostName, _ hasNameServer: inout Bool) throws -> SocketAddress? {
-        guard hasNameServer || !allowUnresolved else { return nil }
+        if !hasNameServer, allowUnresolved, Resolver.isName(name.host) { return nil }
         do throws(ResolverError) {
             return name.choose(from: try Resolver.addresses(of: name.host, port: name.port))
         } catch {

@@ -26,6 +26,12 @@ struct HandedSockets {
     mutating func add(_ socket: InheritedSocket) throws(SocketActivationError) {
         switch socket.name {
         case "status" where status == nil:
+            // What is written to a TCP socket before its close may be lost; and the state is not for the network.
+            guard socket.address.family == AF_UNIX else {
+                throw SocketActivationError(
+                    "socket 'status' (\(socket.address)) from the service manager is no Unix socket: ListenStream= is to "
+                        + "be a path")
+            }
             status = socket
         case "clients", "unknown":
             clients.append(socket)
