@@ -33,8 +33,8 @@ RUN for program in balancer chat-server chat-client; do \
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title=balancer
 RUN groupadd --system --gid 65532 balancer \
-    && useradd --system --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin balancer \
-    && install --directory --owner=balancer --group=balancer /run/balancer
+    && useradd --system -K SYS_UID_MAX=65532 --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin balancer \
+    && install --directory --mode=1777 /run/balancer
 COPY deploy/docker-entrypoint /usr/local/bin/
 COPY --from=build /programs/ /usr/local/bin/
 ARG VERSION

@@ -70,11 +70,14 @@ public enum Resolver {
     /// The longest name that the DNS has, as text. Source: RFC 1035, 2.3.4.
     public static let nameBytesMax = 253
 
-    /// True of what can be a host's name. A NUL would end it early; blanks and control characters are slips, and would
-    /// break the lines in which it stands.
+    /// True of what can be a host's name: letters, digits, `-`, `_`, `.` and what is not ASCII. All else is a slip
+    /// (`10.0.0.5:8090`, a URL, a path), or would break the lines in which it stands.
     public static func isName(_ host: String) -> Bool {
-        !host.isEmpty && host.utf8.count <= nameBytesMax && host.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
-            && !endsInNumber(host)
+        !host.isEmpty && host.utf8.count <= nameBytesMax && !endsInNumber(host)
+            && host.unicodeScalars.allSatisfy {
+                !$0.isASCII || $0.properties.isAlphabetic || ("0"..."9").contains($0)
+                    || "-_.".unicodeScalars.contains($0)
+            }
     }
 
     /// getaddrinfo(3) takes "1" for 0.0.0.1 and "0x7f.1" for 127.0.0.1: from an operator that is a slip.

@@ -42,6 +42,14 @@ public struct Signals: ~Copyable {
         }
     }
 
+    /// Lets a signal wait for a ``Signals`` that reports it.
+    public static func hold(_ signal: Signal) {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        unsafe sigaddset(&set, signal.rawValue)
+        _ = Kernel.signalMask(block: true, &set)
+    }
+
     /// Gives process 1 the default that others have: the kernel drops signals for which it has no handler. Until a
     /// ``Signals`` reports them, SIGTERM and SIGINT then end it, while a name is looked up at the start, say.
     public static func endProcessOne() {

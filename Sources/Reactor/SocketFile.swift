@@ -21,7 +21,8 @@ public struct SocketFile: ~Copyable {
     public static let pathBytesMax = SocketAddress.unixPathBytesMax - 11
 
     /// Where to bind the socket before it is moved to `path`: beside it, so that it takes its place from one moment to
-    /// the next. What a process that was killed has left there is no hindrance then, nor is one that is still ending.
+    /// the next. What a process that was killed has left there is no hindrance then, nor is one that is still ending;
+    /// whether one lives there that is to stay is the caller's to find out.
     /// nil when it is empty, abstract or too long.
     public static func temporaryAddress(for path: String) -> SocketAddress? {
         let temporary = "\(path).\(getpid())"

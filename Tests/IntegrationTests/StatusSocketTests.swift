@@ -30,13 +30,35 @@ struct StatusSocketTests {
         #expect(try folder.names == [])
     }
 
-    @Test("one that another balancer has taken over answers for that one, also when the first has ended")
-    func takenOver() throws {
+    @Test("one at which another balancer answers is left to it: an error at start")
+    func inUse() throws {
         let folder = try TestFolder()
         let path = folder.path(of: "s")
         let first = try start(at: path)
-        let second = try start(at: path)
+        let second = try RunningProgram.start(
+            .balancer,
+            ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(try Ports.free())", "--status-socket", path])
+        #expect(try second.waitForExit() == .exited(69), "\(second.summary)")
+        #expect(second.errors.text.contains("unix:\(path)") && second.errors.text.contains("another process answers"))
+        #expect(try StatusAnswer.read(at: path).balancer["pid"] == "\(first.program.pid)")
+        #expect(try folder.names == ["s"])
+    }
+
+    @Test(
+        "a balancer that drains leaves it to the next, for which it answers from then on, also when the first has ended"
+    )
+    func takenOver() throws {
+        let folder = try TestFolder()
+        let path = folder.path(of: "s")
+        let backend = try EchoBackend(named: "A")
+        let first = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, "--status-socket", path, "--drain-time", "1h")
+        let (client, _) = try first.connectAndGreet()
         first.program.signal(SIGTERM)
+        try first.waitForStatus(at: path, "draining") { $0.state == "draining" }
+        let second = try start(at: path)
+        #expect(try StatusAnswer.read(at: path).balancer["pid"] == "\(second.program.pid)")
+        client.close()
         #expect(try first.program.waitForExit() == .exited(0))
         #expect(try StatusAnswer.read(at: path).balancer["pid"] == "\(second.program.pid)")
         #expect(try folder.names == ["s"])

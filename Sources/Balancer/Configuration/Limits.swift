@@ -46,8 +46,8 @@ public struct Limits: Hashable, Sendable {
     public static let acceptsPerTurn = 64
     /// What one listener may accept in any turn.
     public static let acceptsPerTurnMin = 2
-    /// Between these two, one accept for so many events: each is followed by a connect, the dearest thing that a turn can
-    /// hold. With 64 whatever the turn, ping-pongs beside a storm of new connections had half their speed.
+    /// Between these two, one accept for so many events: each is followed by a connect, the dearest thing that a turn
+    /// can hold. With 64 whatever the turn, ping-pongs beside a storm of new connections had half their speed.
     public static let eventsPerAccept = 16
     /// How many that wait may be closed in one turn, when there are no descriptors for them.
     public static let turnedAwayPerTurn = 64

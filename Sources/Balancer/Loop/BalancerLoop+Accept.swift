@@ -26,7 +26,8 @@ extension BalancerLoop {
                 return turnAway(index, errno)
             }
         }
-        // Nothing but failures, so many of them, is no accident (a security module that forbids it, say): do not spin on it.
+        // Nothing but failures, so many of them, is no accident (a security module that forbids it, say): do not spin
+        // on it.
         if admitted == 0 { pauseForAMoment(index) } else { queueAcceptor(index) }
     }
 

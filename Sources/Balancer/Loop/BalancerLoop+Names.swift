@@ -95,7 +95,8 @@ extension BalancerLoop {
         publishVerdict(index)
         if backends[index].isUp != wasUp { tellHealth() }
         backends[index].probe.abandon()
-        // Once per interval: a name that has another address at each look, all of them dead, would be probed without end.
+        // Once per interval: a name that has another address at each look, all of them dead, would be probed without
+        // end.
         let interval = pools[backends[index].pool].healthCheck.interval
         if let last = backends[index].probedByMove, now - last < interval { return setNextProbe(index) }
         backends[index].probedByMove = now

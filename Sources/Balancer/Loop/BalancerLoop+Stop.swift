@@ -52,8 +52,8 @@ extension BalancerLoop {
         log.draining(sessions: count, atMost: configuration.timeouts.drain)
     }
 
-    /// Those whose connection already stood when the request came would get a RST from the close of the listener; at one
-    /// that the service manager holds they wait for the next process.
+    /// Those whose connection already stood when the request came would get a RST from the close of the listener; at
+    /// one that the service manager holds they wait for the next process.
     private mutating func acceptBacklog() {
         var index = -1
         while let next = acceptors.index(after: index) {

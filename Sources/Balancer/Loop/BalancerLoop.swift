@@ -80,8 +80,8 @@ public struct BalancerLoop: ~Copyable {
 
     /// Binds the listeners and starts the first probes.
     ///
-    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and are handled by the loop; `service` is told how
-    /// it does; `lookUp` finds the backends that have names. Throws when a system call fails: a port in use, a
+    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and are handled by the loop; `service` is told
+    /// how it does; `lookUp` finds the backends that have names. Throws when a system call fails: a port in use, a
     /// permission missing, no descriptors.
     public init(
         _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 
 /// The socket at which the balancer tells its state.
@@ -21,6 +22,9 @@ struct StatusListener: ~Copyable {
             return StatusListener(try Listener(sharing: socket, keepalive: nil), nil)
         case .path(let path):
             do throws(SystemCallError) {
+                guard !isInUse(path) else {
+                    throw SystemCallError(call: "bind", errno: Errno(rawValue: EADDRINUSE))
+                }
                 guard let address = SocketFile.temporaryAddress(for: path) else {
                     throw SystemCallError(call: "bind", errno: .nameTooLong)
                 }
@@ -32,6 +36,19 @@ struct StatusListener: ~Copyable {
             }
         }
     }
+
+    /// Whether somebody answers there who is to stay. A balancer that is about to end leaves its path to the next one.
+    private static func isInUse(_ path: String) -> Bool {
+        do throws(StatusQuestion.Failure) {
+            return !StatusReport.saysDraining(try StatusQuestion.ask(path, within: patience))
+        } catch {
+            // Somebody is there who takes his time, or has other things to say; or nobody.
+            return error.errno == nil || error.errno == .timedOut
+        }
+    }
+
+    /// How long who has the path may take to answer.
+    private static let patience: Duration = .milliseconds(500)
 
     func add(to poller: borrowing Poller, _ token: Token) throws(SystemCallError) {
         if let errno = listener.add(to: poller, token) {

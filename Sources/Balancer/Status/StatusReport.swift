@@ -65,6 +65,11 @@ public struct StatusReport: Hashable, Sendable {
         return text
     }
 
+    /// True of a text of this form that says that the balancer is about to end.
+    public static func saysDraining(_ text: String) -> Bool {
+        text.hasPrefix("state=\(State.draining.rawValue) ")
+    }
+
     /// True of a text of this form that says that new clients are served.
     public static func saysServing(_ text: String) -> Bool {
         text.hasPrefix("state=\(State.serving.rawValue) ")

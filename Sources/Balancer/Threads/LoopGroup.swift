@@ -96,8 +96,8 @@ extension BalancerLoop {
     }
 }
 
-/// The listeners of one loop, on their way to its thread. Unchecked: filled before the thread starts, emptied by it, once,
-/// so no two threads ever touch them at a time.
+/// The listeners of one loop, on their way to its thread. Unchecked: filled before the thread starts, emptied by it,
+/// once, so no two threads ever touch them at a time.
 private final class BoundListeners: @unchecked Sendable {
     private var acceptors: Slab<Acceptor>
 
@@ -113,8 +113,8 @@ private final class BoundListeners: @unchecked Sendable {
     /// comes early comes to a loop that will serve it.
     ///
     /// Those of loop 0 are bound as a loop alone binds them, which fails when anybody listens there; then they are
-    /// opened to those of the others. With port 0 these take the port that the kernel chose. At a socket that the service
-    /// manager made, all accept from its one queue.
+    /// opened to those of the others. With port 0 these take the port that the kernel chose. At a socket that the
+    /// service manager made, all accept from its one queue.
     static func bind(_ configuration: Configuration) throws(SystemCallError) -> [BoundListeners] {
         let sets = (0..<configuration.threads).map { _ in BoundListeners(capacity: configuration.listeners.count) }
         for settings in configuration.listeners {

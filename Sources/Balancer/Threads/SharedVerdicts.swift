@@ -11,7 +11,8 @@ struct Verdict: OptionSet {
 /// The verdicts about all backends, by their places: written by the one loop that probes, read by the others when they
 /// pick and connect.
 ///
-/// Unchecked: it is a pointer, which is never changed, to atomics. Each verdict is one atomic of its own. Release and acquire: who sees a verdict sees what the prober did before it.
+/// Unchecked: it is a pointer, which is never changed, to atomics. Each verdict is one atomic of its own. Release and
+/// acquire: who sees a verdict sees what the prober did before it.
 @safe struct SharedVerdicts: ~Copyable, @unchecked Sendable {
     private let verdicts: UnsafeMutablePointer<Atomic<UInt8>>
     private let count: Int

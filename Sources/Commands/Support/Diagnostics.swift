@@ -30,6 +30,7 @@ private func remedy(_ errno: Errno) -> (text: String?, code: Int32) {
 /// For a Unix socket.
 private func pathRemedy(_ errno: Errno) -> (text: String?, code: Int32) {
     switch errno.rawValue {
+    case EADDRINUSE: ("another process answers there: stop it, or choose another path", EX_UNAVAILABLE)
     case EEXIST: ("what is there is no socket: remove it, or choose another path", EX_CANTCREAT)
     case ENOENT, ENOTDIR: ("its folder does not exist: make it first", EX_CANTCREAT)
     case EACCES, EPERM, EROFS: ("this user may not write to its folder", EX_CANTCREAT)

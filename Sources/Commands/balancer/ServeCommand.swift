@@ -54,6 +54,8 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         let limit = Startup.prepare()
+        // It means "look the names up again", also while they are looked up for the first time.
+        Signals.hold(.hangup)
         let sockets = try HandedSockets.take()
         let configuration = try makeConfiguration(descriptors: limit, sockets)
         let service: ServiceManager?
