@@ -7,13 +7,15 @@
 # A label cannot be taken from a file, so the version stands here too; the build fails if the program says another.
 ARG VERSION=0.1.0
 
-FROM swift:6.3-bookworm AS build
+# The dependencies, which last until Package.swift changes. They are fetched here and compiled below, beside the sources:
+# compiled ahead they save nothing where there are two cores.
+FROM swift:6.3-bookworm AS dependencies
 LABEL org.opencontainers.image.title=balancer
 WORKDIR /package
-# The dependencies, in a layer that lasts until Package.swift changes. They are fetched here and compiled below, beside
-# the sources: compiled ahead they save nothing where there are two cores.
 COPY Package.swift ./
 RUN swift package resolve
+
+FROM dependencies AS build
 # The package manager asks for the folders of all targets, those that are not built here too.
 COPY Tests Tests
 COPY benchmarks benchmarks
