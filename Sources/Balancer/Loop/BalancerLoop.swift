@@ -270,7 +270,8 @@ public struct BalancerLoop: ~Copyable {
         }
     }
 
-    private mutating func expire(_ token: Token) {
+    /// Not inlined: few turns have a timer, and all would save the registers that its branches want.
+    @inline(never) private mutating func expire(_ token: Token) {
         switch TokenKind(rawValue: token.kind) {
         case .session:
             guard sessions.contains(token.key) else { return }
