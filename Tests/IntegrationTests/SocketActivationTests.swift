@@ -88,7 +88,7 @@ struct SocketActivationTests {
         let sockets = names.hasPrefix("clients") ? [listener.socket, status] : [status, listener.socket]
         let program = try start(sockets, names: names, to: backend)
         let client = try greeted(at: listener, "A", by: program)
-        let run = try StatusRun(path, "--timeout", "20s")
+        let run = try StatusRun(path)
         #expect(run.exitCode == .exited(0))
         #expect(run.answer.sessions == 1, "\(run.output)")
         client.close()
@@ -97,7 +97,7 @@ struct SocketActivationTests {
         // It is the manager's.
         #expect(unsafe access(path, F_OK) == 0)
         let next = try start(sockets, names: names, to: backend)
-        #expect(try StatusRun(path, "--timeout", "20s").answer.balancer["pid"] == "\(next.pid)")
+        #expect(try StatusRun(path).answer.balancer["pid"] == "\(next.pid)")
     }
 
     @Test("when only a status socket is handed over, clients come to the port")
@@ -109,7 +109,7 @@ struct SocketActivationTests {
             [try UnixSocket.listen(at: path)], names: "status", to: backend, "--port", "\(port)")
         try Ports.waitForListener(on: port, of: program)
         try TCPSocket.connect(to: SocketAddress("127.0.0.1", port)).expect("A\n")
-        #expect(try StatusRun(path, "--timeout", "20s").exitCode == .exited(0))
+        #expect(try StatusRun(path).exitCode == .exited(0))
     }
 
     @Test("sockets for another process are left alone: it binds as ever")

@@ -38,8 +38,11 @@ struct StatusRun {
     init(
         _ arguments: String..., environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
     ) throws {
+        // A busy machine may take longer than the program's own two seconds, which are for a balancer that hangs.
+        let patience = arguments.contains("--timeout") ? [] : ["--timeout", "20s"]
         let program = try RunningProgram.start(
-            .balancer, ["status"] + arguments, named: "balancer status", environment: environment, at: location)
+            .balancer, ["status"] + arguments + patience, named: "balancer status", environment: environment,
+            at: location)
         exitCode = try program.waitForExit(at: location)
         output = program.output.text
         answer = StatusAnswer(output)
