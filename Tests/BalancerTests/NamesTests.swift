@@ -250,24 +250,53 @@ private struct Places: ~Copyable {
         }
     }
 
-    /// A name that has another address at each look, all of them dead, is neither asked nor probed in a loop.
-    @Test(arguments: ["turning", "unknown"]) func aDeadNameIsAskedAtTheProbesPace(host: String) throws {
+    /// A name that has another address at each look, all of them dead, is neither asked nor probed in a loop: a probe
+    /// per interval, one more at once where that led to, and a question after each.
+    @Test func aNameThatTurnsIsProbedInPairs() throws {
+        let dead = try deadLoop(host: "turning", at: .ipv4(0x7F00_0002, port: 9))
+        #expect(dead == .init(questions: 20, failures: 20))
+    }
+
+    /// One without any address is asked for once per interval.
+    @Test func anUnknownNameIsAskedForAtTheProbesPace() throws {
+        let dead = try deadLoop(host: "unknown", at: nil)
+        #expect(dead == .init(questions: 10, failures: 10))
+    }
+
+    private struct Dead: Equatable {
+        var questions: Int
+        var failures: Int
+    }
+
+    /// What ten intervals are filled with, by the loop's own clock, for a name that leads to nobody.
+    private func deadLoop(host: String, at address: SocketAddress?) throws -> Dead {
         let table = NameTable()
-        var health = Configuration.HealthCheck()
-        health.interval = .milliseconds(200)
-        health.timeout = .milliseconds(100)
         // Nobody listens on the port for discarding.
         let name = HostName(host: host, port: 9, preferredFamily: AF_INET)
-        let address: SocketAddress? = host == "turning" ? .ipv4(0x7F00_0002, port: 9) : nil
+        var timeouts = Configuration.Timeouts()
+        // Asked for by its probes alone.
+        timeouts.names = .seconds(3600)
         let configuration = try Configuration(
             listeners: [.init(address: NamedLoop.loopback)],
-            pools: [.init(backends: [.init(name: name, address: address)], health: health)], log: .none)
-        let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
-        var loop = try BalancerLoop(configuration, lookUp: table.lookUp, output: log)
-        let end = Clock.monotonic.now() + .seconds(1)
-        while Clock.monotonic.now() < end { try loop.turn(.milliseconds(5)) }
-        let questions = table.questions.load(ordering: .relaxed)
-        // Five intervals; a probe, and one more where it has moved, and a question for each.
-        #expect((2...15).contains(questions))
+            pools: [.init(backends: [.init(name: name, address: address)])], timeouts: timeouts, log: .guide)
+        let pipe = try Pipe()
+        let log = EventLog(
+            .guide, output: OutputStream(number: pipe.inputNumber), errors: OutputStream(number: pipe.inputNumber))
+        let hand = ManualClock()
+        var loop = try BalancerLoop(configuration, clock: .manual(hand), lookUp: table.lookUp, output: log)
+        let interval = configuration.pools[0].health.interval
+        var output = ""
+        let step = Duration.milliseconds(20)
+        let end = hand.now + interval * 10
+        while hand.now < end {
+            // All that this moment leads to, with the answers of the resolver's threads.
+            try loop.turn(.immediately)
+            while loop.backends[0].isBeingLookedUp { try loop.turn(.milliseconds(1)) }
+            output += String(decoding: pipe.read(atMost: 1 << 16), as: UTF8.self)
+            hand.now = hand.now + step
+        }
+        return Dead(
+            questions: table.questions.load(ordering: .relaxed),
+            failures: output.split(separator: "\n").count { $0.hasPrefix("IP: <") })
     }
 }

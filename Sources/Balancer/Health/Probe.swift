@@ -28,6 +28,9 @@ struct Probe: ~Copyable {
         self.due = due
     }
 
+    /// False while it waits for its time.
+    var isUnderWay: Bool { stream.isOpen || awaitsAddress }
+
     /// Leaves the probe that is under way without a result.
     mutating func abandon() {
         stream = .empty

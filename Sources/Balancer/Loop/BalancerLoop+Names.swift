@@ -94,11 +94,15 @@ extension BalancerLoop {
         board?.wakeOthers(than: number)
         publishVerdict(index)
         if backends[index].isUp != wasUp { tellHealth() }
+        let wasProbed = backends[index].probe.isUnderWay
         backends[index].probe.abandon()
         // Once per interval: a name that has another address at each look, all of them dead, would be probed without
-        // end.
+        // end. The next probe then comes at its time, which is set already unless the one under way was abandoned.
         let interval = pools[backends[index].pool].healthCheck.interval
-        if let last = backends[index].probedByMove, now - last < interval { return setNextProbe(index) }
+        if let last = backends[index].probedByMove, now - last < interval {
+            if wasProbed { setNextProbe(index) }
+            return
+        }
         backends[index].probedByMove = now
         backends[index].probe.due = now
         startProbe(index)
