@@ -174,7 +174,7 @@ struct BulkTests {
         try checkResets(way) { sender, reader, pattern in
             let reading = Background { try pattern.receive(from: reader) }
             // The last of it is still on its way when the RST throws it away.
-            try pattern.send(32 * Self.mebibyte, through: sender)
+            try pattern.send(64 * Self.mebibyte, through: sender)
             sender.reset()
             let receipt = try reading.value(within: .seconds(30))
             #expect(receipt.count > 16 * Self.mebibyte)

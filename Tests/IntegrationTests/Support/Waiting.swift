@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// Why a test cannot go on: what was waited for, where, and what had been seen by then.
@@ -72,18 +73,53 @@ func remains(
 }
 
 /// Waits until `reading` has not changed for `calm`, and returns where it came to rest.
+///
+/// A machine that is too busy to look is too busy to change anything: half as many looks as fit into `calm` must have
+/// seen the same.
 func settled<Value: Equatable>(
     _ what: String, for calm: Duration, within limit: Duration = .seconds(20),
     at location: SourceLocation = #_sourceLocation, reading: () throws -> Value
 ) throws -> Value {
+    let looksMin = Int(calm / .seconds(pollingInterval)) / 2
     var last = try reading()
     var since = ContinuousClock.now
+    var looks = 0
     return try eventually("\(what) comes to rest", within: limit, at: location) {
         let next = try reading()
         if next != last {
             last = next
             since = .now
+            looks = 0
         }
-        return ContinuousClock.now - since >= calm ? last : nil
+        looks += 1
+        return ContinuousClock.now - since >= calm && looks >= looksMin ? last : nil
+    }
+}
+
+/// Watches how late this machine is: a thread that asks for a short rest, and is woken later than that, tells of other
+/// programs, or other machines on the same hardware, that had the processors. A bound on times is widened by that.
+final class LatenessWatch: Sendable {
+    private typealias Rest = (end: ContinuousClock.Instant, lateness: Duration)
+
+    private static let rest: Duration = .milliseconds(10)
+    private let late = Mutex<[Rest]>([])
+    private let isOver = Atomic(false)
+
+    init() {
+        startThread(name: "lateness") { [self] in
+            while !isOver.load(ordering: .relaxed) {
+                let start = ContinuousClock.now
+                Thread.sleep(forTimeInterval: Self.rest / .seconds(1))
+                let end = ContinuousClock.now
+                late.withLock { $0.append((end, end - start - Self.rest)) }
+            }
+        }
+        TestScope.atEnd { [self] in isOver.store(true, ordering: .relaxed) }
+    }
+
+    /// How late it was between the two, at its latest.
+    func lateness(from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) -> Duration {
+        late.withLock { $0 }.filter { $0.end > start && $0.end - $0.lateness < end }
+            .map(\.lateness).max() ?? .zero
     }
 }
