@@ -47,8 +47,8 @@ struct StatusListener: ~Copyable {
         }
     }
 
-    /// How long who has the path may take to answer.
-    private static let patience: Duration = .milliseconds(500)
+    /// How long who has the path may take to answer, on a machine that has just started everything at once.
+    private static let patience: Duration = .seconds(5)
 
     func add(to poller: borrowing Poller, _ token: Token) throws(SystemCallError) {
         if let errno = listener.add(to: poller, token) {
