@@ -1,17 +1,12 @@
 # What the tests with machines in namespaces share; sourced, not run. Sets the traps that leave nothing behind, and
 # `work`, a folder for logs. A machine is a network and a mount namespace of its own, which end with their last process.
+source deploy/checks.bash
 declare -A space pid
 readonly helpers=$PWD/deploy/keepalived
 # The longest wait for anything that is not measured: a one-sided loss of backends takes 10 s of preempt_delay.
 readonly patience=30
 
-skip() { echo "skipped: $*"; exit 75; }
-say() { printf '%s\n' "$*"; }
-fail() {
-  say "FAILED: $*" >&2
-  tail -n 25 "$work"/*.log >&2 || true
-  exit 1
-}
+show_logs() { tail -n 25 "$work"/*.log; }
 
 cleanup() {
   trap - EXIT INT TERM
@@ -26,37 +21,15 @@ cleanup() {
 
 # prepare PROGRAMS_IN "COMMAND:PACKAGE ...": sets `programs`.
 prepare() {
-  [[ $(id -u) == 0 ]] || skip "network namespaces need root: sudo $0"
-  unshare --net --mount true 2>/dev/null || skip "this machine does not let root make network and mount namespaces"
-  local missing=() pair
-  for pair in $2 ip:iproute2 python3:python3; do
-    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-  done
-  if ((${#missing[@]})); then
-    command -v apt-get >/dev/null || skip "missing: ${missing[*]}; install them"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
-      >/dev/null || skip "${missing[*]} could not be installed"
-  fi
+  need_namespaces
+  local pairs
+  read -ra pairs <<<"$2"
+  have "${pairs[@]}" ip:iproute2 python3:python3
   programs=${1:-.build/release}
   [[ -x $programs/balancer && -x $programs/chat-server ]] || [[ -n $1 ]] || swift build -c release
   programs=$(realpath "$programs")
   [[ -x $programs/balancer && -x $programs/chat-server ]] || fail "no balancer and chat-server in $programs"
   PATH=$programs:$PATH
-}
-
-# --- time
-
-exec {never}<> <(:)
-nap() { read -rt 0.03 -u "$never" || true; }
-
-# Waits until a command succeeds: SECONDS, what is waited for, the command.
-until_within() {
-  local ends=$((${EPOCHREALTIME/./} + $1 * 1000000)) what=$2
-  shift 2
-  until "$@"; do
-    ((${EPOCHREALTIME/./} < ends)) || fail "not within the time: $what"
-    nap
-  done
 }
 
 # For conditions that count: LEAST COMMAND..., true when the command prints at least that number.
@@ -74,7 +47,7 @@ machine() {
     : >"$1.ready"
     exec sleep 3600' - "$work/$name" &
   space[$name]=$!
-  until_within 10 "the namespace $name" test -e "$work/$name.ready"
+  wait_for 10 "the namespace $name" test -e "$work/$name.ready"
 }
 
 on() { local name=$1; shift; nsenter --target "${space[$name]}" --net --mount -- "$@"; }
@@ -131,7 +104,7 @@ check() { on "$1" "$helpers/check-balancer" "$2" 2>>"$work/check.log"; }
 stay() {
   : >"$work/stay.log"
   start stay client python3 "$helpers/watch-address" "$1" "$2" --stay "$3"
-  until_within "$patience" "$3 sessions that stand" at_least "$3" grep -c connected "$work/stay.log"
+  wait_for "$patience" "$3 sessions that stand" at_least "$3" grep -c connected "$work/stay.log"
 }
 
 # --- what a client saw
@@ -146,6 +119,6 @@ gap_since() {
 
 work=$(mktemp -d)
 trap cleanup EXIT
-trap 'say "FAILED: line $LINENO: $BASH_COMMAND" >&2' ERR
+trap 'echo "FAILED: line $LINENO: $BASH_COMMAND" >&2' ERR
 trap 'exit 130' INT
 trap 'exit 143' TERM
