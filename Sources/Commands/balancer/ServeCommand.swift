@@ -13,10 +13,13 @@ struct ServeCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "The balancer's own address: it listens there, and its connections to backends come from it.",
-            discussion: "0.0.0.0 and :: listen on every address and leave the source of connections to the kernel."))
+            discussion: "0.0.0.0 and :: listen on every address and leave the source of connections to the kernel."),
+        completion: .list(["0.0.0.0", "::"]))
     var sourceIP: String
 
-    @Argument(help: ArgumentHelp("The backends: names or addresses, each with its port.", valueName: "host port"))
+    @Argument(
+        help: ArgumentHelp("The backends: names or addresses, each with its port.", valueName: "host port"),
+        completion: .host)
     var backends: [String] = []
 
     @Option(help: "The port to listen on. Not used where a service manager hands over listening sockets.")
@@ -49,7 +52,8 @@ struct ServeCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A Unix socket that tells its state: see `balancer status`. (default: $BALANCER_STATUS_SOCKET, or none)",
-            valueName: "path"))
+            valueName: "path"),
+        completion: .file())
     var statusSocket: String?
 
     func run() throws {

@@ -15,7 +15,8 @@ struct StatusCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "Its --status-socket. (default: $BALANCER_STATUS_SOCKET, or \(StatusPath.standard))", valueName: "path"))
+            "Its --status-socket. (default: $BALANCER_STATUS_SOCKET, or \(StatusPath.standard))", valueName: "path"),
+        completion: .file())
     var path: String?
 
     @Option(help: "A balancer that has not answered by then does not run as it should.")

@@ -14,7 +14,7 @@ import Reactor
             """,
         version: version)
 
-    @Argument(help: "The server's name or address.")
+    @Argument(help: "The server's name or address.", completion: .host)
     var host: String
 
     @Argument(help: "The server's TCP port, 1 to 65535.")
