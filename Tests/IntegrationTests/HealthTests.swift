@@ -26,8 +26,11 @@ struct HealthTests {
             backends: backends.map(\.port).onLoopback, "--probe-interval", "400ms", "--probe-timeout", "300ms",
             streams: .merged)
         for backend in backends { try balancer.wait(for: .alive, of: backend.port, times: 2) }
+        // It notices neither that it refuses for a while nor that its queue is not full at once.
+        balancer.program.signal(SIGSTOP)
         try backends[1].stop()
         if absence == .neverAnswers { _ = try SilentBackend(port: lost) }
+        balancer.program.signal(SIGCONT)
 
         try balancer.wait(for: .dead, of: lost, times: 3)
         let failures = balancer.health(of: lost).drop { $0 == .alive }
