@@ -85,7 +85,7 @@ import Testing
         client.stream.shutdownWrite()
         #expect(try server.serve(client, bytes: 10) == "last words")
         try server.serve { $0.clientCount == 0 }
-        #expect(client.receive().hasEnded)
+        try eventually { client.receive().hasEnded }
     }
 
     @Test func aResetEndsOneClientAndNotTheServer() throws {
@@ -168,8 +168,8 @@ import Testing
 
     @Test func aRestartBindsAtOnce() throws {
         let port = try serveOnce()
-        let server = try server(port: port)
-        #expect(server.address.port == port)
+        // Far sooner than the minute for which the connections keep the port.
+        try eventually { (try? server(port: port).address.port) == port }
     }
 
     /// A server that ends while its clients are connected, which leaves connections behind on its port.

@@ -1,4 +1,5 @@
 import Chat
+import Glibc
 import Reactor
 import Testing
 
@@ -44,6 +45,18 @@ struct TestClient: ~Copyable {
             case .endOfStream, .failed: return (all, true)
             }
         }
+    }
+}
+
+/// Looks until the condition holds; fails the test when it does not within ten seconds.
+///
+/// For what a close leads to: a child that another test starts at that moment holds a copy of the descriptor until its
+/// exec.
+func eventually(_ condition: () throws -> Bool, at location: SourceLocation = #_sourceLocation) throws {
+    let deadline = Clock.monotonic.now() + .seconds(10)
+    while try !condition() {
+        _ = poll(nil, 0, 1)
+        try #require(Clock.monotonic.now() < deadline, "it never came to that", sourceLocation: location)
     }
 }
 

@@ -75,7 +75,10 @@ final class ListeningSocket: Sendable {
         }
     }
 
+    /// Nobody is accepted from now on, and the port is free: also while a child that another test starts holds a copy of
+    /// the descriptor, until its exec.
     func close() {
+        socket.shutDown()
         socket.close()
     }
 }
