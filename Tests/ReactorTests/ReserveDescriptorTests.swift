@@ -105,23 +105,39 @@ private final class FullKernel: ForwardingKernel {
     }
 
     /// In a process of its own, where the limit can be lowered in earnest.
+    ///
+    /// The threads of that process open descriptors at their own time when it starts, and one that does so at that
+    /// moment has the number that the reserve gave up: once without one is what is asked for.
     @Test func worksUnderTheRealLimit() async {
         await #expect(processExitsWith: .success) {
-            let listener = try Listener(.ipv4(0x7F00_0001, port: 0))
-            var reserve = ReserveDescriptor()
-            let client = try Stream(for: listener.address, from: nil)
-            _ = client.connect(to: listener.address)
-            // The lowest free number is the first that will be refused.
-            let next = dup(0)
-            close(next)
-            var limit = rlimit()
-            guard unsafe cepoll_descriptor_limit(&limit) == 0 else { exit(1) }
-            limit.rlim_cur = rlim_t(next)
-            guard unsafe cepoll_set_descriptor_limit(&limit) == 0 else { exit(2) }
-            guard case .exhausted(let errno) = listener.accept(), errno == Errno(rawValue: EMFILE) else { exit(3) }
-            guard eventually({ reserve.turnAway(at: listener) }) else { exit(4) }
-            guard client.receive().result == .endOfStream else { exit(5) }
-            guard !reserve.turnAway(at: listener) else { exit(6) }
+            var failure: CInt = 0
+            for _ in 0..<20 {
+                failure = try Self.stepThatFailsUnderTheRealLimit()
+                if failure == 0 { return }
+            }
+            exit(failure)
         }
+    }
+
+    /// 0 when none does.
+    private static func stepThatFailsUnderTheRealLimit() throws -> CInt {
+        let listener = try Listener(loopback)
+        var reserve = ReserveDescriptor()
+        let client = try Stream(for: listener.address, from: nil)
+        _ = client.connect(to: listener.address)
+        // The lowest free number is the first that will be refused.
+        let next = dup(0)
+        close(next)
+        var before = rlimit()
+        guard unsafe cepoll_descriptor_limit(&before) == 0 else { return 1 }
+        var limit = before
+        limit.rlim_cur = rlim_t(next)
+        guard unsafe cepoll_set_descriptor_limit(&limit) == 0 else { return 2 }
+        defer { _ = unsafe cepoll_set_descriptor_limit(&before) }
+        guard case .exhausted(let errno) = listener.accept(), errno == Errno(rawValue: EMFILE) else { return 3 }
+        guard eventually(looks: 500, { reserve.turnAway(at: listener) }) else { return 4 }
+        guard client.receive().result == .endOfStream else { return 5 }
+        guard !reserve.turnAway(at: listener) else { return 6 }
+        return 0
     }
 }
