@@ -59,7 +59,7 @@ struct BulkTests {
         let up = Background { try transfer(count, seed: 26, from: setup.client, to: setup.server) }
         try transfer(count, seed: 27, from: setup.server, to: setup.client)
         try up.value(within: .seconds(60))
-        #expect(try setup.balancer.program.ownPipeCount() == 0)
+        #expect(try setup.pipeCount() == 0)
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
@@ -72,7 +72,7 @@ struct BulkTests {
             Background { try transfer(8 * Self.mebibyte + 1, seed: UInt64(30 + number), from: ends.1, to: ends.0) }
         }
         for transfer in transfers { try transfer.value(within: .seconds(60)) }
-        #expect((1...2).contains(try setup.balancer.program.ownPipeCount()))
+        #expect((1...2).contains(try setup.pipeCount()))
     }
 
     @Test("bulk and small messages in turns on one connection")
@@ -157,7 +157,7 @@ struct BulkTests {
         let stalledAt = try settled("the sender", for: .milliseconds(300)) { progress.value }
         #expect(stalledAt < count, "the reader was to be slower than the sender")
         // What waits is in one pipe.
-        #expect(try setup.balancer.program.ownPipeCount() == 1)
+        #expect(try setup.pipeCount() == 1)
         let growth = try setup.balancer.program.residentMemory() - before
         #expect(growth < Self.growthMax, "grew by \(growth) bytes")
         let receipt = try pattern.receive(from: reader)
@@ -215,7 +215,7 @@ struct BulkTests {
             #expect(setup.balancer.terminations == 1 + round, sourceLocation: location)
             #expect(try setup.balancer.program.socketCount() == sockets, sourceLocation: location)
             // The emptied ones are kept: as many as were in use at once, one for each direction at the most.
-            #expect(try setup.balancer.program.ownPipeCount() <= 2, sourceLocation: location)
+            #expect(try setup.pipeCount() <= 2, sourceLocation: location)
         }
         let (client, server) = try setup.session(at: location)
         try transfer(4 * Self.mebibyte, seed: 70, from: server, to: client, at: location)
@@ -230,6 +230,8 @@ struct BulkTests {
         let balancer: BalancerUnderTest
         let client: TCPSocket
         let server: TCPSocket
+        /// Those that it had before it had anything to splice.
+        private let inheritedPipes: Set<String>
 
         init(
             _ options: String..., receiveBuffer: Int32? = nil, openFilesMax: Int? = nil,
@@ -240,6 +242,7 @@ struct BulkTests {
                 backends: [listener.port].onLoopback, ["--probe-interval", "1h"] + options,
                 openFilesMax: openFilesMax, at: location)
             try balancer.waitUntilAlive(listener.port, at: location)
+            inheritedPipes = try balancer.program.pipes()
             (client, server) = try Self.session(balancer, listener, receiveBuffer: receiveBuffer, at: location)
         }
 
@@ -247,6 +250,9 @@ struct BulkTests {
         func session(at location: SourceLocation = #_sourceLocation) throws -> (TCPSocket, TCPSocket) {
             try Self.session(balancer, listener, at: location)
         }
+
+        /// How many pipes it has made and kept.
+        func pipeCount() throws -> Int { try balancer.program.pipes().subtracting(inheritedPipes).count }
 
         func ends(_ way: Way) -> (sender: TCPSocket, reader: TCPSocket) {
             way == .up ? (client, server) : (server, client)
@@ -266,7 +272,7 @@ struct BulkTests {
 
     private func expectSpliced(_ setup: Setup, at location: SourceLocation = #_sourceLocation) throws {
         // Made for the first bulk transfer, and kept.
-        let count = try setup.balancer.program.ownPipeCount()
+        let count = try setup.pipeCount()
         #expect(count > 0, "it was copied", sourceLocation: location)
         #expect(count <= 2, sourceLocation: location)
     }

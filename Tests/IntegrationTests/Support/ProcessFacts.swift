@@ -61,8 +61,10 @@ extension RunningProgram {
         try descriptors().count { $0.hasPrefix("socket:") }
     }
 
-    /// How many pipes it reads from and writes to: those that it splices through, not its standard streams.
-    func ownPipeCount() throws -> Int {
+    /// The pipes that it reads from and writes to: those that it splices through, not its standard streams; and those
+    /// that it has inherited from whoever runs the tests, in whose process other tests have pipes that are not closed
+    /// on exec (Foundation's are not).
+    func pipes() throws -> Set<String> {
         let folder = "/proc/\(pid)/fd"
         var ends: [String: Set<Bool>] = [:]
         for number in try FileManager.default.contentsOfDirectory(atPath: folder) {
@@ -73,6 +75,6 @@ extension RunningProgram {
             guard target.hasPrefix("pipe:"), unsafe lstat(path, &status) == 0 else { continue }
             ends[target, default: []].insert(status.st_mode & S_IWUSR != 0)
         }
-        return ends.values.count { $0.count == 2 }
+        return Set(ends.filter { $0.value.count == 2 }.keys)
     }
 }

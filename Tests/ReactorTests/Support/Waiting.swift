@@ -145,8 +145,9 @@ struct Pipe: ~Copyable {
 
     init() throws {
         var numbers: [CInt] = [-1, -1]
-        guard unsafe pipe(&numbers) == 0 else { throw Errno(rawValue: errno) }
-        for number in numbers { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
+        let result = unsafe cepoll_pipe(&numbers)
+        guard result == 0 else { throw Errno(rawValue: -result) }
+        for number in numbers { _ = fcntl(number, F_SETFL, 0) }
         reader = FileDescriptor(owning: numbers[0])
         writer = FileDescriptor(owning: numbers[1])
     }
