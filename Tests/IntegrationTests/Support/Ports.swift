@@ -30,9 +30,21 @@ enum Ports {
     }
 
     /// How many connections to this port stand, seen from those who made them: at neither end has an end been heard.
-    static func connectionCount(to port: UInt16) throws -> Int {
-        let text = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
-        return text.split(separator: "\n").dropFirst().count { row in
+    static func connectionCount(
+        to port: UInt16, at location: SourceLocation = #_sourceLocation
+    ) throws -> Int {
+        // Not with Foundation, which takes the first page for the whole of a file without a size.
+        let descriptor = unsafe open("/proc/net/tcp", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw TestFailure("/proc/net/tcp: errno \(errno)", at: location) }
+        defer { close(descriptor) }
+        var table: [UInt8] = []
+        var page = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe page.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { break }
+            table += page[..<count]
+        }
+        return String(decoding: table, as: UTF8.self).split(separator: "\n").dropFirst().count { row in
             let fields = row.split(separator: " ", maxSplits: 4)
             // State 01 is ESTABLISHED.
             return fields.count > 3 && fields[3] == "01" && fields[2].hasSuffix(suffix(of: port))
@@ -52,7 +64,7 @@ enum Ports {
     private static func advance() -> UInt16 {
         next.withLock { next in
             // Two runs of the suite at the same time start far apart.
-            let port = next ?? range.lowerBound + UInt16(getpid()) &* 337 % UInt16(range.count)
+            let port = next ?? range.lowerBound + UInt16(truncatingIfNeeded: getpid()) &* 337 % UInt16(range.count)
             next = port + 1 < range.upperBound ? port + 1 : range.lowerBound
             return port
         }
