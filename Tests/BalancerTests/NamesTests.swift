@@ -289,9 +289,11 @@ private struct Places: ~Copyable {
         let step = Duration.milliseconds(20)
         let end = hand.now + interval * 10
         while hand.now < end {
-            // All that this moment leads to, with the answers of the resolver's threads.
+            // All that this moment leads to, with the answers of the resolver's threads and of the network.
             try loop.turn(.immediately)
-            while loop.backends[0].isBeingLookedUp { try loop.turn(.milliseconds(1)) }
+            while loop.backends[0].isBeingLookedUp || loop.backends[0].probe.isUnderWay {
+                try loop.turn(.milliseconds(1))
+            }
             output += String(decoding: pipe.read(atMost: 1 << 16), as: UTF8.self)
             hand.now = hand.now + step
         }
