@@ -66,9 +66,10 @@ struct HealthTests {
         let port = try Ports.free()
         var backend = try EchoBackend(named: "A", port: port)
         let balancer = try BalancerUnderTest.start(
-            backends: [port].onLoopback, "--probe-interval", "2s", "--probe-timeout", "400ms")
+            backends: [port].onLoopback, "--probe-interval", "1500ms", "--probe-timeout", "400ms")
         try balancer.waitUntilAlive(port)
-        for failures in [1, 2] {
+        // As many together as make a server dead in a row.
+        for failures in [1, 2, 1] {
             let bad = balancer.health(of: port).count { $0 == .bad }
             try backend.stop()
             try balancer.wait(for: .bad, of: port, times: bad + failures)
@@ -79,7 +80,7 @@ struct HealthTests {
             try balancer.wait(for: .alive, of: port, times: alive + 1)
         }
         let health = balancer.health(of: port)
-        #expect(health.count { $0 == .bad } == 3, "\(balancer.program.summary)")
+        #expect(health.count { $0 == .bad } == 4, "\(balancer.program.summary)")
         #expect(!health.contains(.dead))
         #expect(try balancer.connectAndGreet().backend == "A")
     }
