@@ -43,7 +43,7 @@ extension ChatServer {
             return
         }
         // The wheel has room for a timer of each client and one of the listener.
-        clients[index].timer = timers.wheel.add(token) ?? .none
+        clients[index].timer = timers.wheel.add(token)
         timers.wheel.arm(clients[index].timer, at: now + .milliseconds(Self.graceMilliseconds))
     }
 

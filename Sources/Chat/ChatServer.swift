@@ -97,7 +97,7 @@ public struct ChatServer: ~Copyable {
         let now = clock.now()
         var timers = try Timers(
             capacity: clientsMax + 1, now: now, poller: poller, token: Token(kind: Kind.timers, index: 0))
-        let shortagePause = timers.wheel.add(Token(kind: Kind.listener, index: 0)) ?? .none
+        let shortagePause = timers.wheel.add(Token(kind: Kind.listener, index: 0))
         let errno =
             listener.add(to: poller, Token(kind: Kind.listener, index: 0))
             ?? leftover.add(to: poller, Token(kind: Kind.leftover, index: 0))

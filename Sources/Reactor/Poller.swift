@@ -60,6 +60,12 @@ import CEpoll
     private let capacity: Int
     /// How many events the last poll delivered.
     public internal(set) var count = 0
+    /// The last poll was interrupted by a signal before it could look.
+    public internal(set) var wasInterrupted = false
+
+    /// True when the last poll delivered all that had happened before it began: it was not interrupted, and there was
+    /// room for more.
+    public var isComplete: Bool { !wasInterrupted && count < capacity }
 
     /// Room for `capacity` events per poll; what does not fit comes with the next.
     public init(capacity: Int) {
@@ -137,13 +143,16 @@ public struct Poller: ~Copyable {
         _ = Kernel.epollRemove(descriptor.rawValue, number)
     }
 
-    /// Waits for events and writes them to `events`. A signal that interrupts the wait makes an empty batch.
+    /// Waits for events and writes them to `events`. A signal, a debugger or a cgroup freezer that interrupts the wait
+    /// (EINTR) makes an empty batch, which says nothing about the descriptors.
     public func poll(into events: inout EventBuffer, timeout: Timeout) throws(SystemCallError) {
         let result = unsafe Kernel.epollWait(descriptor.rawValue, events.storage, milliseconds: timeout.rawValue)
         events.count = max(0, Int(result))
+        events.wasInterrupted = false
         if result < 0 {
             let errno = Errno(rawValue: -result)
             if !errno.isInterruption { throw SystemCallError(call: "epoll_wait", errno: errno) }
+            events.wasInterrupted = true
         }
     }
 }

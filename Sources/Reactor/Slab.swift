@@ -15,13 +15,14 @@
     @inlinable public static var none: SlabKey { SlabKey(index: -1, generation: 0) }
 }
 
-/// Elements of one kind at fixed places, all memory reserved at the start.
+/// Elements of one kind at numbered places, up to a capacity.
 ///
 /// Places are reused, last freed first (it is still in the cache); each reuse has a generation of its own, so a key of
-/// an element that has gone is recognised. Untouched places cost address space, no memory: a capacity of a million is
-/// cheap until it is used.
+/// an element that has gone is recognised. Memory is reserved for `reserving` places at the start. Untouched places cost
+/// address space, no memory: reserving a million is cheap until they are used. Beyond the reserve the slab doubles it
+/// and moves its elements, keys unchanged, until the capacity is reached.
 ///
-/// - Complexity: insertion, removal and look-up are O(1) and never allocate.
+/// - Complexity: insertion, removal and look-up are O(1); they do not allocate within the reserve.
 @safe public struct Slab<Element: ~Copyable>: ~Copyable {
     @usableFromInline struct Place {
         /// Odd: taken. Even: free.
@@ -30,23 +31,34 @@
         @usableFromInline var next: Int32
     }
 
-    @usableFromInline let elements: UnsafeMutablePointer<Element>
-    @usableFromInline let places: UnsafeMutablePointer<Place>
+    @usableFromInline var elements: UnsafeMutablePointer<Element>
+    @usableFromInline var places: UnsafeMutablePointer<Place>
+    /// How many places there is memory for.
+    private var room: Int
     @usableFromInline var firstFree: Int32 = 0
     /// No place at or above it was ever taken.
     @usableFromInline var highWater = 0
 
     /// How many elements there may be.
-    public let capacity: Int
+    public private(set) var capacity: Int
     /// How many there are.
     public private(set) var count = 0
 
-    /// Reserves room for `capacity` elements, at most ``Token/indexLimit``.
-    public init(capacity: Int) {
+    /// A slab for at most `capacity` elements, which is at most ``Token/indexLimit``. Memory is reserved for
+    /// `reserving` of them, for all unless told otherwise.
+    public init(capacity: Int, reserving: Int? = nil) {
         precondition(capacity >= 0 && capacity <= Token.indexLimit, "a slab's capacity is 0 to 2^24")
         self.capacity = capacity
-        unsafe elements = .allocate(capacity: max(capacity, 1))
-        unsafe places = .allocate(capacity: max(capacity, 1))
+        room = max(1, min(capacity, reserving ?? capacity))
+        unsafe elements = .allocate(capacity: room)
+        unsafe places = .allocate(capacity: room)
+    }
+
+    /// Lets the slab hold `capacity` elements, if that is more than it could hold; it never shrinks. Memory is taken
+    /// when it is needed.
+    public mutating func raiseCapacity(to capacity: Int) {
+        precondition(capacity <= Token.indexLimit, "a slab's capacity is 0 to 2^24")
+        self.capacity = max(self.capacity, capacity)
     }
 
     deinit {
@@ -81,6 +93,7 @@
             firstFree = unsafe places[index].next
             unsafe places[index].generation &+= 1
         } else if highWater < capacity {
+            if highWater == room { enlarge() }
             index = highWater
             highWater += 1
             unsafe (places + index).initialize(to: Place(generation: 1, next: 0))
@@ -90,6 +103,25 @@
         count += 1
         return SlabKey(index: index, generation: unsafe places[index].generation)
     }
+
+    /// Doubles the reserve.
+    @inline(never) private mutating func enlarge() {
+        let room = min(capacity, max(Self.stepMin, 2 * self.room))
+        let moved = UnsafeMutablePointer<Element>.allocate(capacity: room)
+        let movedPlaces = UnsafeMutablePointer<Place>.allocate(capacity: room)
+        for index in 0..<highWater where isTaken(index) {
+            unsafe (moved + index).moveInitialize(from: elements + index, count: 1)
+        }
+        unsafe movedPlaces.moveInitialize(from: places, count: highWater)
+        unsafe elements.deallocate()
+        unsafe places.deallocate()
+        unsafe elements = moved
+        unsafe places = movedPlaces
+        self.room = room
+    }
+
+    /// The smallest step by which the reserve grows: below it each step would cost more than it saves.
+    private static var stepMin: Int { 16 }
 
     /// Takes the element at `index` out and frees its place. The place must be taken.
     @inlinable public mutating func remove(at index: Int) -> Element {
@@ -134,6 +166,10 @@
             return unsafe elements + index
         }
     }
+
+    /// All places that were ever taken, from the lowest: `for index in slab.indexRange where slab.isTaken(index)`. The
+    /// range is a copy, so elements may be removed meanwhile; those inserted meanwhile may or may not be seen.
+    @inlinable public var indexRange: Range<Int> { 0..<highWater }
 
     /// The places taken, from the lowest; `index(after: -1)` is the first, nil comes after the last.
     ///

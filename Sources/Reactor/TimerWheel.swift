@@ -24,7 +24,7 @@
 /// timer never fires early, and at most one millisecond late by the wheel's own doing. Which slots hold anything is
 /// kept in one 64-bit word per level. Sources: Varghese and Lauck 1987; the shape is that of tokio's and Linux's.
 ///
-/// All memory is reserved at the start. Pure: it reads no clock.
+/// Memory for `capacity` timers is reserved at the start; a wheel that needs more doubles it. Pure: it reads no clock.
 /// - Complexity: `arm` and `disarm` O(1); `popDue` O(levels) amortised.
 @safe public struct TimerWheel: ~Copyable {
     static let levels = 6
@@ -56,7 +56,7 @@
     /// One list past the slots: timers whose time has come.
     private static let due = levels * slots
 
-    private let nodes: UnsafeMutablePointer<Node>
+    private var nodes: UnsafeMutablePointer<Node>
     /// The first node of each slot, and of the due list; -1 for none.
     private let heads: UnsafeMutablePointer<Int32>
     private var occupied: InlineArray<6, UInt64> = .init(repeating: 0)
@@ -68,15 +68,15 @@
     /// it.
     private var quietUntil = UInt64.max
 
-    /// How many timers there may be.
-    public let capacity: Int
+    /// How many timers there is memory for.
+    private var capacity: Int
 
-    /// A wheel that stands at `now`, with room for `capacity` timers.
+    /// A wheel that stands at `now`, with memory for `capacity` timers.
     public init(capacity: Int, now: Instant) {
         precondition(capacity >= 0 && capacity <= 4 * Token.indexLimit, "a timer wheel's capacity is 0 to 2^26")
-        self.capacity = capacity
+        self.capacity = max(capacity, 1)
         elapsed = now.nanoseconds / Self.tickNanoseconds
-        unsafe nodes = .allocate(capacity: max(capacity, 1))
+        unsafe nodes = .allocate(capacity: self.capacity)
         unsafe heads = .allocate(capacity: Self.due + 1)
         unsafe heads.initialize(repeating: -1, count: Self.due + 1)
     }
@@ -86,21 +86,28 @@
         unsafe heads.deallocate()
     }
 
-    /// Makes a timer that will report `token`; it is not armed. nil when there is no room.
-    public mutating func add(_ token: Token) -> TimerID? {
+    /// Makes a timer that will report `token`; it is not armed.
+    public mutating func add(_ token: Token) -> TimerID {
         let index: Int32
         if firstFree >= 0 {
             index = firstFree
             firstFree = unsafe nodes[Int(index)].next
-        } else if Int(highWater) < capacity {
+        } else {
+            if Int(highWater) == capacity { enlarge() }
             index = highWater
             highWater += 1
-        } else {
-            return nil
         }
         unsafe (nodes + Int(index)).initialize(
             to: Node(deadline: 0, token: token, next: -1, previous: Node.idle))
         return TimerID(index: index)
+    }
+
+    @inline(never) private mutating func enlarge() {
+        let moved = UnsafeMutablePointer<Node>.allocate(capacity: 2 * capacity)
+        unsafe moved.moveInitialize(from: nodes, count: Int(highWater))
+        unsafe nodes.deallocate()
+        unsafe nodes = moved
+        capacity *= 2
     }
 
     /// Gives a timer another token.
@@ -139,26 +146,30 @@
 
     /// The token of one timer whose time has come, which is then no longer armed; nil when there is none at `now`.
     public mutating func popDue(now: Instant) -> Token? {
+        guard hasDue(now: now) else { return nil }
+        let head = unsafe heads[Self.due]
+        unlink(head)
+        return unsafe nodes[Int(head)].token
+    }
+
+    /// True when `popDue` would return a token.
+    public mutating func hasDue(now: Instant) -> Bool {
         let tick = now.nanoseconds / Self.tickNanoseconds
         if tick < quietUntil {
             elapsed = max(elapsed, tick)
-            return nil
+            return false
         }
-        while true {
-            let head = unsafe heads[Self.due]
-            if head >= 0 {
-                unlink(head)
-                return unsafe nodes[Int(head)].token
-            }
+        while unsafe heads[Self.due] < 0 {
             let next = nextSlot()
             guard let next, next.start <= tick else {
                 elapsed = max(elapsed, tick)
                 quietUntil = next?.start ?? .max
-                return nil
+                return false
             }
             elapsed = max(elapsed, next.start)
             cascade(next.list)
         }
+        return true
     }
 
     /// The instant at which `popDue` should be asked next, known without a search: at most that of the earliest timer. It

@@ -38,7 +38,7 @@ extension BalancerLoop {
 
     private mutating func admit(_ client: consuming Stream, _ address: SocketAddress, at index: Int) {
         // Room was looked for before the accept; there is a timer for each session.
-        guard let timer = timers.wheel.add(Token(.session)) else { return giveUpPlace() }
+        let timer = timers.wheel.add(Token(.session))
         guard
             let session = sessions.insert(
                 Session(

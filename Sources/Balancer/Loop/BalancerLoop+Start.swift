@@ -45,7 +45,7 @@ extension BalancerLoop {
             for settings in pool.backends {
                 let source = settings.address.map { SourceBinding(pool.source, towards: $0) } ?? SourceBinding(nil)
                 _ = backends.insert { key in
-                    let timer = timers.wheel.add(Token(.probeTimer, key)) ?? .none
+                    let timer = timers.wheel.add(Token(.probeTimer, key))
                     if probed || warm > 0 { timers.wheel.arm(timer, at: now) }
                     return Backend(
                         settings, pool: place, source: source,

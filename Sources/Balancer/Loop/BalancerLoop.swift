@@ -126,11 +126,11 @@ public struct BalancerLoop: ~Copyable {
             words.log.started(configuration)
         }
         words.endTurn()
-        drainTimer = timers.wheel.add(Token(.drainTimer)) ?? .none
-        refillTimer = timers.wheel.add(Token(.refillTimer)) ?? .none
-        admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)) ?? .none)
-        watchdogTimer = timers.wheel.add(Token(.watchdogTimer)) ?? .none
-        namesTimer = timers.wheel.add(Token(.resolver)) ?? .none
+        drainTimer = timers.wheel.add(Token(.drainTimer))
+        refillTimer = timers.wheel.add(Token(.refillTimer))
+        admission = Admission(timer: timers.wheel.add(Token(.pauseTimer)))
+        watchdogTimer = timers.wheel.add(Token(.watchdogTimer))
+        namesTimer = timers.wheel.add(Token(.resolver))
         if resolver != nil { timers.wheel.arm(namesTimer, at: now + configuration.timeouts.names) }
         let backends = Self.makeBackends(
             configuration.pools, warm: configuration.latency.warmConnections, now, &timers, probed: number == 0)

@@ -1,0 +1,134 @@
+/// What every loop is made of: a poller, a clock, timers and the queue of those that have more to do, and the order in
+/// which a turn uses them.
+///
+/// ```
+///   try core.beginTurn(timeout)                          poll, then read the clock
+///   repeat { handle the events of core.events } while try core.looksAgain()
+///   while let token = core.popDue() { expire(token) }    timers
+///   for _ in 0..<core.ready.count { ... core.ready.popFirst() ... }
+///   core.endTurn()                                       set the timerfd for the next wait
+/// ```
+///
+/// ## Events win over timers
+///
+/// A timer runs only after a poll that began after its deadline and that delivered everything there was. A poll that was
+/// interrupted (EINTR: SIGSTOP, a debugger, the cgroup freezer) or that filled its buffer may have left behind the very
+/// event that a timer would overrule: a connect that stands, bytes of a session that looks idle. So when a timer is due,
+/// ``looksAgain()`` polls once more without waiting, and again while that poll was incomplete, at most ``looksMax``
+/// times. Turns in which nothing is due pay for none of this but a comparison.
+///
+/// ## A stall is not paid for by deadlines
+///
+/// The loop sleeps until the earliest deadline at the latest. When the clock is found more than ``stallMin`` past that,
+/// the process did not run: it was stopped, frozen, or starved of the processor. ``now`` then advances by what was
+/// planned only, so every deadline moves by the length of the stall. When the stall began is not known, only that it
+/// lasted at least as long as the overshoot; so what is left of the earliest deadline is given back as well, as far as
+/// the overshoot could have taken it. ``stall`` is that length, for what has to keep to the clock of the outside world.
+///
+/// ``now`` is therefore CLOCK_MONOTONIC less the time in which this process stood still, as CLOCK_MONOTONIC itself leaves
+/// out the time in which the machine was suspended (clock_gettime(2)).
+public struct LoopCore: ~Copyable {
+    /// How far past the planned wake-up the clock must be for a stall. On a busy machine a process is some tens of
+    /// milliseconds late; a probe, a retransmission and a person take longer than this.
+    public static let stallMin: Duration = .milliseconds(200)
+    /// How often a turn polls again before its timers run although no poll was complete.
+    public static let looksMax = 4
+
+    /// The poller of the loop.
+    public let poller: Poller
+    /// What the last poll reported.
+    public private(set) var events: EventBuffer
+    /// Deadlines, in the time of ``now``.
+    public var timers: TimerWheel
+    /// What could go on at once, but has had its share of a turn. While it is not empty, ``beginTurn(_:)`` does not wait.
+    public var ready: TokenQueue
+    /// The instant of this turn.
+    public private(set) var now: Instant
+    /// How long the process stood still before this turn, in nanoseconds; 0 in all but a few turns.
+    public private(set) var stall: UInt64 = 0
+
+    private let clock: Clock
+    private let timer: FileDescriptor
+    /// What the timerfd is set for, in the time of `now`; it has expired when that has passed.
+    private var armed = Instant(nanoseconds: 0)
+    /// CLOCK_MONOTONIC less `now`.
+    private var skipped: UInt64 = 0
+    /// A clock beyond this means a stall.
+    private var stallFrom = Instant(nanoseconds: .max)
+    private var looks = 0
+
+    private static let stallNanoseconds = stallMin.wholeNanoseconds
+
+    /// Opens a poller and a timer. The timer's events carry `clockToken` and need no answer.
+    ///
+    /// - Parameters:
+    ///   - timers: Timers that memory is reserved for.
+    ///   - ready: Tokens that memory is reserved for in the queue.
+    ///   - eventsPerTurn: Events taken from the kernel in one poll; what does not fit comes with the next.
+    /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out.
+    public init(
+        clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, clockToken: Token
+    ) throws(SystemCallError) {
+        let poller = try Poller()
+        let timer = FileDescriptor(owning: try check(Kernel.timerCreate(), "timerfd_create"))
+        if let errno = poller.add(timer, clockToken, .arrivals) {
+            throw SystemCallError(call: "epoll_ctl", subject: "timer", errno: errno)
+        }
+        let now = clock.now()
+        self.timers = TimerWheel(capacity: timers, now: now)
+        self.ready = TokenQueue(capacity: ready)
+        self.now = now
+        self.clock = clock
+        self.poller = poller
+        self.timer = timer
+        events = EventBuffer(capacity: eventsPerTurn)
+    }
+
+    /// Waits for events and reads the clock. It does not wait while ``ready`` holds something.
+    public mutating func beginTurn(_ timeout: Poller.Timeout) throws(SystemCallError) {
+        looks = 0
+        stall = 0
+        try poller.poll(into: &events, timeout: ready.isEmpty ? timeout : .immediately)
+        let last = now
+        now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
+        if now > stallFrom { leaveOutStall(since: last) }
+    }
+
+    /// True when the events have to be handled once more before timers may run: a timer is due, and the last poll began
+    /// before that was known, or was incomplete.
+    public mutating func looksAgain() throws(SystemCallError) -> Bool {
+        guard timers.hasDue(now: now), looks == 0 || !events.isComplete, looks < Self.looksMax else { return false }
+        looks += 1
+        try poller.poll(into: &events, timeout: .immediately)
+        return true
+    }
+
+    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left.
+    public mutating func popDue() -> Token? {
+        timers.popDue(now: now)
+    }
+
+    /// Sets the timerfd for the earliest deadline, if that is earlier than what it is set for: once a turn, before the
+    /// wait. When the earliest deadline has moved back, the old expiry passes as one idle wake-up.
+    public mutating func endTurn() {
+        guard let next = timers.nextDeadline else {
+            stallFrom = Instant(nanoseconds: .max)
+            return
+        }
+        stallFrom = max(next, now).advanced(nanoseconds: Self.stallNanoseconds)
+        guard armed <= now || armed > next else { return }
+        armed = next
+        // A deadline of 0 would disarm the descriptor.
+        _ = Kernel.timerSet(timer.rawValue, nanoseconds: max(1, next.nanoseconds &+ skipped))
+    }
+
+    @inline(never) private mutating func leaveOutStall(since last: Instant) {
+        let planned = stallFrom.nanoseconds - Self.stallNanoseconds
+        let overshoot = now.nanoseconds - planned
+        stall = overshoot + min(overshoot, planned - last.nanoseconds)
+        skipped += stall
+        now = Instant(nanoseconds: now.nanoseconds - stall)
+        // The timerfd has expired meanwhile, or is set for an instant that is no longer a deadline.
+        armed = Instant(nanoseconds: 0)
+    }
+}
