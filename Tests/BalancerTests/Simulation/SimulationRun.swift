@@ -14,6 +14,8 @@ struct SimulationRun {
     private(set) var blocksLeft = 0
     private(set) var pipesLeft = 0
     private(set) var isStuck = false
+    /// The first turn after which the sums of the sessions and of the relay differed.
+    private(set) var audit: String?
 
     /// Far more turns than any run needs.
     static let turnsMax = 20_000
@@ -44,12 +46,13 @@ struct SimulationRun {
         let kernel = kernel
         let configuration = configuration
         let drainAfter = drainAfter
-        (rowsLeft, blocksLeft, pipesLeft, isStuck) = try withScriptedKernel(kernel) {
+        (rowsLeft, blocksLeft, pipesLeft, isStuck, audit) = try withScriptedKernel(kernel) {
             var loop = try BalancerLoop(
                 configuration,
                 output: EventLog(
                     configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2)))
             var turns = 0
+            var audit: String?
             func hasMore() -> Bool {
                 if drainAfter != nil { return loop.isRunning }
                 return kernel.clientsToCome > 0 || !kernel.arrivals.isEmpty || loop.sessions.count > 0
@@ -58,10 +61,11 @@ struct SimulationRun {
                 if turns == drainAfter { loop.drain() }
                 try loop.turn()
                 turns += 1
+                if audit == nil { audit = Self.audit(loop).map { "turn \(turns): \($0)" } }
             }
             let left = (
                 loop.sessions.count, loop.relay.memory.blocks.taken, loop.relay.memory.pipes.taken,
-                turns == Self.turnsMax
+                turns == Self.turnsMax, audit
             )
             loop.stop()
             try loop.turn(.immediately)
@@ -69,6 +73,18 @@ struct SimulationRun {
         }
         // The hosts take what is still on its way to them.
         while kernel.act() {}
+    }
+
+    /// What the sessions hold and what the relay has handed out, where they differ.
+    private static func audit(_ loop: borrowing BalancerLoop) -> String? {
+        var ledger = RelayLedger()
+        var index = -1
+        while let next = loop.sessions.index(after: index) {
+            ledger.add(loop.sessions[next])
+            index = next
+        }
+        let taken = loop.relay.memory.taken
+        return ledger == taken ? nil : "the sessions have \(ledger), the relay \(taken)"
     }
 
     // MARK: the oracle
@@ -99,6 +115,7 @@ struct SimulationRun {
     /// Everything that must hold, whatever happened; the violations, for people.
     func violations() -> [String] {
         var found: [String] = []
+        if let audit { found.append(audit) }
         if isStuck { found.append("stuck: a session never ended") }
         if rowsLeft != 0 { found.append("\(rowsLeft) rows left") }
         if blocksLeft != 0 { found.append("\(blocksLeft) blocks not given back") }
