@@ -22,9 +22,14 @@ struct Side: ~Copyable {
     }
 
     /// `hasNoDelay`: TCP_NODELAY is in force already, inherited from the listener.
-    init(stream: consuming Stream, hasNoDelay: Bool) {
+    ///
+    /// `isUnix`: a short read proves nothing. A read of a Unix socket ends behind the piece that descriptors were passed
+    /// with (SCM_RIGHTS in unix(7)), and no event tells of what follows it. So such a socket is read until EAGAIN, which
+    /// costs it a call for each message.
+    init(stream: consuming Stream, hasNoDelay: Bool, isUnix: Bool) {
         self.stream = stream
         flags = hasNoDelay ? .noDelay : []
+        if isUnix { flags.insert(.unsettled) }
     }
 
     /// A read may find something.
@@ -39,7 +44,8 @@ struct Side: ~Copyable {
         set { set(.writable, newValue) }
     }
 
-    /// The end was announced, or urgent data: a short read no longer proves that all was read, so read on to EAGAIN.
+    /// A Unix socket, or the end or urgent data was announced: a short read does not prove that all was read, so read on
+    /// to EAGAIN. Once set it stays.
     private var isUnsettled: Bool { flags.contains(.unsettled) }
 
     /// TCP urgent data was announced: a splice would stop in front of it.
@@ -189,4 +195,11 @@ struct OptionalErrno {
     static var none: OptionalErrno { OptionalErrno(nil) }
     var exists: Bool { number != 0 }
     var errno: Errno? { exists ? Errno(rawValue: CInt(number)) : nil }
+}
+
+extension SocketAddress {
+    /// True of the address of a Unix socket.
+    @inline(__always) var isUnix: Bool {
+        if case .unix = self { true } else { false }
+    }
 }
