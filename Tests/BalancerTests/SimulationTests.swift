@@ -82,6 +82,15 @@ import Testing
         #expect(spliced == 0)
     }
 
+    /// No session waits for ever, and none goes on with a gap in its bytes; the oracle sees both.
+    @Test(arguments: [10, 100]) func splicesThatMoveNothing(percent: Int) throws {
+        var failed = 0
+        try simulate(
+            clients: 6, .init(emptySplicePercent: percent, stallPercent: 60, roomMax: 1500, plannedMax: 6000),
+            also: { failed += $0.kernel.output.occurrences(of: "reason=reset") })
+        #expect(failed > 0)
+    }
+
     @Test func aKernelThatSplicesNoMore() throws {
         try simulate(.init(refusedSplicePercent: 10, resetPercent: 10, plannedMax: 10_000))
     }

@@ -153,10 +153,15 @@ struct Side: ~Copyable {
         return result
     }
 
-    /// Writes what is in a pipe. It may take less than there is room for.
+    /// Writes `count` bytes, at least one, that are in a pipe. It may take less than there is room for.
+    ///
+    /// 0 is a failure. It means that the pipe is empty (splice(2)), so bytes of the stream are missing, and what comes
+    /// behind them must not be sent. Nor is it EAGAIN, for which HAProxy takes it: no write found the socket full, so no
+    /// event would follow, and the session would wait until it is idle. Trying again could go on for ever.
     mutating func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
         prepareToSend()
-        let result = stream.splice(from: pipe, count: count)
+        var result = stream.splice(from: pipe, count: count)
+        if result == .bytes(0) { result = .failed(.inputOutput) }
         note(result)
         return result
     }
@@ -195,6 +200,11 @@ struct OptionalErrno {
     static var none: OptionalErrno { OptionalErrno(nil) }
     var exists: Bool { number != 0 }
     var errno: Errno? { exists ? Errno(rawValue: CInt(number)) : nil }
+}
+
+extension Errno {
+    /// EIO, 5 on every architecture of Linux.
+    fileprivate static var inputOutput: Errno { Errno(rawValue: 5) }
 }
 
 extension SocketAddress {

@@ -32,6 +32,8 @@ final class SimulatedKernel: ScriptedKernel {
         var failedPipePercent = 0
         /// Splices that the kernel refuses.
         var refusedSplicePercent = 0
+        /// Splices to a socket that move nothing and name no error.
+        var emptySplicePercent = 0
         var spuriousPercent = 0
         var spuriousBlockPercent = 5
         var resetPercent = 0
