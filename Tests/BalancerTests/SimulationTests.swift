@@ -76,8 +76,7 @@ import Testing
             clients: 6, .init(refusedSplicePercent: 100, plannedMax: 5000),
             also: { run in
                 spliced += run.kernel.splicedBytes
-                // It is asked again after the next large read, not for each message.
-                #expect(run.kernel.spliceCalls <= run.kernel.largeReads, "seed \(run.seed)")
+                #expect(run.kernel.spliceCalls <= Limits.spliceRefusalsMax, "seed \(run.seed)")
             })
         #expect(spliced == 0)
     }

@@ -19,6 +19,8 @@ import Reactor
     private var bytesPerTurn: Int
     /// For slow readers, and for bulk transfers.
     var memory: RelayMemory
+    /// Refusals to splice since the last splice that moved bytes.
+    var spliceRefusals = 0
 
     init(limits: Limits) {
         unsafe chunk = .allocate(byteCount: limits.chunkBytes, alignment: 4096)

@@ -48,7 +48,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     var random: SeededGenerator
-    let faults: Faults
+    var faults: Faults
     var objects: [CInt: Object] = [:]
     var nanoseconds: UInt64 = 1_000_000_000_000
     var timer: UInt64 = 0
@@ -70,10 +70,8 @@ final class SimulatedKernel: ScriptedKernel {
     var sentWithSYN = 0
     /// Bytes that left a pipe for a socket.
     var splicedBytes = 0
-    /// Splices from a socket that were asked for, and reads that brought `largeRead` bytes or more.
+    /// Splices from a socket that were asked for.
     var spliceCalls = 0
-    var largeReads = 0
-    let largeRead = 128 / Limits.bulkFraction
     /// What was spliced from each socket since the last wait, and the most of it ever.
     var splicedInTurn: [CInt: Int] = [:]
     var mostSplicedInTurn = 0
@@ -272,7 +270,6 @@ final class SimulatedKernel: ScriptedKernel {
         let count = min(buffer.count, object.inbox.count)
         for place in 0..<count { unsafe buffer[place] = object.inbox[place] }
         if !peek { object.inbox.removeFirst(count) }
-        if count >= largeRead { largeReads += 1 }
         return count
     }
 
