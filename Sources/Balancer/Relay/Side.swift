@@ -1,8 +1,51 @@
 import Reactor
 
-/// One socket of a session, and what is known of its readiness: 8 bytes.
+/// One socket of a session, and its readiness: 8 bytes.
 ///
-/// Events are edges: what was reported stays true until a call says otherwise.
+/// Events are edges: what was reported stays true until the result of a call says otherwise. What each report and each
+/// result does:
+///
+/// ```
+///                              readable   writable   unsettled   reset   ended   broken
+///   reported
+///     readable                 yes (1)       .           .         .       .       .
+///     writable                    .         yes          .         .       .       .
+///     read hangup              yes (1)       .          yes        .       .       .
+///     hangup                   yes (1)      yes         yes        .       .       .
+///     error                    yes (1)      yes         yes       yes      .       .
+///     urgent                   yes (1)       .          yes        .       .       .
+///     error asked for          yes (1)       .          yes       yes      .      yes
+///   read
+///     all that was asked for      .          .           .         .       .       .
+///     fewer                     no (2)       .           .         .       .       .
+///     EAGAIN                      no         .           .         .       .       .
+///     end                         no         .           .         .      yes      .
+///     error                       no         .           .         .      yes     yes
+///   splice into a pipe
+///     some                        .          .           .         .       .       .
+///     EAGAIN                      no         .           .         .       .       .
+///     0, ENOMEM, a refusal      . (3)        .           .         .       .       .
+///     error                       no         .           .         .      yes     yes
+///   write
+///     all                         .          .           .         .       .       .
+///     fewer                       .         no           .         .       .       .
+///     EAGAIN                      .         no           .         .       .       .
+///     error                    yes (1)       .          yes        .       .      yes
+///   splice from a pipe
+///     some                        .        . (4)         .         .       .       .
+///     EAGAIN                      .         no           .         .       .       .
+///     0, error                 yes (1)       .          yes        .       .      yes
+///
+///   .  as it was
+///   1  no, if it has ended: nothing follows the end. Otherwise the end, or what was sent before a failure, is unread.
+///   2  as it was, if it is unsettled: there may be more, or the end. Otherwise the socket is empty, and the next bytes
+///      make a new edge, which saves the read that says EAGAIN.
+///   3  only a read can tell which it was; it follows at once.
+///   4  fewer bytes than the pipe holds do not prove that the socket is full: a splice may stop at a page.
+/// ```
+///
+/// Unsettled, reset, ended and broken are never taken back. A Unix socket is unsettled from the start. `SideTests` walks
+/// every cell from every state.
 struct Side: ~Copyable {
     /// The socket; empty while there is none.
     var stream: Stream
@@ -46,7 +89,7 @@ struct Side: ~Copyable {
 
     /// A Unix socket, or the end or urgent data was announced: a short read does not prove that all was read, so read on
     /// to EAGAIN. Once set it stays.
-    private var isUnsettled: Bool { flags.contains(.unsettled) }
+    var isUnsettled: Bool { flags.contains(.unsettled) }
 
     /// TCP urgent data was announced: a splice would stop in front of it.
     var hasUrgentData: Bool { flags.contains(.urgent) }

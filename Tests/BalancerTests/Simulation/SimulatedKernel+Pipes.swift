@@ -30,6 +30,7 @@ extension SimulatedKernel {
     }
 
     func splice(from source: CInt, to sink: CInt, count: Int) -> Int {
+        if !answers.isEmpty { return answers.removeFirst() }
         switch (objects[source], objects[sink]) {
         case (.socket(let socket), .pipeWriter(let pipe)):
             return splice(from: socket, source, to: pipe, count)

@@ -75,6 +75,8 @@ final class SimulatedKernel: ScriptedKernel {
     /// What was spliced from each socket since the last wait, and the most of it ever.
     var splicedInTurn: [CInt: Int] = [:]
     var mostSplicedInTurn = 0
+    /// What the next reads, writes and splices return, before the simulation answers.
+    var answers: [Int] = []
     /// How often the balancer was refused a descriptor.
     var exhaustions = 0
     private var acceptsWithoutMemory = 0
@@ -259,6 +261,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
+        if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
         if object.inbox.isEmpty {
             if object.error != 0 {
@@ -274,6 +277,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
         guard object.state == .connected, !object.outboxEnded else {
             defer { object.error = 0 }
