@@ -45,6 +45,9 @@ struct HalfRelay: ~Copyable {
         }
     }
 
+    /// Bytes taken out of the source: what became of them.
+    var received: UInt64 { delivered + UInt64(discarded) + UInt64(waiting.count) }
+
     /// Copies until the next large read.
     mutating func pauseSplices() {
         if splicesLeft > 0 { splicesLeft = 0 }

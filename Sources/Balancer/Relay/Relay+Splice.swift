@@ -20,6 +20,7 @@ extension Relay {
         switch source.splice(into: memory.pipes[pipe], atMost: memory.chunkBytes) {
         case .bytes(let count):
             spliceRefusals = 0
+            received += UInt64(count)
             budget.spend(count)
             half.noteRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             half.waiting.note(pipe: pipe, count: count)

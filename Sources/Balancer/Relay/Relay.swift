@@ -29,6 +29,10 @@ import Reactor
     private var bytesPerTurn: Int
     /// For slow readers, and for bulk transfers.
     var memory: RelayMemory
+    /// Bytes taken out of all sources so far, by reads and by splices. A peek takes none: see ``RelayLedger``.
+    var received: UInt64 = 0
+    /// How many of them belong to sessions that have ended.
+    private(set) var releasedBytes: UInt64 = 0
     /// Refusals to splice since the last splice that moved bytes.
     var spliceRefusals = 0
 
@@ -73,6 +77,7 @@ import Reactor
 
     /// Gives back the memory of a session that ends.
     mutating func release(_ session: inout Session) {
+        releasedBytes += session.received
         session.upstream.waiting.clear(to: &memory)
         session.downstream.waiting.clear(to: &memory)
     }
@@ -128,8 +133,12 @@ import Reactor
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<count])
             let taken = unsafe deliver(bytes, to: &sink, &half)
             if peek {
+                // Counts what it takes.
                 consume(taken, from: &source, lookedAt: count)
-            } else if taken < count, !sink.isBroken {
+                return
+            }
+            received += UInt64(count)
+            if taken < count, !sink.isBroken {
                 unsafe half.waiting.keep(UnsafeRawBufferPointer(rebasing: bytes[taken...]), in: &memory)
             } else {
                 half.discarded += UInt32(count - taken)
@@ -142,11 +151,12 @@ import Reactor
     }
 
     /// Reads once more what was looked at and delivered. The bytes are there, so no result but theirs is possible.
-    func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
+    mutating func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
         let isReadable = source.isReadable || count < lookedAt
         var left = count
         while left > 0, case .bytes(let read) = unsafe source.receive(into: .init(rebasing: chunk[..<left])) {
             left -= read
+            received += UInt64(read)
         }
         source.isReadable = isReadable
     }
@@ -189,9 +199,10 @@ import Reactor
         half.waiting.clear(to: &memory)
     }
 
-    private func discard(from source: inout Side, _ half: inout HalfRelay, _ budget: inout Budget) {
+    private mutating func discard(from source: inout Side, _ half: inout HalfRelay, _ budget: inout Budget) {
         switch unsafe source.receive(into: chunk) {
         case .bytes(let count):
+            received += UInt64(count)
             budget.spend(count)
             half.discarded += UInt32(count)
             if half.discarded > Limits.lingerBytesMax { half.phase = .discarded }
