@@ -76,10 +76,18 @@ import Testing
             clients: 6, .init(refusedSplicePercent: 100, plannedMax: 5000),
             also: { run in
                 spliced += run.kernel.splicedBytes
-                // It is asked again after the next large read, not for each message.
-                #expect(run.kernel.spliceCalls <= run.kernel.largeReads, "seed \(run.seed)")
+                #expect(run.kernel.spliceCalls <= Limits.spliceRefusalsMax, "seed \(run.seed)")
             })
         #expect(spliced == 0)
+    }
+
+    /// No session waits for ever, and none goes on with a gap in its bytes; the oracle sees both.
+    @Test(arguments: [10, 100]) func splicesThatMoveNothing(percent: Int) throws {
+        var failed = 0
+        try simulate(
+            clients: 6, .init(emptySplicePercent: percent, stallPercent: 60, roomMax: 1500, plannedMax: 6000),
+            also: { failed += $0.kernel.output.occurrences(of: "reason=reset") })
+        #expect(failed > 0)
     }
 
     @Test func aKernelThatSplicesNoMore() throws {

@@ -63,7 +63,10 @@ public struct Limits: Hashable, Sendable {
     /// A read of this fraction of ``chunkBytes``, 64 KiB, is large: what follows is spliced.
     public static let bulkFraction = 4
     /// After so many reads in a row that were not large, bytes are copied again.
-    public static let smallSplicesMax: UInt8 = 8
+    public static let smallSplicesMax: Int8 = 8
+    /// After so many refusals to splice in a row, each of another direction, a loop splices no more: the kernel or a
+    /// filter of system calls forbids it, not a kind of socket.
+    public static let spliceRefusalsMax = 8
 
     /// Descriptors that are not sessions: the loop's own, standard streams, and room for libraries.
     static let descriptorsReserved = 32

@@ -64,14 +64,14 @@ extension BalancerLoop {
         // Only now: a socket that has not begun to connect would be reported as hung up.
         let token = Token(.backend, sessions.key(at: index), lap: sessions[index].lap)
         if let errno = stream.add(to: poller, token) { return .failed(errno) }
-        sessions[index].backend = Side(stream: stream, hasNoDelay: false)
+        sessions[index].backend = Side(stream: stream, hasNoDelay: false, isUnix: address.isUnix)
         return result
     }
 
     /// An attempt has failed: the session has no backend, until it is sent to the next.
     private mutating func leaveBackend(_ index: Int, _ errno: Errno) {
         sessions[index].connectFailure = errno
-        sessions[index].backend = Side(stream: .empty, hasNoDelay: false)
+        sessions[index].backend = Side(stream: .empty, hasNoDelay: false, isUnix: false)
         // What went along with the SYN went nowhere; the client's socket still has it.
         sessions[index].upstream.delivered = 0
         guard errno.isLocalShortage else { return }

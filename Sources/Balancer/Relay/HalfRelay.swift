@@ -32,17 +32,29 @@ struct HalfRelay: ~Copyable {
     var discarded: UInt32 = 0
     var waiting = WaitingBytes()
     var phase = Phase.open
-    /// How many reads may still be small before bytes are copied again; above 0 they are spliced, if that can be.
-    var splicesLeft: UInt8 = 0
+    /// How many reads may still be small before bytes are copied again; above 0 they are spliced, if that can be. Below
+    /// 0 they never are: see ``refuseSplices()``.
+    private(set) var splicesLeft: Int8 = 0
 
     /// Large reads make the next ones splices; a few in a row that are not end it.
     @inline(__always) mutating func noteRead(isLarge: Bool) {
         if isLarge {
-            splicesLeft = Limits.smallSplicesMax
+            if splicesLeft >= 0 { splicesLeft = Limits.smallSplicesMax }
         } else if splicesLeft > 0 {
             splicesLeft -= 1
         }
     }
+
+    /// Bytes taken out of the source: what became of them.
+    var received: UInt64 { delivered + UInt64(discarded) + UInt64(waiting.count) }
+
+    /// Copies until the next large read.
+    mutating func pauseSplices() {
+        if splicesLeft > 0 { splicesLeft = 0 }
+    }
+
+    /// Copies for the rest of the session.
+    mutating func refuseSplices() { splicesLeft = -1 }
 
     /// False when nothing can be done before the next event: what most calls for the other direction find.
     @inline(__always) func mayMove(from source: borrowing Side, to sink: borrowing Side) -> Bool {

@@ -8,13 +8,19 @@ extension Relay {
     mutating func splice(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
     ) -> Bool {
+        guard spliceRefusals < Limits.spliceRefusalsMax else {
+            half.refuseSplices()
+            return false
+        }
         guard !source.hasUrgentData, let pipe = memory.takePipe() else {
-            // Asked again after the next large read only: a refusal costs a call as well.
-            half.splicesLeft = 0
+            // A shortage may pass, but looking for a pipe may cost a call: not again before the next large read.
+            half.pauseSplices()
             return false
         }
         switch source.splice(into: memory.pipes[pipe], atMost: memory.chunkBytes) {
         case .bytes(let count):
+            spliceRefusals = 0
+            received += UInt64(count)
             budget.spend(count)
             half.noteRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             half.waiting.note(pipe: pipe, count: count)
@@ -27,8 +33,14 @@ extension Relay {
             memory.pipes.give(pipe)
             half.phase = .ending
             return true
-        case .undecided, .unsupported:
-            half.splicesLeft = 0
+        case .undecided:
+            half.pauseSplices()
+            memory.pipes.give(pipe)
+            return false
+        case .unsupported:
+            // Not asked again: the answer would be the same, and costs a call.
+            half.refuseSplices()
+            spliceRefusals += 1
             memory.pipes.give(pipe)
             return false
         }

@@ -14,11 +14,27 @@ import Reactor
         case more
     }
 
+    /// What became of the bytes that waited for a sink.
+    enum Flush {
+        /// None are left: more may be read.
+        case drained
+        /// The sink is full; an event tells when it has room.
+        case blocked
+        /// The sink has failed; what is left has no reader.
+        case broken
+    }
+
     let chunk: UnsafeMutableRawBufferPointer
     /// One direction's share of a turn in bytes.
     private var bytesPerTurn: Int
     /// For slow readers, and for bulk transfers.
     var memory: RelayMemory
+    /// Bytes taken out of all sources so far, by reads and by splices. A peek takes none: see ``RelayLedger``.
+    var received: UInt64 = 0
+    /// How many of them belong to sessions that have ended.
+    private(set) var releasedBytes: UInt64 = 0
+    /// Refusals to splice since the last splice that moved bytes.
+    var spliceRefusals = 0
 
     init(limits: Limits) {
         unsafe chunk = .allocate(byteCount: limits.chunkBytes, alignment: 4096)
@@ -61,6 +77,7 @@ import Reactor
 
     /// Gives back the memory of a session that ends.
     mutating func release(_ session: inout Session) {
+        releasedBytes += session.received
         session.upstream.waiting.clear(to: &memory)
         session.downstream.waiting.clear(to: &memory)
     }
@@ -75,16 +92,19 @@ import Reactor
             if sink.isBroken { stopDelivering(&half) }
             switch half.phase {
             case .open:
-                guard flush(to: &sink, &half), source.isReadable, sink.isWritable else {
-                    if sink.isBroken { continue }
-                    return .waiting
+                switch flush(to: &sink, &half) {
+                case .drained: break
+                case .blocked: return .waiting
+                case .broken: continue
                 }
+                guard source.isReadable, sink.isWritable else { return .waiting }
                 guard budget.hasMore else { return .more }
                 transfer(from: &source, to: &sink, &half, &budget)
             case .ending:
-                guard flush(to: &sink, &half) else {
-                    if sink.isBroken { continue }
-                    return .waiting
+                switch flush(to: &sink, &half) {
+                case .drained: break
+                case .blocked: return .waiting
+                case .broken: continue
                 }
                 // When the opposite direction is over as well, the close that follows sends the FIN.
                 if !otherIsOver { sink.stream.shutdownWrite() }
@@ -113,8 +133,12 @@ import Reactor
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<count])
             let taken = unsafe deliver(bytes, to: &sink, &half)
             if peek {
+                // Counts what it takes.
                 consume(taken, from: &source, lookedAt: count)
-            } else if taken < count, !sink.isBroken {
+                return
+            }
+            received += UInt64(count)
+            if taken < count, !sink.isBroken {
                 unsafe half.waiting.keep(UnsafeRawBufferPointer(rebasing: bytes[taken...]), in: &memory)
             } else {
                 half.discarded += UInt32(count - taken)
@@ -127,26 +151,31 @@ import Reactor
     }
 
     /// Reads once more what was looked at and delivered. The bytes are there, so no result but theirs is possible.
-    func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
+    mutating func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
         let isReadable = source.isReadable || count < lookedAt
         var left = count
         while left > 0, case .bytes(let read) = unsafe source.receive(into: .init(rebasing: chunk[..<left])) {
             left -= read
+            received += UInt64(read)
         }
         source.isReadable = isReadable
     }
 
-    /// Writes what waits; true when nothing is left of it.
-    mutating func flush(to sink: inout Side, _ half: inout HalfRelay) -> Bool {
+    /// Writes what waits: nothing, in most calls, which therefore cost no call.
+    @inline(__always) mutating func flush(to sink: inout Side, _ half: inout HalfRelay) -> Flush {
+        half.waiting.isEmpty ? .drained : writeWaiting(to: &sink, &half)
+    }
+
+    @inline(never) private mutating func writeWaiting(to sink: inout Side, _ half: inout HalfRelay) -> Flush {
         while !half.waiting.isEmpty {
-            guard sink.isWritable else { return false }
+            guard sink.isWritable else { return .blocked }
             let taken =
                 half.waiting.store == .pipe
                 ? deliverPiped(to: &sink, &half) : unsafe deliver(half.waiting.bytes(in: memory), to: &sink, &half)
             half.waiting.drop(first: taken, to: &memory)
-            if taken == 0 { return false }
+            if taken == 0 { return sink.isBroken ? .broken : .blocked }
         }
-        return true
+        return .drained
     }
 
     /// One write; how much of it was taken.
@@ -170,9 +199,10 @@ import Reactor
         half.waiting.clear(to: &memory)
     }
 
-    private func discard(from source: inout Side, _ half: inout HalfRelay, _ budget: inout Budget) {
+    private mutating func discard(from source: inout Side, _ half: inout HalfRelay, _ budget: inout Budget) {
         switch unsafe source.receive(into: chunk) {
         case .bytes(let count):
+            received += UInt64(count)
             budget.spend(count)
             half.discarded += UInt32(count)
             if half.discarded > Limits.lingerBytesMax { half.phase = .discarded }

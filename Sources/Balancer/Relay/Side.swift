@@ -1,8 +1,51 @@
 import Reactor
 
-/// One socket of a session, and what is known of its readiness: 8 bytes.
+/// One socket of a session, and its readiness: 8 bytes.
 ///
-/// Events are edges: what was reported stays true until a call says otherwise.
+/// Events are edges: what was reported stays true until the result of a call says otherwise. What each report and each
+/// result does:
+///
+/// ```
+///                              readable   writable   unsettled   reset   ended   broken
+///   reported
+///     readable                 yes (1)       .           .         .       .       .
+///     writable                    .         yes          .         .       .       .
+///     read hangup              yes (1)       .          yes        .       .       .
+///     hangup                   yes (1)      yes         yes        .       .       .
+///     error                    yes (1)      yes         yes       yes      .       .
+///     urgent                   yes (1)       .          yes        .       .       .
+///     error asked for          yes (1)       .          yes       yes      .      yes
+///   read
+///     all that was asked for      .          .           .         .       .       .
+///     fewer                     no (2)       .           .         .       .       .
+///     EAGAIN                      no         .           .         .       .       .
+///     end                         no         .           .         .      yes      .
+///     error                       no         .           .         .      yes     yes
+///   splice into a pipe
+///     some                        .          .           .         .       .       .
+///     EAGAIN                      no         .           .         .       .       .
+///     0, ENOMEM, a refusal      . (3)        .           .         .       .       .
+///     error                       no         .           .         .      yes     yes
+///   write
+///     all                         .          .           .         .       .       .
+///     fewer                       .         no           .         .       .       .
+///     EAGAIN                      .         no           .         .       .       .
+///     error                    yes (1)       .          yes        .       .      yes
+///   splice from a pipe
+///     some                        .        . (4)         .         .       .       .
+///     EAGAIN                      .         no           .         .       .       .
+///     0, error                 yes (1)       .          yes        .       .      yes
+///
+///   .  as it was
+///   1  no, if it has ended: nothing follows the end. Otherwise the end, or what was sent before a failure, is unread.
+///   2  as it was, if it is unsettled: there may be more, or the end. Otherwise the socket is empty, and the next bytes
+///      make a new edge, which saves the read that says EAGAIN.
+///   3  only a read can tell which it was; it follows at once.
+///   4  fewer bytes than the pipe holds do not prove that the socket is full: a splice may stop at a page.
+/// ```
+///
+/// Unsettled, reset, ended and broken are never taken back. A Unix socket is unsettled from the start. `SideTests` walks
+/// every cell from every state.
 struct Side: ~Copyable {
     /// The socket; empty while there is none.
     var stream: Stream
@@ -22,9 +65,14 @@ struct Side: ~Copyable {
     }
 
     /// `hasNoDelay`: TCP_NODELAY is in force already, inherited from the listener.
-    init(stream: consuming Stream, hasNoDelay: Bool) {
+    ///
+    /// `isUnix`: a short read proves nothing. A read of a Unix socket ends behind the piece that descriptors were passed
+    /// with (SCM_RIGHTS in unix(7)), and no event tells of what follows it. So such a socket is read until EAGAIN, which
+    /// costs it a call for each message.
+    init(stream: consuming Stream, hasNoDelay: Bool, isUnix: Bool) {
         self.stream = stream
         flags = hasNoDelay ? .noDelay : []
+        if isUnix { flags.insert(.unsettled) }
     }
 
     /// A read may find something.
@@ -39,8 +87,9 @@ struct Side: ~Copyable {
         set { set(.writable, newValue) }
     }
 
-    /// The end was announced, or urgent data: a short read no longer proves that all was read, so read on to EAGAIN.
-    private var isUnsettled: Bool { flags.contains(.unsettled) }
+    /// A Unix socket, or the end or urgent data was announced: a short read does not prove that all was read, so read on
+    /// to EAGAIN. Once set it stays.
+    var isUnsettled: Bool { flags.contains(.unsettled) }
 
     /// TCP urgent data was announced: a splice would stop in front of it.
     var hasUrgentData: Bool { flags.contains(.urgent) }
@@ -147,10 +196,15 @@ struct Side: ~Copyable {
         return result
     }
 
-    /// Writes what is in a pipe. It may take less than there is room for.
+    /// Writes `count` bytes, at least one, that are in a pipe. It may take less than there is room for.
+    ///
+    /// 0 is a failure. It means that the pipe is empty (splice(2)), so bytes of the stream are missing, and what comes
+    /// behind them must not be sent. Nor is it EAGAIN, for which HAProxy takes it: no write found the socket full, so no
+    /// event would follow, and the session would wait until it is idle. Trying again could go on for ever.
     mutating func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
         prepareToSend()
-        let result = stream.splice(from: pipe, count: count)
+        var result = stream.splice(from: pipe, count: count)
+        if result == .bytes(0) { result = .failed(.inputOutput) }
         note(result)
         return result
     }
@@ -189,4 +243,16 @@ struct OptionalErrno {
     static var none: OptionalErrno { OptionalErrno(nil) }
     var exists: Bool { number != 0 }
     var errno: Errno? { exists ? Errno(rawValue: CInt(number)) : nil }
+}
+
+extension Errno {
+    /// EIO, 5 on every architecture of Linux.
+    fileprivate static var inputOutput: Errno { Errno(rawValue: 5) }
+}
+
+extension SocketAddress {
+    /// True of the address of a Unix socket.
+    @inline(__always) var isUnix: Bool {
+        if case .unix = self { true } else { false }
+    }
 }

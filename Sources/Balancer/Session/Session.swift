@@ -66,9 +66,9 @@ struct Session: ~Copyable {
         client: consuming Stream, address: SocketAddress, pool: Int, timer: TimerID, now: Instant
     ) {
         // Accepted sockets inherit TCP_NODELAY from the listener.
-        self.client = Side(stream: client, hasNoDelay: true)
+        self.client = Side(stream: client, hasNoDelay: true, isUnix: address.isUnix)
         self.client.isWritable = true
-        backend = Side(stream: .empty, hasNoDelay: false)
+        backend = Side(stream: .empty, hasNoDelay: false, isUnix: false)
         self.pool = UInt16(pool)
         self.timer = timer
         times = SessionTimes(accepted: now)

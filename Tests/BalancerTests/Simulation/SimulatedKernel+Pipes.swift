@@ -30,6 +30,7 @@ extension SimulatedKernel {
     }
 
     func splice(from source: CInt, to sink: CInt, count: Int) -> Int {
+        if !answers.isEmpty { return answers.removeFirst() }
         switch (objects[source], objects[sink]) {
         case (.socket(let socket), .pipeWriter(let pipe)):
             return splice(from: socket, source, to: pipe, count)
@@ -62,6 +63,11 @@ extension SimulatedKernel {
 
     private func splice(from pipe: SimulatedPipe, to sink: CInt, _ count: Int) -> Int {
         precondition(count <= pipe.bytes.count, "a splice of more bytes than the pipe has")
+        if random.chance(faults.emptySplicePercent) {
+            // Its bytes are lost: what the host still gets is the beginning.
+            socketObject(sink)?.host.isDenied = true
+            return 0
+        }
         let part = random.chance(30) ? Int.random(in: 1...count, using: &random) : count
         let result = unsafe pipe.bytes[..<part].withUnsafeBytes { unsafe send(sink, $0) }
         if result > 0 {

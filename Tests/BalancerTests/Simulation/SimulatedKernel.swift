@@ -32,6 +32,8 @@ final class SimulatedKernel: ScriptedKernel {
         var failedPipePercent = 0
         /// Splices that the kernel refuses.
         var refusedSplicePercent = 0
+        /// Splices to a socket that move nothing and name no error.
+        var emptySplicePercent = 0
         var spuriousPercent = 0
         var spuriousBlockPercent = 5
         var resetPercent = 0
@@ -46,7 +48,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     var random: SeededGenerator
-    let faults: Faults
+    var faults: Faults
     var objects: [CInt: Object] = [:]
     var nanoseconds: UInt64 = 1_000_000_000_000
     var timer: UInt64 = 0
@@ -68,13 +70,13 @@ final class SimulatedKernel: ScriptedKernel {
     var sentWithSYN = 0
     /// Bytes that left a pipe for a socket.
     var splicedBytes = 0
-    /// Splices from a socket that were asked for, and reads that brought `largeRead` bytes or more.
+    /// Splices from a socket that were asked for.
     var spliceCalls = 0
-    var largeReads = 0
-    let largeRead = 128 / Limits.bulkFraction
     /// What was spliced from each socket since the last wait, and the most of it ever.
     var splicedInTurn: [CInt: Int] = [:]
     var mostSplicedInTurn = 0
+    /// What the next reads, writes and splices return, before the simulation answers.
+    var answers: [Int] = []
     /// How often the balancer was refused a descriptor.
     var exhaustions = 0
     private var acceptsWithoutMemory = 0
@@ -259,6 +261,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
+        if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
         if object.inbox.isEmpty {
             if object.error != 0 {
@@ -270,11 +273,11 @@ final class SimulatedKernel: ScriptedKernel {
         let count = min(buffer.count, object.inbox.count)
         for place in 0..<count { unsafe buffer[place] = object.inbox[place] }
         if !peek { object.inbox.removeFirst(count) }
-        if count >= largeRead { largeReads += 1 }
         return count
     }
 
     func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
         guard object.state == .connected, !object.outboxEnded else {
             defer { object.error = 0 }

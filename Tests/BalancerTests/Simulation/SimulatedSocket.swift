@@ -32,8 +32,11 @@ struct Host {
     /// The balancer's RST has come, and took what was not read yet.
     var sawReset = false
 
+    /// Bytes for it were lost on this side.
+    var isDenied = false
+
     /// Bytes for it may remain unread.
-    var leavesBytes: Bool { isGone || neverReads }
+    var leavesBytes: Bool { isGone || neverReads || isDenied }
 
     enum Farewell: CaseIterable {
         /// A FIN, and reading goes on.

@@ -14,6 +14,10 @@ struct SimulationRun {
     private(set) var blocksLeft = 0
     private(set) var pipesLeft = 0
     private(set) var isStuck = false
+    /// Bytes that the relay took out of sockets.
+    private(set) var received: UInt64 = 0
+    /// The first turn after which the sums of the sessions and of the relay differed.
+    private(set) var audit: String?
 
     /// Far more turns than any run needs.
     static let turnsMax = 20_000
@@ -44,12 +48,13 @@ struct SimulationRun {
         let kernel = kernel
         let configuration = configuration
         let drainAfter = drainAfter
-        (rowsLeft, blocksLeft, pipesLeft, isStuck) = try withScriptedKernel(kernel) {
+        (rowsLeft, blocksLeft, pipesLeft, isStuck, audit, received) = try withScriptedKernel(kernel) {
             var loop = try BalancerLoop(
                 configuration,
                 output: EventLog(
                     configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2)))
             var turns = 0
+            var audit: String?
             func hasMore() -> Bool {
                 if drainAfter != nil { return loop.isRunning }
                 return kernel.clientsToCome > 0 || !kernel.arrivals.isEmpty || loop.sessions.count > 0
@@ -58,17 +63,28 @@ struct SimulationRun {
                 if turns == drainAfter { loop.drain() }
                 try loop.turn()
                 turns += 1
+                if audit == nil { audit = Self.audit(loop).map { "turn \(turns): \($0)" } }
             }
-            let left = (
-                loop.sessions.count, loop.relay.memory.blocks.taken, loop.relay.memory.pipes.taken,
-                turns == Self.turnsMax
-            )
+            let (rows, blocks) = (loop.sessions.count, loop.relay.memory.blocks.taken)
+            let pipes = loop.relay.memory.pipes.taken
             loop.stop()
             try loop.turn(.immediately)
-            return left
+            return (rows, blocks, pipes, turns == Self.turnsMax, audit ?? Self.audit(loop), loop.relay.received)
         }
         // The hosts take what is still on its way to them.
         while kernel.act() {}
+    }
+
+    /// What the sessions hold and have moved, and what the relay says of it, where the two differ.
+    private static func audit(_ loop: borrowing BalancerLoop) -> String? {
+        var ledger = RelayLedger()
+        var index = -1
+        while let next = loop.sessions.index(after: index) {
+            ledger.add(loop.sessions[next])
+            index = next
+        }
+        let expected = loop.relay.expectedLedger
+        return ledger == expected ? nil : "the sessions have \(ledger), the relay \(expected)"
     }
 
     // MARK: the oracle
@@ -78,6 +94,7 @@ struct SimulationRun {
         var reason: EndReason
         var up: Int
         var down: Int
+        var discarded: Int
     }
 
     private func records() -> [SocketAddress: [Record]] {
@@ -91,7 +108,9 @@ struct SimulationRun {
             let port = fields["client"]?.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
             guard let reason = fields["reason"].flatMap({ EndReason(rawValue: String($0)) }) else { continue }
             records[.ipv4(0x0A00_0001, port: port), default: []].append(
-                Record(reason: reason, up: Int(fields["up"] ?? "") ?? -1, down: Int(fields["down"] ?? "") ?? -1))
+                Record(
+                    reason: reason, up: Int(fields["up"] ?? "") ?? -1, down: Int(fields["down"] ?? "") ?? -1,
+                    discarded: Int(fields["discarded"] ?? "") ?? -1))
         }
         return records
     }
@@ -99,12 +118,15 @@ struct SimulationRun {
     /// Everything that must hold, whatever happened; the violations, for people.
     func violations() -> [String] {
         var found: [String] = []
+        if let audit { found.append(audit) }
         if isStuck { found.append("stuck: a session never ended") }
         if rowsLeft != 0 { found.append("\(rowsLeft) rows left") }
         if blocksLeft != 0 { found.append("\(blocksLeft) blocks not given back") }
         if pipesLeft != 0 { found.append("\(pipesLeft) pipes not given back") }
         if !kernel.objects.isEmpty { found.append("descriptors not closed: \(kernel.objects.keys.sorted())") }
         let records = records()
+        let recorded = records.values.joined().reduce(0) { $0 + $1.up + $1.down + $1.discarded }
+        if recorded != received { found.append("the records count \(recorded) bytes, \(received) were received") }
         for client in kernel.clients {
             guard let address = client.address else { continue }
             let name = "client \(client.host.id)"
