@@ -59,7 +59,7 @@ private final class Bridge {
     /// The same once there is anything to report.
     func fillWhenReady() -> SpliceResult {
         let number = source.server.number
-        _ = eventually { Kernel.isReadable(number) }
+        _ = eventually { LinuxKernel().isReadable(number) }
         return fill()
     }
 
@@ -128,7 +128,7 @@ extension Stream {
         let pipe = try Reactor.Pipe(bytes: 65_536)
         #expect(connection.client.send("question") == .bytes(8))
         let number = connection.server.number
-        #expect(eventually { Kernel.isReadable(number) } as Bool)
+        #expect(eventually { LinuxKernel().isReadable(number) } as Bool)
         #expect(connection.server.splice(into: pipe, atMost: 5) == .bytes(5))
         #expect(pipe.read(atMost: 10) == Array("quest".utf8))
         #expect(connection.server.receive().text == "ion")
@@ -262,7 +262,7 @@ extension Stream {
         #expect(tcp.server.receive().text == "one machine")
         #expect(tcp.server.send("another") == .bytes(7))
         let number = tcp.client.number
-        #expect(eventually { Kernel.isReadable(number) } as Bool)
+        #expect(eventually { LinuxKernel().isReadable(number) } as Bool)
         #expect(tcp.client.splice(into: pipe, atMost: 65_536) == .bytes(7))
         #expect(pair.far.splice(from: pipe, count: 7) == .bytes(7))
         #expect(pair.near.receive().text == "another")

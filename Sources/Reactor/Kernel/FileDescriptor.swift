@@ -25,6 +25,6 @@ public struct FileDescriptor: ~Copyable, Sendable {
     }
 
     deinit {
-        if rawValue >= 0 { Kernel.close(rawValue) }
+        if rawValue >= 0 { kernel.close(rawValue) }
     }
 }

@@ -2,11 +2,10 @@
     import CEpoll
     import Glibc
 
-    /// A kernel that a test plays: it answers each system call that the reactor makes on the thread it is given to.
+    /// The system calls that the reactor makes through ``kernel``.
     ///
-    /// Every function has the contract of the system call of its name; numbers below zero are `-errno`. Debug builds
-    /// only.
-    public protocol ScriptedKernel: AnyObject {
+    /// Every function has the contract of the system call of its name; numbers below zero are `-errno`.
+    public protocol SystemCalls {
         /// epoll_create1(2).
         func epollCreate() -> CInt
         /// epoll_ctl(2), EPOLL_CTL_ADD.
@@ -57,6 +56,12 @@
         func close(_ descriptor: CInt)
         /// poll(2) for POLLIN, without a wait.
         func isReadable(_ descriptor: CInt) -> Bool
+        /// poll(2) for POLLIN, which waits at most so many milliseconds.
+        func isReadable(_ descriptor: CInt, milliseconds: CInt) -> Bool
+        /// poll(2) for POLLOUT, which waits at most so many milliseconds.
+        func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool
+        /// fstat(2); nil when it fails.
+        func status(_ descriptor: CInt) -> stat?
         /// read(2).
         func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int
         /// write(2).
@@ -71,10 +76,26 @@
         func open(_ path: String, flags: CInt) -> CInt
     }
 
-    /// Lets `kernel` answer every system call that the reactor makes on this thread while `body` runs; then the script
-    /// that answered before answers again, or the real kernel.
+    /// A kernel that a test implements. It answers each system call that the reactor makes on the thread it is given to
+    /// with ``withScriptedKernel(_:_:)``. Debug builds only.
+    public protocol ScriptedKernel: SystemCalls, AnyObject {}
+
+    // A script has no time of its own, so it has nothing to wait for; and its descriptors are not files of the machine.
+    extension ScriptedKernel {
+        /// Does not wait.
+        public func isReadable(_ descriptor: CInt, milliseconds: CInt) -> Bool { isReadable(descriptor) }
+        /// False: an output has no more room than the last write found.
+        public func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool { false }
+        /// nil: an output of a script is written to as a file is, which needs no more calls than `write`.
+        public func status(_ descriptor: CInt) -> stat? { nil }
+    }
+
+    extension LinuxKernel: SystemCalls {}
+
+    /// Lets `kernel` answer every system call that the reactor makes on this thread while `body` runs. Afterwards calls
+    /// are answered as before: by an outer script, or by the real kernel.
     ///
-    /// Descriptors must be made and closed inside one such call: they are the script's, not the kernel's.
+    /// Descriptors must be opened and closed inside one such call, since they are the script's and not the machine's.
     public func withScriptedKernel<Result>(
         _ kernel: any ScriptedKernel, _ body: () throws -> Result
     ) rethrows -> Result {
@@ -106,14 +127,14 @@
             return unsafe Unmanaged<Box>.fromOpaque(box).takeUnretainedValue().kernel
         }
 
-        /// `body` for another thread, where the script of this one answers; such a script is called by both.
+        /// `body` for another thread, with the script of this thread, which both then call.
         static func inherited(_ body: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
             guard let script = Shared(kernel: current) else { return body }
             return { withScriptedKernel(script.kernel, body) }
         }
 
-        /// Unchecked: a script that starts threads is one that several may call; the protocol cannot ask for it, since most
-        /// scripts are of one thread.
+        /// Unchecked: a script under which threads are started must be safe to call from several. The protocol cannot
+        /// require it, since most scripts serve one thread.
         private struct Shared: @unchecked Sendable {
             let kernel: any ScriptedKernel
 

@@ -70,7 +70,7 @@ public struct LoopCore: ~Copyable {
         clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, clockToken: Token
     ) throws(SystemCallError) {
         let poller = try Poller()
-        let timer = FileDescriptor(owning: try check(Kernel.timerCreate(), "timerfd_create"))
+        let timer = FileDescriptor(owning: try check(kernel.timerCreate(), "timerfd_create"))
         if let errno = poller.add(timer, clockToken, .arrivals) {
             throw SystemCallError(call: "epoll_ctl", subject: "timer", errno: errno)
         }
@@ -119,7 +119,7 @@ public struct LoopCore: ~Copyable {
         guard armed <= now || armed > next else { return }
         armed = next
         // A deadline of 0 would disarm the descriptor.
-        _ = Kernel.timerSet(timer.rawValue, nanoseconds: max(1, next.nanoseconds &+ skipped))
+        _ = kernel.timerSet(timer.rawValue, nanoseconds: max(1, next.nanoseconds &+ skipped))
     }
 
     @inline(never) private mutating func leaveOutStall(since last: Instant) {

@@ -117,7 +117,7 @@ public struct Poller: ~Copyable {
 
     /// Opens an epoll instance.
     public init() throws(SystemCallError) {
-        descriptor = FileDescriptor(owning: try check(Kernel.epollCreate(), "epoll_create1"))
+        descriptor = FileDescriptor(owning: try check(kernel.epollCreate(), "epoll_create1"))
     }
 
     /// Adds a descriptor for the rest of its life; returns the error, or nil.
@@ -129,7 +129,7 @@ public struct Poller: ~Copyable {
 
     /// Adds a descriptor that this process was started with (0, 1, 2).
     public func add(number: CInt, _ token: Token, _ interest: Interest) -> Errno? {
-        let result = Kernel.epollAdd(descriptor.rawValue, number, interest: interest.bits, data: token.rawValue)
+        let result = kernel.epollAdd(descriptor.rawValue, number, interest: interest.bits, data: token.rawValue)
         return result < 0 ? Errno(rawValue: -result) : nil
     }
 
@@ -140,13 +140,13 @@ public struct Poller: ~Copyable {
 
     /// Takes out a descriptor of the process that is not ours to close.
     public func remove(number: CInt) {
-        _ = Kernel.epollRemove(descriptor.rawValue, number)
+        _ = kernel.epollRemove(descriptor.rawValue, number)
     }
 
     /// Waits for events and writes them to `events`. A signal, a debugger or a cgroup freezer that interrupts the wait
     /// (EINTR) makes an empty batch, which says nothing about the descriptors.
     public func poll(into events: inout EventBuffer, timeout: Timeout) throws(SystemCallError) {
-        let result = unsafe Kernel.epollWait(descriptor.rawValue, events.storage, milliseconds: timeout.rawValue)
+        let result = unsafe kernel.epollWait(descriptor.rawValue, events.storage, milliseconds: timeout.rawValue)
         events.count = max(0, Int(result))
         events.wasInterrupted = false
         if result < 0 {

@@ -8,10 +8,10 @@ public enum DescriptorLimit {
     /// The soft limit is 1,024 on most systems for the sake of select(2), which nobody uses here.
     public static func raise() -> Int {
         var limit = rlimit()
-        guard Kernel.descriptorLimit(&limit) == 0 else { return fallback }
+        guard LinuxKernel.descriptorLimit(&limit) == 0 else { return fallback }
         if limit.rlim_cur < limit.rlim_max {
             let raised = rlimit(rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max)
-            if Kernel.setDescriptorLimit(raised) == 0 { limit = raised }
+            if LinuxKernel.setDescriptorLimit(raised) == 0 { limit = raised }
         }
         return Int(clamping: limit.rlim_cur)
     }

@@ -73,10 +73,10 @@ public struct LineLog: ~Copyable {
 
     /// The last words of a process that ends: flushes, and waits for a slow reader at most so long in all.
     public mutating func finish(milliseconds: CInt) {
-        let start = Instant(nanoseconds: Kernel.monotonicNanoseconds())
+        let start = Instant(nanoseconds: kernel.monotonicNanoseconds())
         flush()
         while isStalled {
-            let passed = Instant(nanoseconds: Kernel.monotonicNanoseconds()) - start
+            let passed = Instant(nanoseconds: kernel.monotonicNanoseconds()) - start
             let left = CInt(clamping: Int64(milliseconds) - Int64(passed.milliseconds))
             guard left > 0, stream.waitForRoom(milliseconds: left) else { return }
             flush()

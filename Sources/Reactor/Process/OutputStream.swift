@@ -31,7 +31,7 @@ public struct OutputStream: ~Copyable {
     /// Takes descriptor `number` of the process, which stays open.
     public init(number: CInt) {
         self.number = number
-        guard let status = Kernel.status(number) else {
+        guard let status = kernel.status(number) else {
             kind = .file
             own = .empty
             identity = nil
@@ -46,7 +46,7 @@ public struct OutputStream: ~Copyable {
             kind = .socket
             own = .empty
         default:
-            let reopened = Kernel.open("/proc/self/fd/\(number)", flags: O_WRONLY | O_NONBLOCK | O_NOCTTY)
+            let reopened = kernel.open("/proc/self/fd/\(number)", flags: O_WRONLY | O_NONBLOCK | O_NOCTTY)
             kind = reopened >= 0 ? .reopened : .polled
             own = FileDescriptor(owning: max(-1, reopened))
         }
@@ -73,14 +73,14 @@ public struct OutputStream: ~Copyable {
             let result: Int
             switch kind {
             case .file:
-                result = unsafe Kernel.write(number, bytes)
+                result = unsafe kernel.write(number, bytes)
             case .socket:
-                result = unsafe Kernel.send(number, bytes)
+                result = unsafe kernel.send(number, bytes)
             case .reopened:
-                result = unsafe Kernel.write(own.rawValue, bytes)
+                result = unsafe kernel.write(own.rawValue, bytes)
             case .polled:
-                guard Kernel.waitWritable(number, milliseconds: 0) else { return .wouldBlock }
-                result = unsafe Kernel.write(number, UnsafeRawBufferPointer(rebasing: bytes.prefix(Int(PIPE_BUF))))
+                guard kernel.waitWritable(number, milliseconds: 0) else { return .wouldBlock }
+                result = unsafe kernel.write(number, UnsafeRawBufferPointer(rebasing: bytes.prefix(Int(PIPE_BUF))))
             }
             if result >= 0 { return .bytes(result) }
             let errno = Errno(rawValue: CInt(-result))
@@ -92,6 +92,6 @@ public struct OutputStream: ~Copyable {
     /// Waits a moment until a write would not wait, for room or for an error: for the last words of a process that
     /// ends.
     public func waitForRoom(milliseconds: CInt) -> Bool {
-        Kernel.waitWritable(own.isOpen ? own.rawValue : number, milliseconds: milliseconds)
+        kernel.waitWritable(own.isOpen ? own.rawValue : number, milliseconds: milliseconds)
     }
 }

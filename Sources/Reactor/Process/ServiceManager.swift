@@ -14,7 +14,7 @@ public struct ServiceManager: ~Copyable {
     private static let untoldMax = 4
 
     private init(at address: SocketAddress, watchdog: Duration?) throws(SystemCallError) {
-        socket = FileDescriptor(owning: try check(Kernel.datagramSocket(), "socket", "NOTIFY_SOCKET"))
+        socket = FileDescriptor(owning: try check(LinuxKernel.datagramSocket(), "socket", "NOTIFY_SOCKET"))
         self.address = address
         patience = watchdog
     }
@@ -78,7 +78,7 @@ public struct ServiceManager: ~Copyable {
 
     private func send(_ state: String) -> Sent {
         let result = unsafe state.utf8.withContiguousStorageIfAvailable {
-            unsafe Kernel.sendDatagram(socket.rawValue, UnsafeRawBufferPointer($0), to: address)
+            unsafe LinuxKernel.sendDatagram(socket.rawValue, UnsafeRawBufferPointer($0), to: address)
         }
         guard let result, result < 0 else { return .taken }
         return result == -Int(EAGAIN) || result == -Int(ENOBUFS) ? .noRoom : .failed

@@ -23,8 +23,8 @@ public struct Signals: ~Copyable {
         var set = sigset_t()
         unsafe sigemptyset(&set)
         for signal in signals { unsafe sigaddset(&set, signal.rawValue) }
-        try check(Kernel.signalMask(block: true, &set), "pthread_sigmask")
-        descriptor = FileDescriptor(owning: try check(Kernel.signalCreate(&set), "signalfd"))
+        try check(LinuxKernel.signalMask(block: true, &set), "pthread_sigmask")
+        descriptor = FileDescriptor(owning: try check(LinuxKernel.signalCreate(&set), "signalfd"))
     }
 
     /// Adds the descriptor to a poller.
@@ -36,7 +36,7 @@ public struct Signals: ~Copyable {
     public func next() -> Signal? {
         var info = signalfd_siginfo()
         while true {
-            let count = unsafe withUnsafeMutableBytes(of: &info) { unsafe Kernel.read(descriptor.rawValue, $0) }
+            let count = unsafe withUnsafeMutableBytes(of: &info) { unsafe kernel.read(descriptor.rawValue, $0) }
             guard count == MemoryLayout<signalfd_siginfo>.size else { return nil }
             if let signal = Signal(rawValue: CInt(info.ssi_signo)) { return signal }
         }
@@ -47,7 +47,7 @@ public struct Signals: ~Copyable {
         var set = sigset_t()
         unsafe sigemptyset(&set)
         unsafe sigaddset(&set, signal.rawValue)
-        _ = Kernel.signalMask(block: true, &set)
+        _ = LinuxKernel.signalMask(block: true, &set)
     }
 
     /// Gives process 1 the default that others have: the kernel drops signals for which it has no handler. Until a

@@ -7,11 +7,11 @@ public enum EphemeralPorts {
 
     /// The lowest of them, as this network namespace has it now.
     public static func lowest() -> UInt16 {
-        let number = Kernel.open("/proc/sys/net/ipv4/ip_local_port_range", flags: O_RDONLY)
+        let number = kernel.open("/proc/sys/net/ipv4/ip_local_port_range", flags: O_RDONLY)
         guard number >= 0 else { return lowestByDefault }
         let file = FileDescriptor(owning: number)
         let text = unsafe [UInt8](unsafeUninitializedCapacity: 64) { buffer, count in
-            count = max(0, unsafe Kernel.read(file.rawValue, UnsafeMutableRawBufferPointer(buffer)))
+            count = max(0, unsafe kernel.read(file.rawValue, UnsafeMutableRawBufferPointer(buffer)))
         }
         return lowest(in: String(decoding: text, as: UTF8.self)) ?? lowestByDefault
     }

@@ -36,20 +36,20 @@ public struct Listener: ~Copyable {
         _ address: SocketAddress, keepalive: Keepalive? = .standard, joining: Bool = false
     ) throws(SystemCallError) {
         let subject = address.description
-        let descriptor = FileDescriptor(owning: try check(Kernel.socket(domain: address.family), "socket", subject))
+        let descriptor = FileDescriptor(owning: try check(kernel.socket(domain: address.family), "socket", subject))
         let number = descriptor.rawValue
-        try check(Kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEADDR, value: 1), "setsockopt", subject)
+        try check(kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEADDR, value: 1), "setsockopt", subject)
         if joining {
             try check(
-                Kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt", subject)
+                kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt", subject)
         }
         if case .ipv6 = address {
-            _ = Kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: 0)
+            _ = kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: 0)
         }
         if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
-        try check(Kernel.bind(number, to: address), "bind", subject)
-        try check(Kernel.listen(number, backlog: Self.backlogMax), "listen", subject)
-        self.address = Kernel.localAddress(number) ?? address
+        try check(kernel.bind(number, to: address), "bind", subject)
+        try check(kernel.listen(number, backlog: Self.backlogMax), "listen", subject)
+        self.address = kernel.localAddress(number) ?? address
         self.descriptor = descriptor
         isInherited = false
     }
@@ -60,7 +60,7 @@ public struct Listener: ~Copyable {
     /// Not SO_REUSEPORT, which the loops of a process share a port with otherwise: the kernel lets nobody join the
     /// socket of another user, here the manager's, and what waits at a socket of ours would be lost at a restart.
     public init(sharing socket: InheritedSocket, keepalive: Keepalive? = .standard) throws(SystemCallError) {
-        let number = try check(Kernel.duplicate(socket.descriptor), "fcntl", socket.address.description)
+        let number = try check(LinuxKernel.duplicate(socket.descriptor), "fcntl", socket.address.description)
         descriptor = FileDescriptor(owning: number)
         address = socket.address
         isInherited = true
@@ -70,8 +70,8 @@ public struct Listener: ~Copyable {
     /// What accepted sockets are to have.
     private static func setInheritedOptions(_ descriptor: borrowing FileDescriptor, _ keepalive: Keepalive?) {
         let number = descriptor.rawValue
-        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
-        _ = Kernel.setOption(number, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
+        _ = kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
+        _ = kernel.setOption(number, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
         keepalive?.apply(to: descriptor)
     }
 
@@ -83,7 +83,7 @@ public struct Listener: ~Copyable {
     /// the group when the second listens (Linux, `reuseport_add_sock`).
     public func share() throws(SystemCallError) {
         try check(
-            Kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt",
+            kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt",
             address.description)
     }
 
@@ -98,11 +98,11 @@ public struct Listener: ~Copyable {
     }
 
     /// True while somebody is waiting to be accepted.
-    public var hasWaiting: Bool { Kernel.isReadable(descriptor.rawValue) }
+    public var hasWaiting: Bool { kernel.isReadable(descriptor.rawValue) }
 
     /// Accepts one connection. No result ends the listener.
     public func accept() -> AcceptResult {
-        let (number, peer) = Kernel.accept(descriptor.rawValue)
+        let (number, peer) = kernel.accept(descriptor.rawValue)
         guard number < 0 else {
             return .accepted(Stream(FileDescriptor(owning: number)), peer ?? .unix(path: ""))
         }

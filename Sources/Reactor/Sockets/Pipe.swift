@@ -5,7 +5,7 @@ public struct Pipe: ~Copyable {
 
     /// Opens a pipe.
     public init() throws(SystemCallError) {
-        let ends = Kernel.pipe()
+        let ends = kernel.pipe()
         reader = FileDescriptor(owning: ends.reader)
         writer = FileDescriptor(owning: ends.writer)
         try check(ends.result, "pipe2")
@@ -15,7 +15,7 @@ public struct Pipe: ~Copyable {
     /// in pipes (`pipe-user-pages-soft` in pipe(7)).
     public init(bytes: Int) throws(SystemCallError) {
         let pipe = try Pipe()
-        try check(Kernel.setPipeSize(pipe.writer.rawValue, bytes: CInt(clamping: bytes)), "F_SETPIPE_SZ")
+        try check(kernel.setPipeSize(pipe.writer.rawValue, bytes: CInt(clamping: bytes)), "F_SETPIPE_SZ")
         self = pipe
     }
 
@@ -28,7 +28,7 @@ public struct Pipe: ~Copyable {
     /// Reads what there is; an empty array when there is nothing.
     public func read(atMost count: Int) -> [UInt8] {
         unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            filled = max(0, unsafe Kernel.read(reader.rawValue, UnsafeMutableRawBufferPointer(buffer)))
+            filled = max(0, unsafe kernel.read(reader.rawValue, UnsafeMutableRawBufferPointer(buffer)))
         }
     }
 }

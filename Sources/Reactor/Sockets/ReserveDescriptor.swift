@@ -12,7 +12,7 @@ public struct ReserveDescriptor: ~Copyable {
     }
 
     private static func open() -> FileDescriptor {
-        FileDescriptor(owning: max(-1, Kernel.open("/dev/null", flags: O_RDONLY)))
+        FileDescriptor(owning: max(-1, kernel.open("/dev/null", flags: O_RDONLY)))
     }
 
     /// Gives up the reserve for a moment to accept one waiting connection and close it; one that ended before it was

@@ -53,16 +53,16 @@ public enum SocketActivation {
     }
 
     private static func adopt(_ descriptor: CInt, _ name: String) throws(SocketActivationError) -> InheritedSocket {
-        guard Kernel.option(descriptor, level: SOL_SOCKET, option: SO_ACCEPTCONN) == 1,
-            Kernel.option(descriptor, level: SOL_SOCKET, option: SO_TYPE) == CInt(SOCK_STREAM.rawValue),
-            [AF_INET, AF_INET6, AF_UNIX].contains(Kernel.option(descriptor, level: SOL_SOCKET, option: SO_DOMAIN)),
-            let address = Kernel.localAddress(descriptor)
+        guard LinuxKernel.option(descriptor, level: SOL_SOCKET, option: SO_ACCEPTCONN) == 1,
+            LinuxKernel.option(descriptor, level: SOL_SOCKET, option: SO_TYPE) == CInt(SOCK_STREAM.rawValue),
+            [AF_INET, AF_INET6, AF_UNIX].contains(LinuxKernel.option(descriptor, level: SOL_SOCKET, option: SO_DOMAIN)),
+            let address = kernel.localAddress(descriptor)
         else {
             throw SocketActivationError(
                 "socket '\(name)' (descriptor \(descriptor)) from the service manager is no listening "
                     + "stream socket of IP or Unix: the socket unit needs ListenStream= and Accept=no")
         }
-        let results = [Kernel.setCloseOnExec(descriptor), Kernel.setNonBlocking(descriptor)]
+        let results = [LinuxKernel.setCloseOnExec(descriptor), LinuxKernel.setNonBlocking(descriptor)]
         if let failed = results.first(where: { $0 < 0 }) {
             throw SocketActivationError(
                 "socket '\(name)' (descriptor \(descriptor)): fcntl: \(Errno(rawValue: -failed))")

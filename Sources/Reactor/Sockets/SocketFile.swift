@@ -11,7 +11,7 @@ public struct SocketFile: ~Copyable {
         let inode: UInt64
 
         init?(_ path: String) {
-            guard let status = Kernel.status(ofPath: path) else { return nil }
+            guard let status = LinuxKernel.status(ofPath: path) else { return nil }
             device = UInt64(status.st_dev)
             inode = UInt64(status.st_ino)
         }
@@ -30,7 +30,7 @@ public struct SocketFile: ~Copyable {
             let address = SocketAddress(unixPath: temporary)
         else { return nil }
         // A process with this number may have been killed before it could move its own.
-        if isSocket(temporary) { _ = Kernel.unlink(temporary) }
+        if isSocket(temporary) { _ = LinuxKernel.unlink(temporary) }
         return address
     }
 
@@ -39,21 +39,21 @@ public struct SocketFile: ~Copyable {
     public init(moving socket: SocketAddress, to path: String) throws(SystemCallError) {
         // Before the move: afterwards another process may have taken the path over.
         identity = Identity(socket.host)
-        let isTaken = Kernel.status(ofPath: path) != nil && !Self.isSocket(path)
-        let result = isTaken ? -EEXIST : Kernel.rename(socket.host, to: path)
+        let isTaken = LinuxKernel.status(ofPath: path) != nil && !Self.isSocket(path)
+        let result = isTaken ? -EEXIST : LinuxKernel.rename(socket.host, to: path)
         if result < 0 {
-            _ = Kernel.unlink(socket.host)
+            _ = LinuxKernel.unlink(socket.host)
             throw SystemCallError(call: "rename", subject: path, errno: Errno(rawValue: -result))
         }
         self.path = path
     }
 
     private static func isSocket(_ path: String) -> Bool {
-        Kernel.status(ofPath: path).map { $0.st_mode & S_IFMT == S_IFSOCK } ?? false
+        LinuxKernel.status(ofPath: path).map { $0.st_mode & S_IFMT == S_IFSOCK } ?? false
     }
 
     /// The path is left to another process that has taken it over.
     deinit {
-        if let identity, Identity(path) == identity { _ = Kernel.unlink(path) }
+        if let identity, Identity(path) == identity { _ = LinuxKernel.unlink(path) }
     }
 }

@@ -23,7 +23,7 @@ extension Stream {
     /// empty pipe is it known that `wouldBlock` tells of the stream.
     public func splice(into pipe: borrowing Pipe, atMost count: Int) -> SpliceResult {
         while true {
-            let result = Kernel.splice(from: number, to: pipe.inputNumber, count: count)
+            let result = kernel.splice(from: number, to: pipe.inputNumber, count: count)
             if result > 0 { return .bytes(result) }
             if result == 0 { return .undecided }
             let errno = Errno(rawValue: CInt(-result))
@@ -39,7 +39,7 @@ extension Stream {
     /// There is no MSG_NOSIGNAL for it: SIGPIPE must be ignored, see ``Signals/ignoreBrokenPipes()``.
     public func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
         while true {
-            let result = Kernel.splice(from: pipe.outputNumber, to: number, count: count)
+            let result = kernel.splice(from: pipe.outputNumber, to: number, count: count)
             if result >= 0 { return .bytes(result) }
             let errno = Errno(rawValue: CInt(-result))
             if errno.isWouldBlock { return .wouldBlock }

@@ -69,12 +69,12 @@ public struct Stream: ~Copyable {
     /// IP_BIND_ADDRESS_NO_PORT leaves the port to connect(2): it can then use one port towards several destinations.
     /// Without it a source address is good for 28,000 connections in all. Source: ip(7).
     public init(for address: SocketAddress, from source: SocketAddress?) throws(Errno) {
-        let number = Kernel.socket(domain: address.family)
+        let number = kernel.socket(domain: address.family)
         if number < 0 { throw Errno(rawValue: -number) }
         let descriptor = FileDescriptor(owning: number)
         if let source {
-            _ = Kernel.setOption(number, level: CInt(IPPROTO_IP), option: IP_BIND_ADDRESS_NO_PORT, value: 1)
-            let result = Kernel.bind(number, to: source.with(port: 0))
+            _ = kernel.setOption(number, level: CInt(IPPROTO_IP), option: IP_BIND_ADDRESS_NO_PORT, value: 1)
+            let result = kernel.bind(number, to: source.with(port: 0))
             if result < 0 { throw Errno(rawValue: -result) }
         }
         self.descriptor = descriptor
@@ -82,7 +82,7 @@ public struct Stream: ~Copyable {
 
     /// Begins to connect.
     public func connect(to address: SocketAddress) -> ConnectResult {
-        let result = Kernel.connect(descriptor.rawValue, to: address)
+        let result = kernel.connect(descriptor.rawValue, to: address)
         switch -result {
         case 0: return .connected
         case EINPROGRESS: return .inProgress
@@ -96,7 +96,7 @@ public struct Stream: ~Copyable {
     public func connect(
         to address: SocketAddress, sending bytes: UnsafeRawBufferPointer
     ) -> (result: ConnectResult, sent: Int) {
-        let result = unsafe Kernel.sendConnecting(descriptor.rawValue, bytes, to: address)
+        let result = unsafe kernel.sendConnecting(descriptor.rawValue, bytes, to: address)
         if result >= 0 { return (.inProgress, result) }
         switch CInt(-result) {
         case EINPROGRESS: return (.inProgress, 0)
@@ -118,10 +118,10 @@ public struct Stream: ~Copyable {
     }
 
     /// The address and port that the kernel chose, or was told, for this end.
-    public var localAddress: SocketAddress? { Kernel.localAddress(descriptor.rawValue) }
+    public var localAddress: SocketAddress? { kernel.localAddress(descriptor.rawValue) }
 
     /// True once the connection stands: getpeername(2) names no peer before.
-    public var isConnected: Bool { Kernel.isConnected(descriptor.rawValue) }
+    public var isConnected: Bool { kernel.isConnected(descriptor.rawValue) }
 
     /// True when the connection is one of the socket with itself: towards a local port that nobody listens on, the
     /// kernel may choose that very port as the source, and TCP's simultaneous open then connects the two (RFC 9293,
@@ -132,7 +132,7 @@ public struct Stream: ~Copyable {
 
     /// The error that is pending on the socket, which this call clears.
     public func takeError() -> Errno? {
-        let number = Kernel.takeError(descriptor.rawValue)
+        let number = kernel.takeError(descriptor.rawValue)
         return number == 0 ? nil : Errno(rawValue: number)
     }
 
@@ -145,7 +145,7 @@ public struct Stream: ~Copyable {
     /// error. So reading to the end loses nothing.
     public func receive(into buffer: UnsafeMutableRawBufferPointer, peek: Bool = false) -> ReceiveResult {
         while true {
-            let result = unsafe Kernel.receive(descriptor.rawValue, buffer, peek: peek)
+            let result = unsafe kernel.receive(descriptor.rawValue, buffer, peek: peek)
             if result > 0 { return .bytes(result) }
             if result == 0 { return .endOfStream }
             let errno = Errno(rawValue: CInt(-result))
@@ -157,7 +157,7 @@ public struct Stream: ~Copyable {
     /// Writes as much of `bytes` as the kernel takes.
     public func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
         while true {
-            let result = unsafe Kernel.send(descriptor.rawValue, bytes)
+            let result = unsafe kernel.send(descriptor.rawValue, bytes)
             if result >= 0 { return .bytes(result) }
             let errno = Errno(rawValue: CInt(-result))
             if errno.isWouldBlock { return .wouldBlock }
@@ -168,26 +168,26 @@ public struct Stream: ~Copyable {
     /// Waits until there is something to read, or the end. False when the time is over. For programs without a loop.
     public func waitReadable(_ limit: Duration) -> Bool {
         let milliseconds = limit.wholeNanoseconds / 1_000_000 + 1
-        return Kernel.isReadable(descriptor.rawValue, milliseconds: CInt(clamping: milliseconds))
+        return kernel.isReadable(descriptor.rawValue, milliseconds: CInt(clamping: milliseconds))
     }
 
     /// Ends our direction with a FIN, after all that was written; the other direction goes on.
     public func shutdownWrite() {
         // ENOTCONN: the connection has failed meanwhile, which reading reports.
-        _ = Kernel.shutdownWrite(descriptor.rawValue)
+        _ = kernel.shutdownWrite(descriptor.rawValue)
     }
 
     // MARK: settings
 
     /// TCP_NODELAY: small writes leave at once. No effect on a Unix socket.
     public func setNoDelay() {
-        _ = Kernel.setOption(descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
+        _ = kernel.setOption(descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
     }
 
     /// SO_OOBINLINE: TCP urgent data stays in its place in the stream instead of being left out. Inherited from a
     /// ``Listener``.
     public func keepUrgentInline() {
-        _ = Kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
+        _ = kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
     }
 
     /// Asks the peer for a sign of life when the stream is silent.
@@ -198,7 +198,7 @@ public struct Stream: ~Copyable {
     /// Lets the close that follows send a RST: for probes, whose connections leave no TIME_WAIT behind and are seen by
     /// the server as no visit at all.
     public func resetOnClose() {
-        _ = Kernel.setResetOnClose(descriptor.rawValue)
+        _ = kernel.setResetOnClose(descriptor.rawValue)
     }
 }
 
@@ -224,9 +224,9 @@ public struct Keepalive: Hashable, Sendable {
 
     func apply(to descriptor: borrowing FileDescriptor) {
         let number = descriptor.rawValue
-        _ = Kernel.setOption(number, level: SOL_SOCKET, option: SO_KEEPALIVE, value: 1)
-        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPIDLE, value: idleSeconds)
-        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPINTVL, value: intervalSeconds)
-        _ = Kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPCNT, value: count)
+        _ = kernel.setOption(number, level: SOL_SOCKET, option: SO_KEEPALIVE, value: 1)
+        _ = kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPIDLE, value: idleSeconds)
+        _ = kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPINTVL, value: intervalSeconds)
+        _ = kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_KEEPCNT, value: count)
     }
 }

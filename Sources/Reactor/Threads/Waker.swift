@@ -4,7 +4,7 @@ public struct Waker: ~Copyable, Sendable {
 
     /// Opens an eventfd.
     public init() throws(SystemCallError) {
-        descriptor = FileDescriptor(owning: try check(Kernel.eventCreate(), "eventfd"))
+        descriptor = FileDescriptor(owning: try check(kernel.eventCreate(), "eventfd"))
     }
 
     /// Adds it to the poller of the loop that is to be woken.
@@ -15,12 +15,12 @@ public struct Waker: ~Copyable, Sendable {
     /// Makes an event in the loop. Several before the loop has run make one. Safe from any thread.
     public func wake() {
         var one: UInt64 = 1
-        _ = unsafe withUnsafeBytes(of: &one) { unsafe Kernel.write(descriptor.rawValue, $0) }
+        _ = unsafe withUnsafeBytes(of: &one) { unsafe kernel.write(descriptor.rawValue, $0) }
     }
 
     /// To be called when its event arrives, so that the counter never fills.
     public func drain() {
         var count: UInt64 = 0
-        _ = unsafe withUnsafeMutableBytes(of: &count) { unsafe Kernel.read(descriptor.rawValue, $0) }
+        _ = unsafe withUnsafeMutableBytes(of: &count) { unsafe kernel.read(descriptor.rawValue, $0) }
     }
 }

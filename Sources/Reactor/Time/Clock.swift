@@ -59,7 +59,7 @@ public struct Clock {
 
     /// Reads the clock.
     public func now() -> Instant {
-        hand?.now ?? Instant(nanoseconds: Kernel.monotonicNanoseconds())
+        hand?.now ?? Instant(nanoseconds: kernel.monotonicNanoseconds())
     }
 }
 

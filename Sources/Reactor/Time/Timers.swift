@@ -13,7 +13,7 @@ public struct Timers: ~Copyable {
     public init(
         capacity: Int, now: Instant, poller: borrowing Poller, token: Token
     ) throws(SystemCallError) {
-        let descriptor = FileDescriptor(owning: try check(Kernel.timerCreate(), "timerfd_create"))
+        let descriptor = FileDescriptor(owning: try check(kernel.timerCreate(), "timerfd_create"))
         if let errno = poller.add(descriptor, token, .arrivals) {
             throw SystemCallError(call: "epoll_ctl", subject: "timer", errno: errno)
         }
@@ -32,7 +32,7 @@ public struct Timers: ~Copyable {
         guard let next = wheel.nextDeadline else { return }
         if let armed, armed <= next { return }
         // A deadline of 0 would disarm the descriptor.
-        _ = Kernel.timerSet(descriptor.rawValue, nanoseconds: max(1, next.nanoseconds))
+        _ = kernel.timerSet(descriptor.rawValue, nanoseconds: max(1, next.nanoseconds))
         armed = next
     }
 }
