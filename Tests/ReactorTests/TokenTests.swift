@@ -37,4 +37,24 @@ import Testing
         let last = SlabKey(index: Token.indexLimit - 1, generation: 1)
         #expect(Token(kind: 1, index: Int(last.index), generation: last.generation).key == last)
     }
+
+    private enum Kind: UInt8, TokenKind {
+        case listener = 3
+        case client = 15
+    }
+
+    @Test func aKindComesBackAsItWentIn() {
+        let key = SlabKey(index: 7, generation: 9)
+        let token = Token(Kind.client, key, lap: 2)
+        #expect(token == Token(kind: 15, index: 7, generation: 9, lap: 2))
+        #expect(Kind(of: token) == .client)
+        #expect(token.key == key)
+        #expect(Token(Kind.listener) == Token(kind: 3, index: 0))
+    }
+
+    @Test func aKindThatTheLoopDoesNotHaveIsATrap() async {
+        await #expect(processExitsWith: .failure) {
+            _ = Kind(of: Token(kind: 4, index: 0))
+        }
+    }
 }

@@ -17,6 +17,8 @@
 
     /// The number of values that `index` may have.
     public static let indexLimit = 1 << 24
+    /// The number of values that `kind` may have.
+    public static let kindLimit = 1 << 4
 
     /// Takes apart what epoll handed back.
     @inlinable public init(rawValue: UInt64) {
@@ -30,7 +32,7 @@
             | UInt64(truncatingIfNeeded: index) & 0xFF_FFFF
     }
 
-    /// The kind of thing, a number that the reactor's user gives a meaning.
+    /// The kind of thing, a number that the loop gives a meaning; see ``TokenKind``.
     @inlinable public var kind: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 24) & 0xF }
     /// The place in the slab of that kind.
     @inlinable public var index: Int { Int(truncatingIfNeeded: rawValue & 0xFF_FFFF) }

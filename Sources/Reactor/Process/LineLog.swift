@@ -1,45 +1,50 @@
 import Glibc
 
-/// Lines for people on an output of the process, by a loop that must never wait for whoever reads them.
+/// Writes lines for people to an output of the process, for a loop that must never wait for the reader.
 ///
 /// ```
 ///   record { ... }  ->  [ pending bytes, at most `capacity` ]  ->  flush()  ->  OutputStream
 ///                  full: dropped and counted                   EAGAIN: kept until the event of room
 /// ```
 ///
-/// - A record is one line or several that belong together. It is taken whole or dropped whole.
+/// - A record is one line, or several that belong together. It is taken whole or dropped whole.
 /// - The owner calls ``flush()`` once a turn, before it waits, so that the lines of a turn leave with one write; and
 ///   when the event of ``add(to:_:)`` arrives. A log that is more than half full flushes by itself.
-/// - When records were dropped, a line says how many lines are missing, and stands where they are missing. To keep
-///   such lines few, records are taken again only once half of the room is free.
-/// - A reader that has gone (EPIPE) ends the log quietly: whoever runs the loop goes on. SIGPIPE must be ignored, see
+/// - Where records were dropped, a line says how many lines are missing. To keep such lines few, records are taken again
+///   only once half of the room is free.
+/// - When the reader has gone (EPIPE) the log drops all lines, and the loop goes on. SIGPIPE must be ignored, see
 ///   ``Signals/ignoreBrokenPipes()``.
 ///
-/// No call allocates, apart from the texts of Unix socket addresses.
+/// No call allocates, apart from those that format the path of a Unix socket.
 public struct LineLog: ~Copyable {
-    /// 64 KiB: about a thousand lines, what a pipe holds as well.
+    /// 64 KiB: about a thousand lines, and as much as a pipe holds.
     public static let standardCapacity = 64 * 1024
 
     private let stream: OutputStream
-    private var pending: Record
-    /// Lines dropped since the last line that told of it.
-    private var untoldLines = 0
-    /// The stream said EAGAIN: only an event or the owner's flush makes another attempt.
+    private let capacity: Int
+    private var record: Record
+    /// Lines dropped since the last line that reported it.
+    private var unreportedLines = 0
+    /// The last write returned EAGAIN: only an event or the owner's flush makes another attempt.
     private var isStalled = false
-    /// Nobody will ever read this stream again.
+    /// No write to this stream can succeed any more.
     private var hasEnded = false
 
     /// How many records were dropped because the reader was too slow.
     public private(set) var droppedRecords = 0
 
+    /// Room for the line that reports dropped lines.
+    private static let capacityMin = 256
+
     /// A log on `stream` that keeps at most `capacity` bytes for a slow reader; less than 256 counts as 256.
     public init(_ stream: consuming OutputStream, capacity: Int = LineLog.standardCapacity) {
         self.stream = stream
-        pending = Record(capacity: max(capacity, 256))
+        self.capacity = max(capacity, Self.capacityMin)
+        record = Record(capacity: self.capacity)
     }
 
     /// How many bytes wait for the reader.
-    public var pendingBytes: Int { pending.count }
+    public var pendingBytes: Int { record.pending.count }
 
     /// Asks the poller for an event whenever there is room again; then call ``flush()``.
     public func add(to poller: borrowing Poller, _ token: Token) {
@@ -49,29 +54,28 @@ public struct LineLog: ~Copyable {
     /// Takes the record that `write` puts together, newlines included, or drops it as a whole when it does not fit.
     public mutating func record(_ write: (inout Record) -> Void) {
         guard !hasEnded else { return }
-        if untoldLines > 0 { tellDropped(whenFree: pending.capacity / 2) }
-        pending.begin(refusing: untoldLines > 0)
-        write(&pending)
-        let refusedLines = pending.end()
-        if let refusedLines {
+        if unreportedLines > 0 { reportDropped(whenFree: capacity / 2) }
+        record.begin(refusing: unreportedLines > 0)
+        write(&record)
+        if let refusedLines = record.end() {
             droppedRecords += 1
-            untoldLines += refusedLines
+            unreportedLines += refusedLines
         }
-        if pending.count > pending.capacity / 2, !isStalled { flush() }
+        if pendingBytes > capacity / 2, !isStalled { flush() }
     }
 
     /// Writes what is pending, as far as the reader takes it now.
     public mutating func flush() {
-        guard pending.count > 0 || untoldLines > 0 else { return }
+        guard pendingBytes > 0 || unreportedLines > 0 else { return }
         isStalled = false
         writePending()
-        if untoldLines > 0, !isStalled {
-            tellDropped(whenFree: 0)
+        if unreportedLines > 0, !isStalled {
+            reportDropped(whenFree: 0)
             writePending()
         }
     }
 
-    /// The last words of a process that ends: flushes, and waits for a slow reader at most so long in all.
+    /// For a process that is about to exit: flushes, and waits at most so long in all for a slow reader.
     public mutating func finish(milliseconds: CInt) {
         let start = Instant(nanoseconds: kernel.monotonicNanoseconds())
         flush()
@@ -83,27 +87,27 @@ public struct LineLog: ~Copyable {
         }
     }
 
-    private mutating func tellDropped(whenFree bytes: Int) {
-        guard pending.capacity - pending.count >= bytes else { return }
-        pending.begin(refusing: false)
-        pending.append(untoldLines)
-        pending.append(untoldLines == 1 ? " line" : " lines")
-        pending.append(" dropped: the reader of this output is too slow\n")
-        if pending.end() == nil { untoldLines = 0 }
+    private mutating func reportDropped(whenFree bytes: Int) {
+        guard capacity - pendingBytes >= bytes else { return }
+        record.begin(refusing: false)
+        record.append(unreportedLines)
+        record.append(unreportedLines == 1 ? " line" : " lines")
+        record.append(" dropped: the reader of this output is too slow\n")
+        if record.end() == nil { unreportedLines = 0 }
     }
 
     private mutating func writePending() {
-        while pending.count > 0 {
-            switch unsafe stream.write(pending.bytes) {
+        while pendingBytes > 0 {
+            switch unsafe stream.write(record.pending.bytes) {
             case .bytes(let count):
-                pending.removeFirst(count)
+                record.pending.removeFirst(count)
             case .wouldBlock:
                 isStalled = true
                 return
             case .failed(let errno):
                 // A full disk may have room again; a reader that has gone does not come back.
-                pending.removeFirst(pending.count)
-                untoldLines = 0
+                record.pending.removeFirst(pendingBytes)
+                unreportedLines = 0
                 hasEnded = [EPIPE, EBADF, ECONNRESET, ENOTCONN, EIO].contains(errno.rawValue)
                 return
             }
@@ -112,25 +116,19 @@ public struct LineLog: ~Copyable {
 }
 
 extension LineLog {
-    /// Where the pieces of a record are put, one after the other: the log's own memory.
+    /// The record that is being written: its pieces are appended to the bytes that the log has pending.
     ///
-    /// Once a piece does not fit, the record is refused, and what follows is only counted.
+    /// Once a piece does not fit, the record is refused, and the lines that follow are only counted.
     @safe public struct Record: ~Copyable {
-        private let memory: UnsafeMutablePointer<UInt8>
-        fileprivate let capacity: Int
-        private var start = 0
-        private var stop = 0
-        /// Where the record that is being written began.
+        fileprivate var pending: ByteQueue
+        /// How many bytes were pending when the record began.
         private var mark = 0
         private var isRefused = false
         private var refusedLines = 0
 
         fileprivate init(capacity: Int) {
-            self.capacity = capacity
-            unsafe memory = .allocate(capacity: capacity)
+            pending = ByteQueue(reserving: capacity)
         }
-
-        deinit { unsafe memory.deallocate() }
 
         /// Appends bytes as they are.
         public mutating func append(_ bytes: Span<UInt8>) {
@@ -174,60 +172,29 @@ extension LineLog {
         }
 
         private mutating func append(copying bytes: UnsafeBufferPointer<UInt8>) {
-            guard let source = bytes.baseAddress, !bytes.isEmpty else { return }
-            if !isRefused, bytes.count > capacity - stop { compact() }
-            guard !isRefused, bytes.count <= capacity - stop else {
-                isRefused = true
-                refusedLines += unsafe Self.lines(in: bytes)
-                return
-            }
-            unsafe (memory + stop).update(from: source, count: bytes.count)
-            stop += bytes.count
+            let raw = UnsafeRawBufferPointer(bytes)
+            if !isRefused, unsafe pending.append(raw) { return }
+            isRefused = true
+            refusedLines += unsafe Self.lines(in: raw)
         }
 
-        private static func lines(in bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        private static func lines(in bytes: UnsafeRawBufferPointer) -> Int {
             unsafe bytes.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
         }
 
-        /// Moves what is there to the front. It happens at most once per write that took only a part, so it costs no
-        /// more than the writes do.
-        private mutating func compact() {
-            guard start > 0 else { return }
-            unsafe memory.update(from: memory + start, count: stop - start)
-            mark -= start
-            stop -= start
-            start = 0
-        }
-
-        // MARK: for the log
-
-        fileprivate var count: Int { stop - start }
-
-        fileprivate var bytes: UnsafeRawBufferPointer {
-            unsafe UnsafeRawBufferPointer(start: memory + start, count: count)
-        }
-
         fileprivate mutating func begin(refusing: Bool) {
-            mark = stop
+            mark = pending.count
             isRefused = refusing
             refusedLines = 0
         }
 
-        /// Ends the record; when it was refused, takes its pieces back and returns how many lines it had.
+        /// Ends the record. When it was refused, removes its pieces and returns how many lines it had.
         fileprivate mutating func end() -> Int? {
             guard isRefused else { return nil }
-            let written = unsafe UnsafeBufferPointer(start: memory + mark, count: stop - mark)
+            let written = unsafe UnsafeRawBufferPointer(rebasing: pending.bytes[mark...])
             refusedLines += unsafe Self.lines(in: written)
-            stop = mark
+            pending.removeLast(pending.count - mark)
             return refusedLines
-        }
-
-        fileprivate mutating func removeFirst(_ bytes: Int) {
-            start += bytes
-            if start == stop {
-                start = 0
-                stop = 0
-            }
         }
     }
 }
