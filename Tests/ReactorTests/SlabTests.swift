@@ -130,6 +130,37 @@ private struct Element: ~Copyable {
         #expect(seen == [0, 1, 20])
     }
 
+    @Test func elementsMayBeRemovedWhileTheRangeIsWalked() {
+        var slab = Slab<Int>(capacity: 8)
+        for number in 0..<8 { _ = slab.insert(number) }
+        _ = slab.remove(at: 0)
+        var seen: [Int] = []
+        for index in slab.indexRange where slab.isTaken(index) {
+            seen.append(slab.remove(at: index))
+            // The one after next goes as well, before it is reached.
+            if slab.isTaken(index + 2) { _ = slab.remove(at: index + 2) }
+        }
+        #expect(seen == [1, 2, 5, 6])
+        #expect(slab.count == 0)
+    }
+
+    @Test func growingKeepsKeysElementsAndGenerations() throws {
+        var slab = Slab<Int>(capacity: 1000, reserving: 1)
+        let stale = try #require(slab.insert(-1) as SlabKey?)
+        _ = slab.remove(at: 0)
+        let keys = try (0..<1000).map { number in try #require(slab.insert(number) as SlabKey?) }
+        #expect(slab.isFull as Bool)
+        #expect(!slab.contains(stale) as Bool)
+        for (number, key) in keys.enumerated() {
+            #expect(slab.contains(key) && slab[Int(key.index)] == number)
+        }
+        slab.raiseCapacity(to: 10)
+        #expect(slab.capacity == 1000)
+        slab.raiseCapacity(to: 1001)
+        #expect(slab.insert(1000)?.index == 1000)
+        #expect(slab.insert(1001) == nil)
+    }
+
     @Test func eachElementEndsOnce() {
         let tally = Tally()
         do {
@@ -151,14 +182,19 @@ private struct Element: ~Copyable {
     @Test(arguments: Seeds.all) func behavesLikeADictionary(seed: UInt64) {
         var random = Randomness(seed: seed)
         let tally = Tally()
-        let capacity = Int.random(in: 1...40, using: &random)
+        var capacity = Int.random(in: 1...40, using: &random)
         var made = 0
         do {
-            var slab = Slab<Element>(capacity: capacity)
+            // A reserve smaller than the capacity is outgrown in the run, and the capacity is raised in its middle.
+            var slab = Slab<Element>(capacity: capacity, reserving: Int.random(in: 0...capacity, using: &random))
             var model: [SlabKey: Int] = [:]
             var keys: [SlabKey] = []
             var stale: [SlabKey] = []
-            for _ in 0..<2_000 {
+            for step in 0..<2_000 {
+                if step == 1_000 {
+                    capacity += Int.random(in: 0...40, using: &random)
+                    slab.raiseCapacity(to: capacity)
+                }
                 // The bias turns now and then, so that the slab is both filled and emptied.
                 if random.oneIn(made / 200 % 2 == 0 ? 3 : 2), let place = random.place(in: keys.count) {
                     let key = keys.remove(at: place)
@@ -183,11 +219,7 @@ private struct Element: ~Copyable {
             }
             for key in stale { #expect(!slab.contains(key) as Bool, "SEED=\(seed)") }
             var places: [Int] = []
-            var place = slab.index(after: -1)
-            while let index = place {
-                places.append(index)
-                place = slab.index(after: index)
-            }
+            for index in slab.indexRange where slab.isTaken(index) { places.append(index) }
             #expect(places == model.keys.map { Int($0.index) }.sorted(), "SEED=\(seed)")
         }
         #expect(tally.ends.count == made, "SEED=\(seed)")

@@ -23,7 +23,8 @@
 /// the process did not run: it was stopped, frozen, or starved of the processor. ``now`` then advances by what was
 /// planned only, so every deadline moves by the length of the stall. When the stall began is not known, only that it
 /// lasted at least as long as the overshoot; so what is left of the earliest deadline is given back as well, as far as
-/// the overshoot could have taken it. ``stall`` is that length, for what has to keep to the clock of the outside world.
+/// the overshoot could have taken it. That happens once for each deadline: a process that is late at every wake-up still
+/// gets to its timers. ``stall`` is the length left out, for what has to keep to the clock of the outside world.
 ///
 /// ``now`` is therefore CLOCK_MONOTONIC less the time in which this process stood still, as CLOCK_MONOTONIC itself leaves
 /// out the time in which the machine was suspended (clock_gettime(2)).
@@ -55,6 +56,8 @@ public struct LoopCore: ~Copyable {
     private var skipped: UInt64 = 0
     /// A clock beyond this means a stall.
     private var stallFrom = Instant(nanoseconds: .max)
+    /// The latest deadline before which time was given back.
+    private var sparedUntil: UInt64 = 0
     private var looks = 0
 
     private static let stallNanoseconds = stallMin.wholeNanoseconds
@@ -125,7 +128,11 @@ public struct LoopCore: ~Copyable {
     @inline(never) private mutating func leaveOutStall(since last: Instant) {
         let planned = stallFrom.nanoseconds - Self.stallNanoseconds
         let overshoot = now.nanoseconds - planned
-        stall = overshoot + min(overshoot, planned - last.nanoseconds)
+        stall = overshoot
+        if planned > sparedUntil {
+            stall += min(overshoot, planned - last.nanoseconds)
+            sparedUntil = planned
+        }
         skipped += stall
         now = Instant(nanoseconds: now.nanoseconds - stall)
         // The timerfd has expired meanwhile, or is set for an instant that is no longer a deadline.

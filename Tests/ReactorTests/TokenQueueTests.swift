@@ -1,0 +1,38 @@
+import Reactor
+import Testing
+
+@Suite struct TokenQueueTests {
+    @Test(arguments: Seeds.all) func behavesLikeAnArrayHoweverMuchItHolds(seed: UInt64) {
+        var random = Randomness(seed: seed)
+        var queue = TokenQueue(capacity: Int.random(in: 0...8, using: &random))
+        var model: [Token] = []
+        for step in 0..<2_000 {
+            // Grows in the first half and shrinks in the second, so that the ring turns at every size.
+            if random.oneIn(step < 1_000 ? 3 : 2) {
+                #expect(queue.popFirst() == (model.isEmpty ? nil : model.removeFirst()), "SEED=\(seed), step \(step)")
+            } else {
+                queue.append(Token(kind: 1, index: step))
+                model.append(Token(kind: 1, index: step))
+            }
+            guard queue.count == model.count, queue.isEmpty == model.isEmpty else {
+                Issue.record("SEED=\(seed), step \(step): \(queue.count) tokens, the model has \(model.count)")
+                return
+            }
+        }
+        while let token = queue.popFirst() { #expect(token == model.removeFirst(), "SEED=\(seed)") }
+        #expect(model.isEmpty, "SEED=\(seed)")
+    }
+}
+
+@Suite struct ColumnTests {
+    @Test func aColumnGrowsAndKeepsItsValues() {
+        var column = Column<UInt32>(capacity: 0)
+        for place in 0..<1000 {
+            column.set(UInt32(place), at: place)
+            for earlier in stride(from: 0, through: place, by: 97) { #expect(column.value(at: earlier) == earlier) }
+        }
+        column.set(7, at: 100_000)
+        #expect(column.value(at: 100_000) == 7)
+        #expect(column.value(at: 999) == 999)
+    }
+}
