@@ -11,7 +11,7 @@ extension ChatClient {
         var end: End?
         while end == nil { end = try turn() }
         if let end, end != .serverDisconnected {
-            if end != .left { isHearing = false }
+            if end != .left { isPrinting = false }
             try leave()
         }
         if terminal.isActive, !editor.isEmpty { _ = print("\r\n".utf8.span) }
@@ -47,12 +47,12 @@ extension ChatClient {
         isInputReady = false
         for index in 0..<events.count {
             let event = events[index]
-            switch event.token.kind {
-            case Kind.server:
+            switch Kind(of: event.token) {
+            case .server:
                 if event.readiness.contains(.writable) { isSendable = true }
                 if !event.readiness.isDisjoint(with: Readiness.ending.union(.readable)) { isReceivable = true }
-            case Kind.input: isInputReady = true
-            default: if let end = noteSignals() { return end }
+            case .input: isInputReady = true
+            case .signals: if let end = noteSignals() { return end }
             }
         }
         return nil
@@ -69,8 +69,8 @@ extension ChatClient {
     // MARK: input
 
     private mutating func watchInput() {
-        if let errno = poller.add(number: inputNumber, Token(kind: Kind.input, index: 0), .input) {
-            // EPERM: a regular file or /dev/null. Whatever else is wrong with it, reading tells.
+        if let errno = poller.add(number: inputNumber, Token(Kind.input), .input) {
+            // EPERM: a regular file or /dev/null. A read reports whatever else is wrong with it.
             _ = errno
             input = .direct
         } else {
@@ -98,13 +98,13 @@ extension ChatClient {
         switch unsafe stream.receive(into: receiveBuffer.memory) {
         case .bytes(let count):
             let received = unsafe Span<UInt8>(_bytes: receiveBuffer.prefix(count).bytes)
-            if !isHearing { return nil }
+            if !isPrinting { return nil }
             return terminal.isActive ? show(received) : print(received)
         case .wouldBlock:
             isReceivable = false
             return nil
         case .endOfStream, .failed:
-            return isHearing ? showUnfinished() ?? .serverDisconnected : .serverDisconnected
+            return isPrinting ? showUnfinished() ?? .serverDisconnected : .serverDisconnected
         }
     }
 
@@ -114,7 +114,7 @@ extension ChatClient {
             case .bytes(let count): sent += count
             case .wouldBlock: isSendable = false
             case .failed:
-                // Reading tells what has become of the server, after the last of what it said.
+                // A read reports what has become of the server, after the last bytes that it sent.
                 sent = outgoing.count
                 isReceivable = true
             }
@@ -130,7 +130,7 @@ extension ChatClient {
         return unsafe rest.withUnsafeBytes { unsafe stream.send($0) }
     }
 
-    /// Sends what was typed, ends our direction, and reads until the server has ended its own.
+    /// Sends what was typed, shuts down the write side, and reads until the server has closed its side.
     private mutating func leave() throws(SystemCallError) {
         if input == .watched { poller.remove(number: inputNumber) }
         var isShut = false
@@ -145,7 +145,7 @@ extension ChatClient {
             let left = deadline - Clock.monotonic.now()
             guard left > .zero else { return }
             try poller.poll(into: &events, timeout: .milliseconds(CInt(left.milliseconds) + 1))
-            // A second Ctrl-C or SIGTERM means: now.
+            // A second Ctrl-C or SIGTERM: leave at once.
             if noteEvents() != nil { return }
         }
     }

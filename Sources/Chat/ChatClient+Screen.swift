@@ -4,7 +4,8 @@ import Reactor
 extension ChatClient {
     // MARK: printing
 
-    /// Writes bytes as they are, waiting for the reader as long as it takes: a client has nothing better to do.
+    /// Writes bytes as they are, and waits for a slow reader without a limit: a client that cannot print must not read
+    /// on.
     mutating func print(_ bytes: Span<UInt8>) -> End? {
         var done = 0
         while done < bytes.count {
@@ -14,7 +15,7 @@ extension ChatClient {
             case .bytes(let count): done += count
             case .wouldBlock: _ = output.waitForRoom(milliseconds: -1)
             case .failed(let errno):
-                isHearing = false
+                isPrinting = false
                 return errno.rawValue == EPIPE ? .left : .outputFailed(errno)
             }
         }
@@ -67,7 +68,7 @@ extension ChatClient {
         editor.draw(columns: terminal.columns, into: &screen)
     }
 
-    /// Takes keys. A finished line stays where it was typed; the server's echo follows it.
+    /// Handles keys. A finished line stays where it was typed; the server's echo follows it.
     mutating func edit(_ keys: Span<UInt8>) -> End? {
         var screen: [UInt8] = []
         var end: End?

@@ -14,8 +14,9 @@ public struct ChatConnectError: Error, CustomStringConvertible {
 
 /// The chat client: sends typed lines as `[name] text`, prints what it receives and nothing of its own.
 ///
-/// Between a pipe and a socket it is byte for byte. At a terminal it edits the line itself, so that what is being typed
-/// stays whole when messages arrive, and shows control characters of others instead of obeying them.
+/// Between a pipe and a socket it copies byte for byte. At a terminal it edits the line itself, so that what is being
+/// typed stays whole when messages arrive, and it shows the control characters in messages instead of sending them to the
+/// terminal.
 ///
 /// Limits: it stops reading its input while ``outgoingBytesMax`` wait for the server, and stops reading from the server
 /// while its own output is full. Leaving takes at most ``leaveSeconds``.
@@ -26,15 +27,15 @@ public struct ChatClient: ~Copyable {
     public static let inputBytesPerTurn = 4 * 1024
     /// How long an attempt to connect to one address may take.
     public static let connectSeconds = 10
-    /// How long leaving may take: sending what was typed, and hearing the server out. Closing with unread input would
-    /// reset the connection, and so throw away what we sent last.
+    /// How long leaving may take: sending what was typed, and reading until the server closes. Closing with unread input
+    /// would reset the connection, and so discard what was sent last.
     public static let leaveSeconds = 3
     /// At a terminal: how long the beginning of a line waits for its end before it is shown alone.
     public static let unfinishedLineMilliseconds: CInt = 200
 
     /// How a chat ended.
     public enum End: Equatable, Sendable {
-        /// `q`, the end of the input, or nobody reads our output any more.
+        /// `q`, the end of the input, or the reader of the output has gone.
         case left
         /// The server went away.
         case serverDisconnected
@@ -46,25 +47,33 @@ public struct ChatClient: ~Copyable {
 
     /// What is known of the input.
     enum Input {
-        /// The poller reports it.
+        /// The poller reports the input.
         case watched
-        /// It is left alone until the server has taken what waits for it.
+        /// Nothing is read until the server has taken what waits for it.
         case paused
-        /// A regular file or /dev/null, which no poller takes: always ready.
+        /// A regular file or /dev/null, which epoll refuses: always ready.
         case direct
     }
 
-    enum Kind {
-        static let server: UInt8 = 0
-        static let input: UInt8 = 1
-        static let signals: UInt8 = 2
+    enum Kind: UInt8, TokenKind {
+        /// The connection to the server; the index is the number of the attempt.
+        case server
+        /// The descriptor that is typed at.
+        case input
+        /// The signalfd.
+        case signals
     }
+
+    /// How many events are taken from the kernel at a time: one per kind, and those of failed attempts to connect.
+    private static let eventsPerTurn = 16
+    /// How much is read from the server at a time.
+    private static let receiveBytesPerTurn = 64 * 1024
 
     let poller: Poller
     var events: EventBuffer
     let stream: Stream
-    let receiveBuffer: ReceiveBuffer
-    let inputBuffer: ReceiveBuffer
+    let receiveBuffer: ByteBuffer
+    let inputBuffer: ByteBuffer
     let inputNumber: CInt
     let output: OutputStream
     var encoder: LineEncoder
@@ -73,8 +82,8 @@ public struct ChatClient: ~Copyable {
     var isInputReady = false
     var isReceivable = true
     var isSendable = true
-    /// False once what is received is no longer printed: its reader has gone, or the user wants to leave at once.
-    var isHearing = true
+    /// False once what is received is discarded: the reader of the output has gone, or the user wants to leave at once.
+    var isPrinting = true
     /// What the server has not taken yet, from `sent` on.
     var outgoing: [UInt8] = []
     var sent = 0
@@ -87,7 +96,7 @@ public struct ChatClient: ~Copyable {
     /// That beginning was shown on a row of its own.
     var wasSplit = false
 
-    /// Connects to the first of `addresses` that answers, waiting as long as that takes.
+    /// Connects to the first of `addresses` that answers; waits at most ``connectSeconds`` for each.
     ///
     /// - Parameters:
     ///   - addresses: Where the server may be; at least one.
@@ -98,12 +107,12 @@ public struct ChatClient: ~Copyable {
     /// - Throws: `ChatConnectError`, or the `SystemCallError` of the set-up.
     public init(to addresses: [SocketAddress], name: ChatName, input: CInt = 0, output: CInt = 1) throws {
         let poller = try Poller()
-        var events = EventBuffer(capacity: 16)
+        var events = EventBuffer(capacity: Self.eventsPerTurn)
         let stream = try Self.connect(to: addresses, poller, &events)
         let terminal = Terminal(input: input, output: output)
         var signals: Signals?
         if terminal.isActive { signals = try Signals([.interrupt, .terminate, .hangup, .windowChange]) }
-        if let errno = signals?.add(to: poller, Token(kind: Kind.signals, index: 0)) ?? nil {
+        if let errno = signals?.add(to: poller, Token(Kind.signals)) ?? nil {
             throw SystemCallError(call: "epoll_ctl", errno: errno)
         }
         self.poller = poller
@@ -114,8 +123,8 @@ public struct ChatClient: ~Copyable {
         inputNumber = input
         self.output = OutputStream(number: output)
         encoder = LineEncoder(name: name)
-        receiveBuffer = ReceiveBuffer(bytes: 64 * 1024)
-        inputBuffer = ReceiveBuffer(bytes: Self.inputBytesPerTurn)
+        receiveBuffer = ByteBuffer(count: Self.receiveBytesPerTurn)
+        inputBuffer = ByteBuffer(count: Self.inputBytesPerTurn)
     }
 
     private static func connect(
@@ -126,7 +135,7 @@ public struct ChatClient: ~Copyable {
             do throws(Errno) {
                 let stream = try Stream(for: address, from: nil)
                 // The attempt's number tells its events from those of a socket that failed before.
-                let token = Token(kind: Kind.server, index: attempt)
+                let token = Token(Kind.server, SlabKey(index: attempt, generation: 0))
                 if let errno = stream.add(to: poller, token) { throw errno }
                 if let errno = Self.establish(stream, address, poller, &events, token) { throw errno }
                 stream.setNoDelay()
@@ -138,7 +147,7 @@ public struct ChatClient: ~Copyable {
         throw failure
     }
 
-    /// Why the connection does not stand; nil when it does.
+    /// Waits for the connection; why it failed, or nil when it stands.
     private static func establish(
         _ stream: borrowing Stream, _ address: SocketAddress, _ poller: borrowing Poller,
         _ events: inout EventBuffer, _ token: Token

@@ -3,55 +3,67 @@ import Reactor
 extension ChatServer {
     // MARK: arrival
 
-    /// Accepts who waits, up to the limit of a turn. What is left is accepted in the next turn.
+    mutating func queueAcceptor() {
+        guard acceptor.mayAccept, !acceptor.isQueued else { return }
+        acceptor.isQueued = true
+        core.ready.append(Token(Kind.acceptor))
+    }
+
+    /// Accepts clients up to the limit of a turn; the rest is accepted in the next one.
     mutating func acceptClients() {
+        acceptor.isQueued = false
+        guard acceptor.mayAccept else { return }
         var admitted = 0
         for _ in 0..<Self.acceptsPerTurn {
-            switch listener.accept() {
+            switch acceptor.accept() {
             case .accepted(let stream, let address):
                 admit(stream, from: address)
                 admitted += 1
             case .aborted: continue
-            case .wouldBlock:
-                isAcceptable = false
-                return
+            case .wouldBlock: return
             case .exhausted:
-                // Who waits is told by a close; when nobody does, or not even that is possible, time has to help: the
-                // listener, being edge-triggered, will not report those who wait already.
-                if reserve.turnAway(at: listener) { continue }
+                // Those that wait get a close instead of silence.
+                _ = acceptor.turnAway(with: &reserve)
                 return pauseAccepting()
             }
         }
-        // A whole share of failures is no accident: do not spin on it.
-        if admitted == 0 { pauseAccepting() }
+        // A whole share of failed connections is no accident: do not spin on them.
+        if admitted == 0 { pauseAccepting() } else { queueAcceptor() }
     }
 
     private mutating func pauseAccepting() {
-        isAcceptable = false
-        timers.wheel.arm(shortagePause, at: now + .milliseconds(Self.shortagePauseMilliseconds))
+        guard acceptor.pause() else { return }
+        core.timers.arm(pauseTimer, at: core.now + Acceptor.pauseAfterShortage)
+    }
+
+    /// The listener is edge-triggered: clients that came during the pause are not reported again.
+    mutating func resumeAccepting() {
+        guard acceptor.resume() else { return }
+        core.timers.disarm(pauseTimer)
+        queueAcceptor()
     }
 
     private mutating func admit(_ stream: consuming Stream, from address: SocketAddress) {
-        // When the house is full the stream ends here, and the close tells the client.
+        // Beyond `clientsMax` the stream ends here, and the client sees a close.
         let client = ServerClient(stream: stream, address: address, backlogLimit: Self.backlogBytesMax)
         guard let key = clients.insert(client) else { return }
         let index = Int(key.index)
-        let token = Token(kind: Kind.client, index: index, generation: key.generation)
-        if clients[index].stream.add(to: poller, token) != nil {
+        let token = Token(Kind.client, key)
+        if clients[index].stream.add(to: core.poller, token) != nil {
             // The limit of epoll registrations: as above.
             _ = clients.remove(at: index)
             return
         }
-        // The wheel has room for a timer of each client and one of the listener.
-        clients[index].timer = timers.wheel.add(token)
-        timers.wheel.arm(clients[index].timer, at: now + .milliseconds(Self.graceMilliseconds))
+        let timer = core.timers.add(token)
+        clients[index].timer = timer
+        core.timers.arm(timer, at: core.now + .milliseconds(Self.graceMilliseconds))
     }
 
     // MARK: events
 
     mutating func handleClient(_ event: Event) {
         let key = event.token.key
-        // An event of one who has left earlier in this batch.
+        // The client may have left earlier in this batch.
         guard clients.contains(key) else { return }
         let index = Int(key.index)
         if event.readiness.contains(.writable) || clients[index].phase == .draining {
@@ -62,7 +74,7 @@ extension ChatServer {
         if event.readiness.contains(.readable) || clients[index].isEnding { queue(key) }
     }
 
-    mutating func timeHasCome(for index: Int) {
+    mutating func expire(client index: Int) {
         switch clients[index].phase {
         case .unannounced: announce(index)
         case .draining: finish(index, .ended)
@@ -75,25 +87,25 @@ extension ChatServer {
         let index = Int(key.index)
         guard !clients[index].isQueued, clients[index].phase != .draining else { return }
         clients[index].isQueued = true
-        ready.append(key)
+        core.ready.append(Token(Kind.client, key))
     }
 
     // MARK: bytes
 
-    /// Reads once and passes on what came. Who has more to say is queued again, behind the others.
+    /// Reads once and passes on what came. A client that may have sent more is queued again, behind the others.
     mutating func receive(from key: SlabKey) {
         let index = Int(key.index)
         clients[index].isQueued = false
-        // Who does not take what was said is not listened to: one who sends faster than it reads its own echo is slowed
-        // down, not cut off. Its end is heard all the same.
+        // Nothing is read from a client that does not take what it is sent: one that sends faster than it reads its own
+        // echo is slowed down, not disconnected. Its end is read all the same.
         if !clients[index].backlog.isEmpty, !clients[index].isEnding {
             clients[index].isHeld = true
             return
         }
-        switch unsafe clients[index].stream.receive(into: receiveBuffer.memory) {
+        switch unsafe clients[index].stream.receive(into: buffer.memory) {
         case .bytes(let count):
             announce(index)
-            unsafe broadcast(receiveBuffer.prefix(count))
+            unsafe broadcast(buffer.prefix(count))
             // The sender may have been disconnected by its own message.
             guard clients.contains(key) else { return }
             // A short read has emptied the socket, unless its end is still to be read.
@@ -104,11 +116,9 @@ extension ChatServer {
         }
     }
 
-    /// Offers `bytes` to everybody. Clients that fail on the way leave at once: the places of the slab stay.
+    /// Sends `bytes` to every client. Clients that fail on the way leave at once; the others keep their places.
     private mutating func broadcast(_ bytes: UnsafeRawBufferPointer) {
-        var next = clients.index(after: -1)
-        while let index = next {
-            next = clients.index(after: index)
+        for index in clients.indexRange where clients.isTaken(index) {
             if clients[index].phase == .draining { continue }
             switch unsafe clients[index].deliver(bytes) {
             case .accepted: break
@@ -127,19 +137,19 @@ extension ChatServer {
                 clients[index].isHeld = false
                 queue(clients.key(at: index))
             }
-        // Sending what waits makes nobody slower; the case is there for `deliver`.
+        // Only `deliver`, which adds to the backlog, reports `tooSlow`.
         case .tooSlow, .failed: finish(index, .failed)
         }
     }
 
-    /// The client has ended its direction, and so the chat; what is queued for it still leaves.
+    /// The client has ended its direction, and so the chat. What is queued for it is still sent.
     private mutating func drain(_ index: Int) {
         announce(index)
         clients[index].phase = .draining
         if clients[index].backlog.isEmpty {
             finish(index, .ended)
         } else {
-            timers.wheel.arm(clients[index].timer, at: now + .seconds(Self.drainSeconds))
+            core.timers.arm(clients[index].timer, at: core.now + .seconds(Self.drainSeconds))
         }
     }
 
@@ -148,7 +158,7 @@ extension ChatServer {
     private mutating func announce(_ index: Int) {
         guard clients[index].phase == .unannounced else { return }
         clients[index].phase = .chatting
-        timers.wheel.disarm(clients[index].timer)
+        core.timers.disarm(clients[index].timer)
         let address = clients[index].address
         output.record {
             $0.append("Connected client IP: ")
@@ -157,14 +167,16 @@ extension ChatServer {
         }
     }
 
-    /// The one exit of a client.
+    /// Ends a client: the only way to.
     private mutating func finish(_ index: Int, _ departure: Departure) {
         let isProbe = departure == .failed && clients[index].phase == .unannounced
         if !isProbe { announce(index) }
-        timers.wheel.remove(clients[index].timer)
-        let client = clients.remove(at: index)
+        core.timers.remove(clients[index].timer)
+        let number = clients[index].stream.number
+        _ = clients.remove(at: index)
+        // A descriptor is free again, which a shortage may have waited for.
+        resumeAccepting()
         if isProbe { return }
-        let number = client.stream.number
         if departure == .tooSlow {
             errors.record {
                 $0.append("client ")

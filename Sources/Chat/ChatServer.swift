@@ -1,7 +1,7 @@
 import Glibc
 import Reactor
 
-/// The chat server: what one client sends goes, byte for byte, to every connected client, the sender included.
+/// The chat server: what one client sends goes, byte for byte, to every connected client, including the sender.
 ///
 /// ```
 ///   var server = try ChatServer(port: 8090, output: LineLog(OutputStream(number: 1)),
@@ -12,65 +12,69 @@ import Reactor
 /// ```
 ///
 /// Dropping it closes everything. It prints `Connected client IP: <address>` and `client <n> terminated` (without the
-/// angle brackets; `n` is the number of the descriptor). A connection that ends with a RST before it has said anything
+/// angle brackets; `n` is the number of the descriptor). A connection that ends with a RST before it has sent anything
 /// and before ``graceMilliseconds`` have passed is a health probe, and leaves no line.
 ///
+/// A turn follows the order of ``LoopCore``, with the reads before the timers: whether a silent client was a probe is
+/// known only once its end has been read. So after a stall of the process (SIGSTOP, a frozen container) what has already
+/// happened decides, not a timer that expired meanwhile.
+///
 /// Limits: ``backlogBytesMax`` for each slow reader, ``receiveBytesPerTurn`` for each sender, ``acceptsPerTurn``, and
-/// `clientsMax`. SIGPIPE must be ignored for the logs' sake, see `Signals.ignoreBrokenPipes()`.
+/// `clientsMax`. SIGPIPE must be ignored for the sake of the logs, see `Signals.ignoreBrokenPipes()`.
 public struct ChatServer: ~Copyable {
     /// How long a silent new connection counts as a probe, unless it ends with a FIN: far longer than a probe lives,
     /// too short for a person to miss the line.
     public static let graceMilliseconds = 200
     /// How much may wait for a client that reads too slowly; beyond it the client is disconnected.
     public static let backlogBytesMax = 1024 * 1024
-    /// How much is read from one client before the others have their turn.
+    /// How much is read from one client in a turn, so that the others have theirs.
     public static let receiveBytesPerTurn = 64 * 1024
-    /// How many connections are accepted before the clients have their turn.
+    /// How many connections are accepted in a turn, so that the clients have theirs.
     public static let acceptsPerTurn = 64
+    /// How many events are taken from the kernel at a time.
+    public static let eventsPerTurn = 256
     /// How many clients a server takes unless told otherwise; further ones are closed at once.
     public static let standardClientsMax = 65_536
-    /// How long a client that has ended its direction may take for what is queued for it.
+    /// How long a client that has ended its direction may take to read what is queued for it.
     public static let drainSeconds = 5
-    /// How long no client is accepted when descriptors or memory have run out.
-    public static let shortagePauseMilliseconds = 100
     /// How long ``run()`` waits at its end for a slow reader of its lines.
-    public static let lastWordsMilliseconds: CInt = 500
+    public static let lastLinesMilliseconds: CInt = 500
 
-    enum Kind {
-        static let listener: UInt8 = 0
-        static let client: UInt8 = 1
-        static let timers: UInt8 = 2
-        static let output: UInt8 = 3
-        static let errors: UInt8 = 4
-        static let signals: UInt8 = 5
-        static let leftover: UInt8 = 6
+    enum Kind: UInt8, TokenKind {
+        /// The timerfd.
+        case clock
+        /// The listener, its place in the queue, and the end of a pause.
+        case acceptor
+        /// A client's socket, its place in the queue, and its timer.
+        case client
+        /// Room on the output.
+        case output
+        /// Room on the error output.
+        case errors
+        /// The signalfd.
+        case signals
+        /// The eventfd for a nested server's unfinished work.
+        case leftover
     }
 
-    let poller: Poller
-    private var events: EventBuffer
-    private let clock: Clock
+    var core: LoopCore
     private let signals: Signals?
-    /// Wakes the parent of a nested poller for work that no descriptor will report again.
+    /// Makes the poller readable for a parent while there is work that no descriptor will report again.
     private let leftover: Waker
 
-    let listener: Listener
+    var acceptor: Acceptor
     var reserve: ReserveDescriptor
-    var isAcceptable = false
-    let shortagePause: TimerID
-    var timers: Timers
-    var now: Instant
+    /// Ends a pause of the acceptor.
+    let pauseTimer: TimerID
 
     var clients: Slab<ServerClient>
-    let receiveBuffer: ReceiveBuffer
-    /// Clients with input to be read, each once; the second array is the one being worked through.
-    var ready: [SlabKey] = []
-    private var serving: [SlabKey] = []
+    let buffer: ByteBuffer
 
     var output: LineLog
     var errors: LineLog
 
     /// The address it listens on; with port 0 asked for, the port that the kernel chose.
-    public var address: SocketAddress { listener.address }
+    public var address: SocketAddress { acceptor.listener.address }
     /// How many clients are connected.
     public var clientCount: Int { clients.count }
     /// True after SIGTERM or SIGINT.
@@ -81,8 +85,8 @@ public struct ChatServer: ~Copyable {
     /// - Parameters:
     ///   - port: The port; 0 lets the kernel choose one.
     ///   - bind: The address to listen on, its port ignored; nil for all addresses of the machine, IPv6 and IPv4.
-    ///   - output: Where the lines for people go, standard output as a rule.
-    ///   - errors: Where disconnections for slowness are reported, standard error as a rule.
+    ///   - output: Receives the lines for people, standard output as a rule.
+    ///   - errors: Receives a line for each client disconnected for slowness, standard error as a rule.
     ///   - signals: SIGTERM and SIGINT if they shall end ``run()``.
     ///   - clientsMax: How many clients may be connected at a time.
     /// - Throws: the system call that failed, with the address.
@@ -92,33 +96,28 @@ public struct ChatServer: ~Copyable {
         clientsMax: Int = ChatServer.standardClientsMax
     ) throws(SystemCallError) {
         let listener = try Self.listen(port: port, bind: bind)
-        let poller = try Poller()
         let leftover = try Waker()
-        let now = clock.now()
-        var timers = try Timers(
-            capacity: clientsMax + 1, now: now, poller: poller, token: Token(kind: Kind.timers, index: 0))
-        let shortagePause = timers.wheel.add(Token(kind: Kind.listener, index: 0))
+        // A timer and a place in the queue for each client, and for the acceptor.
+        var core = try LoopCore(
+            clock: clock, timers: clientsMax + 1, ready: clientsMax + 1, eventsPerTurn: Self.eventsPerTurn,
+            clockToken: Token(Kind.clock))
         let errno =
-            listener.add(to: poller, Token(kind: Kind.listener, index: 0))
-            ?? leftover.add(to: poller, Token(kind: Kind.leftover, index: 0))
-            ?? signals?.add(to: poller, Token(kind: Kind.signals, index: 0)) ?? nil
+            listener.add(to: core.poller, Token(Kind.acceptor))
+            ?? leftover.add(to: core.poller, Token(Kind.leftover))
+            ?? signals?.add(to: core.poller, Token(Kind.signals)) ?? nil
         if let errno { throw SystemCallError(call: "epoll_ctl", errno: errno) }
-        output.add(to: poller, Token(kind: Kind.output, index: 0))
-        errors.add(to: poller, Token(kind: Kind.errors, index: 0))
-        self.listener = listener
-        self.poller = poller
+        output.add(to: core.poller, Token(Kind.output))
+        errors.add(to: core.poller, Token(Kind.errors))
+        pauseTimer = core.timers.add(Token(Kind.acceptor))
+        self.core = core
+        acceptor = Acceptor(listener)
         self.leftover = leftover
-        self.now = now
-        self.timers = timers
-        self.shortagePause = shortagePause
         self.output = output
         self.errors = errors
         self.signals = signals
-        self.clock = clock
         clients = Slab(capacity: clientsMax)
-        events = EventBuffer(capacity: 256)
         reserve = ReserveDescriptor()
-        receiveBuffer = ReceiveBuffer(bytes: Self.receiveBytesPerTurn)
+        buffer = ByteBuffer(count: Self.receiveBytesPerTurn)
     }
 
     private static func listen(port: UInt16, bind: SocketAddress?) throws(SystemCallError) -> Listener {
@@ -126,7 +125,7 @@ public struct ChatServer: ~Copyable {
         do {
             return try Listener(.ipv6(high: 0, low: 0, scope: 0, port: port))
         } catch {
-            // Kernels without IPv6, and containers where it is switched off.
+            // Kernels without IPv6, and containers in which it is switched off.
             guard [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errno.rawValue) else { throw error }
             return try Listener(.ipv4(0, port: port))
         }
@@ -135,61 +134,65 @@ public struct ChatServer: ~Copyable {
     /// Adds the server to the poller of another loop: while the server has something to do, the parent reports `token`
     /// (level-triggered), and ``turn(_:)`` is to be called with `.immediately`.
     public func add(to parent: borrowing Poller, _ token: Token) -> Errno? {
-        parent.add(poller, token)
+        parent.add(core.poller, token)
     }
 
-    /// Serves until SIGTERM or SIGINT; without signals, until a call fails that cannot.
+    /// Serves until SIGTERM or SIGINT; without signals, until a system call fails that can fail only by a mistake.
     public mutating func run() throws(SystemCallError) {
         while !isStopping { try turn(.never) }
-        errors.finish(milliseconds: Self.lastWordsMilliseconds)
-        output.finish(milliseconds: Self.lastWordsMilliseconds)
+        errors.finish(milliseconds: Self.lastLinesMilliseconds)
+        output.finish(milliseconds: Self.lastLinesMilliseconds)
     }
 
     /// Waits for events, at most so long, and handles them. A turn is bounded: a busy client cannot keep the others
     /// waiting. It never waits anywhere else.
     public mutating func turn(_ timeout: Poller.Timeout) throws(SystemCallError) {
-        timers.prepare()
-        try poller.poll(into: &events, timeout: hasWork ? .immediately : timeout)
-        now = clock.now()
-        for index in 0..<events.count { handle(events[index]) }
-        while let token = timers.wheel.popDue(now: now) { handleTimer(token) }
-        if isAcceptable { acceptClients() }
-        serveReadyClients()
+        try core.beginTurn(timeout)
+        repeat {
+            for index in 0..<core.events.count { handle(core.events[index]) }
+        } while try core.looksAgain()
+        serveQueue()
+        while let token = core.popDue() { expire(token) }
         errors.flush()
         output.flush()
-        timers.prepare()
-        // Its owner may be about to wait in a poller of its own, which knows nothing of what is left here.
-        if hasWork, case .immediately = timeout { leftover.wake() }
+        core.endTurn()
+        // The parent may be about to wait in a poller of its own, which does not know what is left here.
+        if !core.ready.isEmpty, case .immediately = timeout { leftover.wake() }
     }
-
-    private var hasWork: Bool { isAcceptable || !ready.isEmpty }
 
     private mutating func handle(_ event: Event) {
-        switch event.token.kind {
-        case Kind.listener: isAcceptable = true
-        case Kind.client: handleClient(event)
-        case Kind.timers: timers.expired()
-        case Kind.output: output.flush()
-        case Kind.errors: errors.flush()
-        case Kind.signals: while signals?.next() != nil { isStopping = true }
-        case Kind.leftover: leftover.drain()
-        default: preconditionFailure("a token of a kind that the chat server never gave")
+        switch Kind(of: event.token) {
+        case .clock: break
+        case .acceptor:
+            acceptor.noteArrivals()
+            queueAcceptor()
+        case .client: handleClient(event)
+        case .output: output.flush()
+        case .errors: errors.flush()
+        case .signals: while signals?.next() != nil { isStopping = true }
+        case .leftover: leftover.drain()
         }
     }
 
-    private mutating func handleTimer(_ token: Token) {
-        if token.kind == Kind.listener {
-            isAcceptable = true
-        } else if clients.contains(token.key) {
-            timeHasCome(for: Int(token.key.index))
+    /// Serves everything that was in the queue when the turn came to it, each once.
+    private mutating func serveQueue() {
+        for _ in 0..<core.ready.count {
+            guard let token = core.ready.popFirst() else { return }
+            switch Kind(of: token) {
+            case .acceptor: acceptClients()
+            case .client: if clients.contains(token.key) { receive(from: token.key) }
+            case .clock, .output, .errors, .signals, .leftover:
+                preconditionFailure("only the acceptor and clients stand in the queue")
+            }
         }
     }
 
-    private mutating func serveReadyClients() {
-        swap(&ready, &serving)
-        for index in serving.indices where clients.contains(serving[index]) {
-            receive(from: serving[index])
+    private mutating func expire(_ token: Token) {
+        switch Kind(of: token) {
+        case .acceptor: resumeAccepting()
+        case .client: if clients.contains(token.key) { expire(client: Int(token.key.index)) }
+        case .clock, .output, .errors, .signals, .leftover:
+            preconditionFailure("only the acceptor and clients have timers")
         }
-        serving.removeAll(keepingCapacity: true)
     }
 }

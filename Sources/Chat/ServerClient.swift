@@ -9,10 +9,10 @@ import Reactor
 ///        | FIN: announced first                           | FIN
 ///        +----------------------+-------------------------+
 ///                               v
-///                           draining: what is queued for it still leaves; it receives nothing new
+///                           draining: what is queued for it is still sent; nothing new is queued
 /// ```
 ///
-/// A failed stream ends it from every phase; from `unannounced` without a word (a health probe that resets).
+/// A failed stream ends the client in every phase; in `unannounced` without a line (a health probe that resets).
 struct ServerClient: ~Copyable {
     enum Phase {
         case unannounced
@@ -26,21 +26,21 @@ struct ServerClient: ~Copyable {
     var timer: TimerID = .none
     var phase = Phase.unannounced
     /// What it has not taken yet. While this holds something, new bytes queue behind it.
-    var backlog: Backlog
-    /// The end, or urgent data, was reported: only reading on tells when all is read.
+    var backlog: ByteQueue
+    /// The end, or urgent data, was reported: a short read no longer proves that all is read.
     var isEnding = false
-    /// It has said something that is not read before it has taken its backlog.
+    /// It has sent something that is not read before it has taken its backlog.
     var isHeld = false
-    /// It stands in the server's queue of clients to be read from.
+    /// It stands in the loop's queue of clients to be read from.
     var isQueued = false
 
     init(stream: consuming Stream, address: SocketAddress, backlogLimit: Int) {
         self.stream = stream
         self.address = address
-        backlog = Backlog(limit: backlogLimit)
+        backlog = ByteQueue(limit: backlogLimit)
     }
 
-    /// What came of offering bytes to a client.
+    /// The result of offering bytes to a client.
     enum Delivery {
         /// The kernel has them, or they wait in the backlog.
         case accepted
@@ -78,25 +78,10 @@ struct ServerClient: ~Copyable {
 
 /// Why a client leaves the server.
 enum Departure {
-    /// It ended its direction, and has what was queued for it, or will not take it in time.
+    /// It ended its direction, and has what was queued for it or did not take it in time.
     case ended
     /// The connection failed.
     case failed
     /// Too much waits for it.
     case tooSlow
-}
-
-/// The block that all reads of a server go through.
-@safe struct ReceiveBuffer: ~Copyable {
-    let memory: UnsafeMutableRawBufferPointer
-
-    init(bytes: Int) {
-        unsafe memory = .allocate(byteCount: bytes, alignment: 64)
-    }
-
-    deinit { unsafe memory.deallocate() }
-
-    func prefix(_ count: Int) -> UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(rebasing: memory.prefix(count))
-    }
 }

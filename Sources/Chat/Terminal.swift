@@ -12,7 +12,7 @@ public struct Terminal: ~Copyable {
     /// False when there is no terminal to edit at; then nothing was changed.
     public let isActive: Bool
 
-    /// What a terminal has that does not tell its width.
+    /// The width assumed of a terminal that reports none.
     private static let standardColumns = 80
 
     /// Takes over the terminal, if `input` and `output` are one.
