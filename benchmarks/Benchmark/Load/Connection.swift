@@ -40,7 +40,7 @@ struct Connection: ~Copyable {
     var isWritable = false
     /// A sign of the end was reported: a short read no longer proves that nothing is left.
     var isEnding = false
-    /// Stands in the queue of those who go on in the next turn.
+    /// It stands in the loop's queue, to go on in the next turn.
     var isQueued = false
     var sent: UInt64 = 0
     var received: UInt64 = 0
@@ -65,7 +65,7 @@ struct Connection: ~Copyable {
 }
 
 extension Connection {
-    /// What a step of an exchange came to.
+    /// The result of a step of an exchange.
     enum Step {
         case waiting
         case complete

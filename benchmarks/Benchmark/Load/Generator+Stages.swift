@@ -35,7 +35,7 @@ enum Stage {
 extension Generator {
     /// Sessions that an idle run opens and closes before it looks at the memory.
     private static let warmUpSessions = 64
-    /// What memory is given to settle in: the subject frees what it frees after the last event.
+    /// How long memory may take to settle: the subject may free memory after the last event.
     private static let settleTime = Duration.milliseconds(150)
 
     /// The disturbance is there from the start, or there is none.
@@ -50,32 +50,33 @@ extension Generator {
     }
 
     mutating func begin() {
-        let now = clock.now()
-        deadline = now + Self.patience
-        nextSlowRead = now
+        enter(.connecting, within: Self.stageLimit)
+        if plan.disturbance == .slowReaders { core.timers.arm(slowTimer, at: core.now + Self.slowPause) }
         wanted = isUndisturbedFirst ? plan.connections : plan.connections + plan.disturbers
         if plan.work == .idle { wanted = min(Self.warmUpSessions, plan.connections) }
-        if plan.work == .short { enter(.warming, now + .seconds(plan.warmUp)) }
+        if plan.work == .short { enter(.warming, within: .seconds(plan.warmUp)) }
         openMore()
     }
 
-    private mutating func enter(_ stage: Stage, _ deadline: Instant) {
+    private mutating func enter(_ stage: Stage, within limit: Duration) {
         self.stage = stage
-        self.deadline = deadline
+        deadline = core.now + limit
+        core.timers.arm(stageTimer, at: deadline)
     }
 
     /// Goes on to the next stage when this one has what it waits for.
-    mutating func advance(_ now: Instant) {
+    mutating func advance() {
+        let now = core.now
         switch stage {
         case .connecting:
-            guard arrived >= wanted else { return giveUp(now, "not connected in time") }
+            guard arrived >= wanted else { return giveUp("not connected in time") }
             arrived = 0
             if plan.work == .idle {
                 closeAll()
-                enter(.settling, now + Self.settleTime)
+                enter(.settling, within: Self.settleTime)
             } else {
-                if plan.work == .openLoop { arrivals = Arrivals(start: now.nanoseconds, rate: plan.rate) }
-                enter(.warming, now + .seconds(plan.warmUp))
+                if plan.work == .openLoop { arrivals = Arrivals(start: clock.now().nanoseconds, rate: plan.rate) }
+                enter(.warming, within: .seconds(plan.warmUp))
             }
         case .warming where now >= deadline:
             openWindow(isUndisturbedFirst ? .alone : .measuring)
@@ -83,33 +84,33 @@ extension Generator {
             sample.alone = latencies.latency
             isCounting = false
             wanted = plan.connections + plan.disturbers
-            enter(.connectingBeside, now + Self.patience)
+            enter(.connectingBeside, within: Self.stageLimit)
         case .connectingBeside:
             guard connections.count >= wanted, connecting < Self.connectingMax else {
-                return giveUp(now, "not connected in time")
+                return giveUp("not connected in time")
             }
-            enter(.warmingBeside, now + .seconds(plan.warmUp))
+            enter(.warmingBeside, within: .seconds(plan.warmUp))
         case .warmingBeside where now >= deadline:
             openWindow(.measuring)
         case .measuring where now >= deadline:
-            closeWindow(now)
+            closeWindow()
         case .finishing:
-            if isFinished { finish() } else { giveUp(now, "not answered in time") }
+            if isFinished { finish() } else { giveUp("not answered in time") }
         case .settling where now >= deadline:
             meter.begin(withMemory: true)
             wanted = plan.connections
-            enter(.resting, now + Self.patience)
+            enter(.resting, within: Self.stageLimit)
         case .resting:
-            guard arrived >= wanted else { return giveUp(now, "not connected in time") }
-            enter(.settled, now + Self.settleTime)
+            guard arrived >= wanted else { return giveUp("not connected in time") }
+            enter(.settled, within: Self.settleTime)
         case .settled where now >= deadline:
             measureMemory()
         default: break
         }
     }
 
-    private mutating func giveUp(_ now: Instant, _ reason: String) {
-        guard now >= deadline else { return }
+    private mutating func giveUp(_ reason: String) {
+        guard core.now >= deadline else { return }
         note(reason)
         finish()
     }
@@ -117,21 +118,23 @@ extension Generator {
     private mutating func openWindow(_ next: Stage) {
         latencies.reset()
         units = 0
+        let before = clock.now()
         if next == .measuring { meter.begin(withMemory: false) }
         isCounting = true
-        // What comes first is half as long: it is there to be compared with.
+        // The window without the disturbance is half as long: it is only there to be compared with.
         let length = next == .alone ? plan.seconds / 2 : plan.seconds
-        enter(next, clock.now() + .seconds(length))
+        // What the meter's look at /proc took is no part of it.
+        enter(next, within: .seconds(length) + (clock.now() - before))
     }
 
-    private mutating func closeWindow(_ now: Instant) {
+    private mutating func closeWindow() {
         isCounting = false
         meter.end(into: &sample)
         sample.units = Double(units)
         if units == 0 { note("nothing was done in the window") }
         guard stage != .done else { return }
         if plan.work == .up { endUploads() }
-        enter(.finishing, now + Self.patience)
+        enter(.finishing, within: Self.stageLimit)
     }
 
     /// True when nothing is awaited any more.
@@ -145,10 +148,8 @@ extension Generator {
     }
 
     private mutating func endUploads() {
-        var index = connections.index(after: -1)
-        while let place = index {
-            connections[place].stream.shutdownWrite()
-            index = connections.index(after: place)
+        for index in connections.indexRange where connections.isTaken(index) {
+            connections[index].stream.shutdownWrite()
         }
     }
 
@@ -163,11 +164,7 @@ extension Generator {
     }
 
     private mutating func closeAll() {
-        var index = connections.index(after: -1)
-        while let place = index {
-            index = connections.index(after: place)
-            close(place)
-        }
+        for index in connections.indexRange where connections.isTaken(index) { close(index) }
     }
 
     mutating func finish() {

@@ -22,7 +22,7 @@ extension Generator {
         }
     }
 
-    /// A connection stands, or has failed, which the first write tells.
+    /// A connection stands, or has failed, which the first write reports.
     private mutating func connected(_ index: Int) {
         switch connections[index].role {
         case .visit, .rest:
@@ -46,7 +46,7 @@ extension Generator {
 
     private mutating func exchange(_ index: Int) {
         while true {
-            let step = unsafe connections[index].exchange(pattern, scratch)
+            let step = unsafe connections[index].exchange(pattern, buffer.memory)
             guard case .complete = step else { return report(index, step) }
             let now = clock.now().nanoseconds
             record(index, now)
@@ -96,7 +96,7 @@ extension Generator {
 
     private mutating func receive(_ index: Int) {
         let share = plan.disturbance == .downloads ? Self.shareBytesBeside : Self.shareBytes
-        let (bytes, step) = unsafe connections[index].take(pattern, .init(rebasing: scratch[..<share]))
+        let (bytes, step) = unsafe connections[index].take(pattern, buffer.room(share))
         count(index, bytes)
         report(index, step)
         if connections.isTaken(index), connections[index].isReadable { goOnLater(index) }
@@ -117,16 +117,15 @@ extension Generator {
     private mutating func goOnLater(_ index: Int) {
         guard !connections[index].isQueued else { return }
         connections[index].isQueued = true
-        let key = connections.key(at: index)
-        queue.append(Token(kind: Kind.connection.rawValue, index: index, generation: key.generation))
+        core.ready.append(Token(Kind.connection, connections.key(at: index)))
     }
 
-    /// After an upload: the origin tells how much has come, which must be what was sent.
+    /// After an upload: the origin reports how much it received, which must be what was sent.
     private mutating func confirm(_ index: Int) {
         guard connections[index].isReadable else { return }
-        switch unsafe connections[index].stream.receive(into: scratch) {
+        switch unsafe connections[index].stream.receive(into: buffer.memory) {
         case .bytes(8):
-            let count = unsafe UInt64(littleEndian: scratch.loadUnaligned(as: UInt64.self))
+            let count = unsafe UInt64(littleEndian: buffer.memory.loadUnaligned(as: UInt64.self))
             if count == connections[index].sent { close(index) } else { mismatch(index) }
         case .bytes: mismatch(index)
         case .wouldBlock: connections[index].isReadable = false
@@ -136,15 +135,12 @@ extension Generator {
     }
 
     /// Slow readers take a little, then pause.
-    mutating func readSlowly(_ now: Instant) {
-        guard plan.disturbance == .slowReaders, now >= nextSlowRead else { return }
-        nextSlowRead = now + Self.slowPause
-        var index = connections.index(after: -1)
-        while let place = index {
-            index = connections.index(after: place)
-            guard connections[place].role == .slow, connections[place].isConnected else { continue }
-            let step = unsafe connections[place].take(pattern, .init(rebasing: scratch[..<Self.slowBytes])).step
-            report(place, step)
+    mutating func readSlowly() {
+        core.timers.arm(slowTimer, at: core.now + Self.slowPause)
+        for index in connections.indexRange where connections.isTaken(index) {
+            guard connections[index].role == .slow, connections[index].isConnected else { continue }
+            let step = unsafe connections[index].take(pattern, buffer.room(Self.slowBytes)).step
+            report(index, step)
         }
     }
 

@@ -5,42 +5,54 @@ import Reactor
 ///
 /// It always ends a connection first, with a FIN once an exchange is complete, so that TIME_WAIT stays on the
 /// connecting side of both connections of a session. Every byte that comes back is compared with what was sent.
-@safe public struct Generator: ~Copyable {
+///
+/// Stages and pauses are in the time of the loop. Latencies, and the arrivals of an open loop, are in the time of the
+/// clock, which runs on while the process does not: what a client would have waited counts.
+public struct Generator: ~Copyable {
     /// Connections that are being set up at the same time, so that no backlog overflows.
     static let connectingMax = 256
     /// Source addresses of short connections: one would run out of ports in seconds.
     static let sources: UInt32 = 16
-    /// Failures after which a run is given up: something is wrong, and more of it tells nothing.
+    /// Failures after which a run is given up: something is wrong, and a longer run shows nothing more.
     static let errorsMax = 1000
-    /// How long setting up may take, and how long what is left may take at the end.
-    static let patience = Duration.seconds(10)
+    /// How long setting up may take, and how long unfinished work may take at the end.
+    static let stageLimit = Duration.seconds(10)
     /// What a slow reader takes, and how often.
     static let slowBytes = 16 * 1024
     static let slowPause = Duration.milliseconds(10)
     /// What a bulk connection moves in a turn. Less beside exchanges, whose latency would otherwise be the generator's.
     static let shareBytes = Pattern.chunkBytes
     static let shareBytesBeside = 64 * 1024
+    /// Events taken from the kernel at a time.
+    static let eventsPerTurn = 512
 
-    enum Kind: UInt8 {
+    enum Kind: UInt8, TokenKind {
+        /// The timerfd of the loop.
+        case clock
+        /// A connection's socket, and its place in the queue.
         case connection
+        /// The timerfd for the next arrival of an open loop, which the loop's wheel of milliseconds is too coarse for.
         case pacer
+        /// The end of a stage.
+        case stageTimer
+        /// The end of a pause of slow readers.
+        case slowTimer
     }
 
     let plan: LoadPlan
-    let poller: Poller
+    var core: LoopCore
     let target: SocketAddress
     let pattern = Pattern()
-    let scratch: UnsafeMutableRawBufferPointer
+    let buffer = ByteBuffer(count: Generator.shareBytes, alignment: ByteBuffer.pageBytes)
     let pacer: FileDescriptor
+    let stageTimer: TimerID
+    let slowTimer: TimerID
     let clock = Clock.monotonic
-    var events = EventBuffer(capacity: 512)
     var connections: Slab<Connection>
-    var queue: TokenQueue
 
     var stage = Stage.connecting
     /// When the stage ends, or is given up.
     var deadline = Instant(nanoseconds: 0)
-    var nextSlowRead = Instant(nanoseconds: 0)
     /// Connections begun in all; gives each its place in the pattern and its source address.
     var begun = 0
     var wanted = 0
@@ -60,66 +72,78 @@ import Reactor
 
     /// A generator for a plan that has no fault.
     public init(_ plan: LoadPlan) throws(SystemCallError) {
-        let poller = try Poller()
+        let capacity = plan.connections + plan.disturbers
+        // Two timers: of the stage, and of slow readers.
+        var core = try LoopCore(
+            clock: clock, timers: 2, ready: capacity, eventsPerTurn: Self.eventsPerTurn,
+            clockToken: Token(Kind.clock))
         let pacer = FileDescriptor(owning: cepoll_timer_create())
-        let token = Token(kind: Kind.pacer.rawValue, index: 0)
-        if let errno = poller.add(pacer, token, .arrivals) {
+        if let errno = core.poller.add(pacer, Token(Kind.pacer), .arrivals) {
             throw SystemCallError(call: "epoll_ctl", subject: "timer", errno: errno)
         }
-        self.poller = poller
+        stageTimer = core.timers.add(Token(Kind.stageTimer))
+        slowTimer = core.timers.add(Token(Kind.slowTimer))
+        self.core = core
         self.pacer = pacer
         self.plan = plan
         target = .ipv4(0x7F00_0001, port: plan.port)
-        let capacity = plan.connections + plan.disturbers
         connections = Slab(capacity: capacity)
-        // Each turn may queue every connection once; those that ended meanwhile leave their tokens behind.
-        queue = TokenQueue(capacity: 2 * capacity + 1024)
         meter = Meter(subject: plan.subject, origin: plan.origin)
-        unsafe scratch = .allocate(byteCount: Self.shareBytes, alignment: 4096)
     }
-
-    deinit { unsafe scratch.deallocate() }
 
     /// Carries the plan out.
     public mutating func run() throws(SystemCallError) -> Sample {
         begin()
-        while stage != .done {
-            try poller.poll(into: &events, timeout: timeout())
-            let now = clock.now()
-            // Before the events, so that windows end on time, and after them, for they may be what a stage waits for.
-            advance(now)
-            for index in 0..<events.count {
-                let event = events[index]
-                guard event.token.kind == Kind.connection.rawValue, connections.contains(event.token.key) else {
-                    continue
-                }
-                connections[event.token.index].note(event.readiness)
-                serve(event.token.index)
-            }
-            goOn()
-            readSlowly(now)
-            openMore()
-            advance(clock.now())
-            issue()
-        }
+        core.endTurn()
+        while stage != .done { try turn() }
         return sample
     }
 
-    private mutating func goOn() {
-        for _ in 0..<queue.count {
-            guard let token = queue.popFirst() else { return }
+    private mutating func turn() throws(SystemCallError) {
+        try core.beginTurn(.never)
+        // Before the events, so that a window ends on time.
+        advance()
+        repeat {
+            for index in 0..<core.events.count { handle(core.events[index]) }
+        } while try core.looksAgain()
+        while let token = core.popDue() { expire(token) }
+        serveQueue()
+        openMore()
+        // After the events as well: they may be what a stage waits for.
+        advance()
+        issue()
+        core.endTurn()
+    }
+
+    private mutating func handle(_ event: Event) {
+        switch Kind(of: event.token) {
+        case .connection:
+            guard connections.contains(event.token.key) else { return }
+            connections[event.token.index].note(event.readiness)
+            serve(event.token.index)
+        // They only end the wait: ``issue()`` and `popDue` look at the time.
+        case .clock, .pacer: break
+        case .stageTimer, .slowTimer: preconditionFailure("timers of the wheel are no events")
+        }
+    }
+
+    private mutating func expire(_ token: Token) {
+        switch Kind(of: token) {
+        case .slowTimer: readSlowly()
+        // It only ends the wait: ``advance()`` looks at the time.
+        case .stageTimer: break
+        case .clock, .connection, .pacer: preconditionFailure("only stages and slow readers have timers")
+        }
+    }
+
+    /// Serves every connection that was in the queue when the turn came to it, each once.
+    private mutating func serveQueue() {
+        for _ in 0..<core.ready.count {
+            guard let token = core.ready.popFirst() else { return }
             guard connections.contains(token.key) else { continue }
             connections[token.index].isQueued = false
             serve(token.index)
         }
-    }
-
-    /// Until the stage ends or a slow reader's pause does, but not at all while somebody has more to do.
-    private func timeout() -> Poller.Timeout {
-        guard queue.isEmpty else { return .immediately }
-        let until = plan.disturbance == .slowReaders ? min(deadline, nextSlowRead) : deadline
-        let left = (until - clock.now()).wholeNanoseconds
-        return .milliseconds(CInt(clamping: (left + 999_999) / 1_000_000))
     }
 
     // MARK: opening
@@ -169,9 +193,9 @@ import Reactor
                     Connection(stream, role, isMeasured: isMeasured, start: start, began: began))
             else { return false }
             connecting += 1
-            let token = Token(kind: Kind.connection.rawValue, index: Int(key.index), generation: key.generation)
-            if let errno = connections[token.index].stream.add(to: poller, token) {
-                close(token.index)
+            let index = Int(key.index)
+            if let errno = connections[index].stream.add(to: core.poller, Token(Kind.connection, key)) {
+                close(index)
                 throw errno
             }
             return true

@@ -2,17 +2,26 @@ import Reactor
 
 /// The far end of every load: it echoes, sends or takes what the first byte of each connection asks for.
 ///
-/// It never ends a connection first, except after an upload's answer, so that TIME_WAIT stays with those who connect.
-/// Bytes that are not the pattern's are answered with a reset, which the generator counts as an error.
-@safe public struct Origin: ~Copyable {
+/// It never ends a connection first, except after the answer to an upload, so that TIME_WAIT stays on the connecting
+/// side. Bytes that differ from the pattern are answered with a reset, which the generator counts as an error.
+public struct Origin: ~Copyable {
     /// Connections at most.
     static let connectionsMax = LoadPlan.connectionsMax + LoadPlan.disturbersMax
-    /// Bytes that one connection moves in a turn, per direction; then the others have theirs.
+    /// Bytes that one connection moves in a turn, per direction, so that the others have their share.
     static let shareBytes = 256 * 1024
+    /// Connections accepted in a turn, so that those that stand have their share.
+    static let acceptsPerTurn = 256
+    /// Events taken from the kernel at a time.
+    static let eventsPerTurn = 512
 
-    private enum Kind: UInt8 {
-        case listener
+    private enum Kind: UInt8, TokenKind {
+        /// The timerfd.
+        case clock
+        /// The listener, its place in the queue, and the end of a pause.
+        case acceptor
+        /// A connection's socket, and its place in the queue.
         case connection
+        /// The pipe whose other end the coordinator holds.
         case leash
     }
 
@@ -24,71 +33,129 @@ import Reactor
         case reset
     }
 
-    private let poller: Poller
-    private let listener: Listener
-    private var events = EventBuffer(capacity: 512)
+    private var core: LoopCore
+    private var acceptor: Acceptor
+    /// Ends a pause of the acceptor.
+    private let pauseTimer: TimerID
     private var connections = Slab<OriginConnection>(capacity: Origin.connectionsMax)
-    private var queue = TokenQueue(capacity: Origin.connectionsMax)
     private let pattern = Pattern()
-    private let scratch: UnsafeMutableRawBufferPointer
+    private let buffer = ByteBuffer(count: Origin.shareBytes, alignment: ByteBuffer.pageBytes)
+    private var isHeld = true
 
     /// Listens on `address`.
     public init(_ address: SocketAddress) throws(SystemCallError) {
-        let poller = try Poller()
+        // The acceptor has the one timer, and stands in the queue beside the connections.
+        var core = try LoopCore(
+            clock: .monotonic, timers: 1, ready: Self.connectionsMax + 1, eventsPerTurn: Self.eventsPerTurn,
+            clockToken: Token(Kind.clock))
         let listener = try Listener(address, keepalive: nil)
-        if let errno = listener.add(to: poller, Token(kind: Kind.listener.rawValue, index: 0)) {
+        if let errno = listener.add(to: core.poller, Token(Kind.acceptor)) {
             throw SystemCallError(call: "epoll_ctl", subject: "listener", errno: errno)
         }
-        self.poller = poller
-        self.listener = listener
-        unsafe scratch = .allocate(byteCount: Self.shareBytes, alignment: 4096)
+        pauseTimer = core.timers.add(Token(Kind.acceptor))
+        self.core = core
+        acceptor = Acceptor(listener)
     }
 
-    deinit { unsafe scratch.deallocate() }
-
     /// The address it listens on.
-    public var address: SocketAddress { listener.address }
+    public var address: SocketAddress { acceptor.listener.address }
 
     /// Serves until the process that holds the other end of descriptor `leash`, a pipe, has ended or closed it.
     public mutating func run(leash: CInt) throws(SystemCallError) {
-        _ = poller.add(number: leash, Token(kind: Kind.leash.rawValue, index: 0), .input)
-        var isHeld = true
-        while isHeld {
-            try poller.poll(into: &events, timeout: queue.isEmpty ? .never : .immediately)
-            for index in 0..<events.count {
-                let event = events[index]
-                switch Kind(rawValue: event.token.kind) {
-                case .listener: accept()
-                case .connection:
-                    guard connections.contains(event.token.key) else { continue }
-                    connections[event.token.index].note(event.readiness)
-                    serve(event.token.index)
-                case .leash, nil: isHeld = false
-                }
-            }
-            for _ in 0..<queue.count {
-                guard let token = queue.popFirst() else { break }
+        _ = core.poller.add(number: leash, Token(Kind.leash), .input)
+        while isHeld { try turn(.never) }
+    }
+
+    /// Waits for events, at most so long, and handles them.
+    mutating func turn(_ timeout: Poller.Timeout) throws(SystemCallError) {
+        try core.beginTurn(timeout)
+        repeat {
+            for index in 0..<core.events.count { handle(core.events[index]) }
+        } while try core.looksAgain()
+        while core.popDue() != nil { resumeAccepting() }
+        serveQueue()
+        core.endTurn()
+    }
+
+    private mutating func handle(_ event: Event) {
+        switch Kind(of: event.token) {
+        case .clock: break
+        case .acceptor:
+            acceptor.noteArrivals()
+            queueAcceptor()
+        case .connection:
+            guard connections.contains(event.token.key) else { return }
+            connections[event.token.index].note(event.readiness)
+            serve(event.token.index)
+        case .leash: isHeld = false
+        }
+    }
+
+    /// Serves everything that was in the queue when the turn came to it, each once.
+    private mutating func serveQueue() {
+        for _ in 0..<core.ready.count {
+            guard let token = core.ready.popFirst() else { return }
+            switch Kind(of: token) {
+            case .acceptor: accept()
+            case .connection:
                 guard connections.contains(token.key) else { continue }
                 connections[token.index].isQueued = false
                 serve(token.index)
+            case .clock, .leash: preconditionFailure("only the acceptor and connections stand in the queue")
             }
         }
     }
 
+    // MARK: accepting
+
+    private mutating func queueAcceptor() {
+        guard acceptor.mayAccept, !acceptor.isQueued else { return }
+        acceptor.isQueued = true
+        core.ready.append(Token(Kind.acceptor))
+    }
+
     private mutating func accept() {
-        while true {
-            switch listener.accept() {
-            case .accepted(let stream, _):
-                guard let key = connections.insert(OriginConnection(stream)) else { continue }
-                let token = Token(
-                    kind: Kind.connection.rawValue, index: Int(key.index), generation: key.generation)
-                let failure = connections[token.index].stream.add(to: poller, token)
-                if failure != nil { _ = connections.remove(at: token.index) }
-            case .wouldBlock: return
-            case .exhausted: return
+        acceptor.isQueued = false
+        guard acceptor.mayAccept else { return }
+        for _ in 0..<Self.acceptsPerTurn {
+            switch acceptor.accept() {
+            case .accepted(let stream, _): admit(stream)
             case .aborted: continue
+            case .wouldBlock: return
+            // No connection is turned away: one that waits for a descriptor is only late, a closed one would count as a
+            // failure of the subject.
+            case .exhausted: return pauseAccepting()
             }
         }
+        queueAcceptor()
+    }
+
+    private mutating func admit(_ stream: consuming Stream) {
+        guard let key = connections.insert(OriginConnection(stream)) else { return }
+        let index = Int(key.index)
+        let failure = connections[index].stream.add(to: core.poller, Token(Kind.connection, key))
+        if failure != nil { _ = connections.remove(at: index) }
+    }
+
+    private mutating func pauseAccepting() {
+        guard acceptor.pause() else { return }
+        core.timers.arm(pauseTimer, at: core.now + Acceptor.pauseAfterShortage)
+    }
+
+    /// The listener is edge-triggered: connections that came before or during the pause are not reported again.
+    private mutating func resumeAccepting() {
+        guard acceptor.resume() else { return }
+        core.timers.disarm(pauseTimer)
+        queueAcceptor()
+    }
+
+    // MARK: connections
+
+    /// Ends a connection: the only way to.
+    private mutating func close(_ index: Int) {
+        _ = connections.remove(at: index)
+        // A descriptor is free again, which a shortage may have waited for.
+        resumeAccepting()
     }
 
     private mutating func serve(_ index: Int) {
@@ -98,12 +165,11 @@ import Reactor
         case .more:
             guard !connections[index].isQueued else { return }
             connections[index].isQueued = true
-            let key = connections.key(at: index)
-            queue.append(Token(kind: Kind.connection.rawValue, index: index, generation: key.generation))
-        case .finished: _ = connections.remove(at: index)
+            core.ready.append(Token(Kind.connection, connections.key(at: index)))
+        case .finished: close(index)
         case .reset:
             connections[index].stream.resetOnClose()
-            _ = connections.remove(at: index)
+            close(index)
         }
     }
 
@@ -126,11 +192,11 @@ import Reactor
         one.rawValue > other.rawValue ? one : other
     }
 
-    /// Looks at the first byte; it stays where it is, for it is part of the stream.
+    /// Peeks at the first byte, which is part of the stream.
     private mutating func learnWish(_ index: Int) -> Outcome {
-        switch unsafe connections[index].stream.receive(into: .init(rebasing: scratch[..<1]), peek: true) {
+        switch unsafe connections[index].stream.receive(into: buffer.room(1), peek: true) {
         case .bytes:
-            guard let wish = unsafe Wish(rawValue: scratch[0]) else { return .reset }
+            guard let wish = unsafe Wish(rawValue: buffer.memory[0]) else { return .reset }
             connections[index].wish = wish
             connections[index].start = pattern.start(of: wish)
             return .more
@@ -148,10 +214,10 @@ import Reactor
         guard connections[index].pending.isEmpty else { return .waiting }
         guard !connections[index].hasEnded else { return .finished }
         guard connections[index].isReadable else { return .waiting }
-        switch unsafe connections[index].stream.receive(into: scratch) {
+        switch unsafe connections[index].stream.receive(into: buffer.memory) {
         case .bytes(let count):
             // A short read has emptied the socket, unless its end is near.
-            if unsafe count < scratch.count, !connections[index].isEnding { connections[index].isReadable = false }
+            if count < buffer.count, !connections[index].isEnding { connections[index].isReadable = false }
             guard giveBack(index, count) else { return .finished }
             return connections[index].isReadable && connections[index].pending.isEmpty ? .more : .waiting
         case .endOfStream: return .finished
@@ -166,13 +232,13 @@ import Reactor
     private mutating func giveBack(_ index: Int, _ count: Int) -> Bool {
         var done = 0
         while done < count {
-            let rest = unsafe UnsafeRawBufferPointer(rebasing: scratch[done..<count])
+            let rest = unsafe buffer.bytes(in: done..<count)
             switch unsafe connections[index].stream.send(rest) {
             case .bytes(let taken): done += taken
             case .wouldBlock:
                 connections[index].isWritable = false
-                connections[index].pending = unsafe Array(rest)
-                return true
+                // At most a share waits, and nothing is read before it has gone: it fits.
+                return unsafe connections[index].pending.append(rest)
             case .failed: return false
             }
         }
@@ -182,9 +248,7 @@ import Reactor
     /// Sends what was kept. False when the connection has failed.
     private mutating func flush(_ index: Int) -> Bool {
         while !connections[index].pending.isEmpty, connections[index].isWritable {
-            let pending = connections[index].pending
-            let result = unsafe pending.withUnsafeBytes { unsafe connections[index].stream.send($0) }
-            switch result {
+            switch unsafe connections[index].stream.send(connections[index].pending.bytes) {
             case .bytes(let taken): connections[index].pending.removeFirst(taken)
             case .wouldBlock: connections[index].isWritable = false
             case .failed: return false
@@ -195,17 +259,16 @@ import Reactor
 
     // MARK: bulk
 
-    /// Reads and checks a share of what comes.
+    /// Reads and checks a share of the stream.
     private mutating func take(_ index: Int) -> Outcome {
         guard connections[index].isReadable, !connections[index].hasEnded else { return .waiting }
-        switch unsafe connections[index].stream.receive(into: scratch) {
+        switch unsafe connections[index].stream.receive(into: buffer.memory) {
         case .bytes(let count):
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: scratch[..<count])
             let isRight = unsafe pattern.matches(
-                bytes, start: connections[index].start, position: connections[index].received)
+                buffer.prefix(count), start: connections[index].start, position: connections[index].received)
             guard isRight else { return .reset }
             connections[index].received += UInt64(count)
-            if unsafe count < scratch.count, !connections[index].isEnding { connections[index].isReadable = false }
+            if count < buffer.count, !connections[index].isEnding { connections[index].isReadable = false }
             return connections[index].isReadable ? .more : .waiting
         case .endOfStream:
             connections[index].hasEnded = true
@@ -218,7 +281,7 @@ import Reactor
         }
     }
 
-    /// The number of bytes that came: eight bytes, which an idle socket always takes.
+    /// Sends the number of bytes that came: eight bytes, which an idle socket always takes.
     private mutating func answer(_ index: Int) {
         var count = connections[index].received.littleEndian
         _ = unsafe withUnsafeBytes(of: &count) { unsafe connections[index].stream.send($0) }
