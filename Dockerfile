@@ -1,14 +1,14 @@
-# The image of the three programs: balancer (what runs if nothing else is named), chat-server and chat-client.
-# deploy/CONTAINERS.md says how to use it. Any builder will do: BuildKit or the classic one.
+# The image of the three programs: balancer (the default), chat-server and chat-client. deploy/CONTAINERS.md says how to use
+# it. Both BuildKit and the classic builder can build it.
 #
 #   docker build -t balancer .
 #   docker run --rm -p 20000:20000 balancer 0.0.0.0 10.0.0.5 8090 10.0.0.6 8090
 
-# A label cannot be taken from a file, so the version stands here too; the build fails if the program says another.
+# A label cannot be read from a file, so the version is repeated here; the build fails if the program's version differs.
 ARG VERSION=0.1.0
 
-# The dependencies, which last until Package.swift changes. They are fetched here and compiled below, beside the sources:
-# compiled ahead they save nothing where there are two cores.
+# The dependencies, cached until Package.swift changes. They are fetched here and compiled below together with the sources:
+# compiling them in advance saves no time on two cores.
 FROM swift:6.3-bookworm AS dependencies
 LABEL org.opencontainers.image.title=balancer
 WORKDIR /package
@@ -16,7 +16,7 @@ COPY Package.swift ./
 RUN swift package resolve
 
 FROM dependencies AS build
-# The package manager asks for the folders of all targets, those that are not built here too.
+# The package manager requires the folders of all targets, including those that are not built here.
 COPY Tests Tests
 COPY benchmarks benchmarks
 COPY deploy/programs.c ./
@@ -41,7 +41,7 @@ COPY deploy/docker-entrypoint /usr/local/bin/
 COPY --from=build /programs/ /usr/local/bin/
 ARG VERSION
 RUN test "$(balancer --version)" = "$VERSION" \
-    || { echo "the program is version $(balancer --version), the label would say $VERSION: set VERSION in the Dockerfile" >&2; exit 1; }
+    || { echo "the program's version is $(balancer --version), the label's would be $VERSION: set VERSION in the Dockerfile" >&2; exit 1; }
 LABEL org.opencontainers.image.description="A layer 4 (TCP) load balancer, with a chat server and client to try it" \
       org.opencontainers.image.licenses=Apache-2.0 \
       org.opencontainers.image.base.name=docker.io/library/debian:bookworm-slim \
@@ -51,6 +51,6 @@ USER 65532:65532
 EXPOSE 20000
 ENTRYPOINT ["docker-entrypoint"]
 CMD ["--help"]
-# Healthy: it serves, and a backend is up. A chat server or client, which has no status socket, has nobody to ask.
+# Healthy means that the balancer serves and a backend is up. A chat server or client has no status socket and always passes.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=2 \
     CMD test ! -S "$BALANCER_STATUS_SOCKET" || exec balancer status

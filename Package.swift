@@ -2,18 +2,18 @@
 
 import PackageDescription
 
-// Every Swift target: the Swift 6 language mode (the default of these tools) and strict memory safety, so that each
-// unsafe expression is marked `unsafe` where it stands.
-// With BALANCER_STRICT set, as in CI, a warning is an error; not for everybody, since a newer compiler may warn of
-// more.
+// Every Swift target uses the Swift 6 language mode (the default of these tools) and strict memory safety, so that each
+// unsafe expression must be marked `unsafe`.
+// With BALANCER_STRICT set, as in CI, warnings are errors. This is not the default, because a newer compiler may have new
+// warnings.
 let isStrict = Context.environment["BALANCER_STRICT"] != nil
 let swiftSettings: [SwiftSetting] =
     [.strictMemorySafety(), .enableUpcomingFeature("MemberImportVisibility")]
     + (isStrict ? [.treatAllWarnings(as: .error)] : [])
 let cSettings: [CSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
 
-// The one seam for tests: in debug builds the file that makes the system calls first asks whether the thread has a
-// scripted kernel. A release build has neither the question nor the code.
+// The only hook for tests: in debug builds the file that makes the system calls first checks whether the thread has a
+// scripted kernel. Release builds contain neither the check nor the scripted kernel's code.
 let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", .when(configuration: .debug))]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")

@@ -1,19 +1,19 @@
-# What the scripts of this folder share. Sourced, not run.
+# Functions shared by the scripts in this folder. Sourced, not run.
 
-# What CI's log shows: one line per thing that was seen to be so.
+# ok MESSAGE: prints one line for a check that succeeded.
 ok() { printf 'ok: %s\n' "$*"; }
 
-# fail MESSAGE: what is wrong and what helps; and `show_logs`, where the script has that.
+# fail MESSAGE: prints the problem (and its remedy) and the output of `show_logs`, if the script defines it, and exits with 1.
 fail() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   if declare -F show_logs >/dev/null; then show_logs >&2 || true; fi
   exit 1
 }
 
-# skip REASON: this machine cannot show it. 75 is EX_TEMPFAIL of sysexits.h.
+# skip REASON: ends the test where the machine lacks a requirement. 75 is EX_TEMPFAIL of sysexits.h.
 skip() { printf '%s: skipped: %s\n' "${0##*/}" "$*" >&2; exit 75; }
 
-# missing COMMAND[:PACKAGE]...: sets `missing` to the packages whose command is not there; false when all are.
+# missing COMMAND[:PACKAGE]...: sets `missing` to the packages whose command is not found; false if all are found.
 missing() {
   local pair
   missing=()
@@ -21,10 +21,10 @@ missing() {
   ((${#missing[@]}))
 }
 
-# need COMMAND[:PACKAGE]...: the commands, or a message that names the packages.
+# need COMMAND[:PACKAGE]...: fails with the names of the packages if a command is missing.
 need() { ! missing "$@" || fail "not found: ${missing[*]}; on Debian: apt-get install ${missing[*]}"; }
 
-# have COMMAND[:PACKAGE]...: root gets the packages whose command is missing; for anybody else this is skipped.
+# have COMMAND[:PACKAGE]...: as root, installs the packages whose command is missing; as another user, skips the test.
 have() {
   missing "$@" || return 0
   [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || skip "needs ${missing[*]}: apt-get install ${missing[*]}"
@@ -32,13 +32,13 @@ have() {
     >/dev/null 2>&1 || skip "needs ${missing[*]}, which apt-get could not install"
 }
 
-# need_namespaces: root on a machine that lets it make network and mount namespaces, or this is skipped.
+# need_namespaces: skips the test unless it runs as root and may create network and mount namespaces.
 need_namespaces() {
   [[ $(id -u) == 0 ]] || skip "network namespaces need root: sudo $0"
-  unshare --net --mount true 2>/dev/null || skip "this machine does not let root make network and mount namespaces"
+  unshare --net --mount true 2>/dev/null || skip "this machine does not let root create network and mount namespaces"
 }
 
-# eventually SECONDS COMMAND...: whether the command succeeds before the deadline.
+# eventually SECONDS COMMAND...: repeats the command until it succeeds; false at the deadline.
 eventually() {
   local deadline=$((SECONDS + $1)); shift
   until "$@" >/dev/null 2>&1; do
@@ -47,7 +47,7 @@ eventually() {
   done
 }
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds; it fails, and says what never came, at the deadline.
+# wait_for SECONDS WHAT COMMAND...: repeats the command until it succeeds; at the deadline fails with WHAT in the message.
 wait_for() {
   local seconds=$1 what=$2
   shift 2

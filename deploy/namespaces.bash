@@ -1,25 +1,25 @@
-# What the tests with machines in namespaces share; sourced, not run. Sets the traps that leave nothing behind, and
-# `work`, a folder for logs. A machine is a network and a mount namespace of its own, which end with their last process.
+# Functions shared by the tests that simulate machines with namespaces; sourced, not run. Sets traps that clean up, and
+# `work`, a folder for logs. A machine is a network and a mount namespace; both end with their last process.
 source deploy/checks.bash
 declare -A space pid
 readonly helpers=$PWD/deploy/keepalived
-# The longest wait for anything that is not measured: a one-sided loss of backends takes 10 s of preempt_delay.
-readonly patience=30
+# The longest wait for a condition that is not measured. Losing the backends on one side takes 10 s of preempt_delay.
+readonly wait_seconds=30
 
 show_logs() { tail -n 25 "$work"/*.log; }
 
 cleanup() {
   trap - EXIT INT TERM
   local job
-  # A stopped process takes KILL too. The namespaces and all in them go with their last process.
+  # KILL also ends stopped processes. The namespaces end with their last process.
   for job in $(jobs -p); do kill -KILL "$job" 2>/dev/null || true; done
   wait 2>/dev/null || true
   rm -rf "$work"
 }
 
-# --- what it needs
+# --- requirements
 
-# prepare PROGRAMS_IN "COMMAND:PACKAGE ...": sets `programs`.
+# prepare DIRECTORY_OF_THE_PROGRAMS "COMMAND:PACKAGE ...": checks or installs what the test needs, and sets `programs`.
 prepare() {
   need_namespaces
   local pairs
@@ -32,12 +32,12 @@ prepare() {
   PATH=$programs:$PATH
 }
 
-# For conditions that count: LEAST COMMAND..., true when the command prints at least that number.
+# at_least LEAST COMMAND...: true when the number that the command prints is at least LEAST.
 at_least() { local least=$1; shift; (($("$@" || true) >= least)); }
 
-# --- machines: a network and a mount namespace, kept by a process that sleeps
+# --- machines: a network and a mount namespace, kept alive by a process that sleeps
 
-# Dies with this script, whatever ends it; and after an hour.
+# machine NAME: creates one. Its process is killed when this script ends, however it ends, and exits after an hour.
 machine() {
   local name=$1
   setpriv --pdeathsig KILL unshare --net --mount --propagation private bash -c '
@@ -52,7 +52,7 @@ machine() {
 
 on() { local name=$1; shift; nsenter --target "${space[$name]}" --net --mount -- "$@"; }
 
-# start KEY MACHINE COMMAND...: in the background, its output in KEY.log.
+# start KEY MACHINE COMMAND...: runs the command on that machine in the background, with its output in KEY.log.
 start() {
   local key=$1 name=$2
   shift 2
@@ -60,7 +60,7 @@ start() {
   pid[$key]=$!
 }
 
-# end SIGNAL KEY: and waits for its end.
+# end SIGNAL KEY: sends the signal to a process that `start` started, and waits until it has ended.
 end() {
   kill "-$1" "${pid[$2]}"
   # The shell would report a killed job.
@@ -68,7 +68,7 @@ end() {
   unset "pid[$2]"
 }
 
-# A cable from a machine to a switch: MACHINE SWITCH ADDRESS/PREFIX [DEVICE]. The switches are bridges on the machine `switch`.
+# wire MACHINE SWITCH ADDRESS/PREFIX [DEVICE]: connects a machine to a switch. Switches are bridges on the machine `switch`.
 wire() {
   local name=$1 network=$2 device=${4:-eth0}
   on switch ip link add "$name-$network" type veth peer name "$device" netns "${space[$name]}"
@@ -87,8 +87,8 @@ switches() {
 
 # --- what runs on them
 
-# The balancer, its backend, and the client that tries every 50 ms. Probes come ten times as often as by default, or each
-# case in which backends go would take a minute.
+# The balancer, its backend, and the client that connects every 50 ms. Probes come ten times as often as by default;
+# otherwise each case in which backends go down would take a minute.
 balancer_on() {
   start "balancer-$1" "$1" balancer --log sessions --probe-interval 500ms --probe-timeout 300ms \
     --status-socket /run/balancer/status.sock 0.0.0.0 198.51.100.50 8090
@@ -100,18 +100,18 @@ watch_address() {
 }
 check() { on "$1" "$helpers/check-balancer" "$2" 2>>"$work/check.log"; }
 
-# Holds sessions: ADDRESS PORT HOW_MANY, their begin and end in stay.log.
+# stay ADDRESS PORT COUNT: holds that many sessions open; stay.log has the begin and end of each.
 stay() {
   : >"$work/stay.log"
   start stay client python3 "$helpers/watch-address" "$1" "$2" --stay "$3"
-  wait_for "$patience" "$3 sessions that stand" at_least "$3" grep -c connected "$work/stay.log"
+  wait_for "$wait_seconds" "$3 open sessions" at_least "$3" grep -c connected "$work/stay.log"
 }
 
-# --- what a client saw
+# --- what the client observed
 
-# Attempts are lines of: begin, end, result.
+# An attempt is a line with begin, end and result. answered_after TIME: one that began after TIME was answered.
 answered_after() { awk -v since="$1" '$3 == "ok" && $1 > since { found = 1 } END { exit !found }' "$work/attempts"; }
-# The longest time since then without an answered attempt, from the last answer before it to the first after it.
+# gap_since TIME: the longest gap after TIME, from the last answered attempt before it to the first one after it.
 gap_since() {
   awk -v since="$1" '$3 == "ok" { if ($2 > since && last && $2 - last > gap) gap = $2 - last; last = $2 }
     END { printf "%.2f", gap }' "$work/attempts"

@@ -1,7 +1,8 @@
-// The three programs as one file, which the image holds under three names: each would bring its own copy of the Swift
-// runtime, 15 MB. The name that it is called by says which one runs; any other name is `balancer`.
-// The Swift package manager compiles the entry point of an executable target as TARGET_main and renames it as it links;
-// the Dockerfile links the same object files once more, with this entry point.
+// The entry point of one executable that contains all three programs. The image has it under three names, because each
+// separate program would contain its own copy of the Swift runtime, 15 MB. The name in argv[0] selects the program; any other
+// name selects `balancer`.
+// The Swift package manager compiles the entry point of an executable target as TARGET_main and renames it when it links;
+// the Dockerfile links the same object files again, with this entry point.
 
 #include <string.h>
 

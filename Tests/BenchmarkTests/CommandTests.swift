@@ -4,16 +4,16 @@ import Testing
 
 @testable import Benchmark
 
-/// The built program, as a user starts it.
+/// Tests of the built program, started like by a user.
 @Suite(.serialized) struct CommandTests {
-    /// A run of the program: what it wrote and how it ended.
+    /// The output and the exit code of a run.
     struct Outcome {
         var status: Int32
         var output: String
         var errors: String
     }
 
-    /// The program beside the test runner, where the build puts all its products, or where `BALANCER_PROGRAMS` says.
+    /// Starts the program, which is in the folder of the test runner or in `BALANCER_PROGRAMS`.
     static func start(_ arguments: [String], output: Pipe, errors: Pipe) throws -> Process {
         let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let beside = URL(fileURLWithPath: runner).deletingLastPathComponent().path
@@ -30,7 +30,7 @@ import Testing
     private func run(_ arguments: [String]) throws -> Outcome {
         let (output, errors) = (Pipe(), Pipe())
         let process = try Self.start(arguments, output: output, errors: errors)
-        // Neither writes more than a pipe holds in these tests, so the order does not matter.
+        // In these tests neither stream gets more than a pipe holds, so the order of reading does not matter.
         let text = try output.fileHandleForReading.readToEnd() ?? Data()
         let complaints = try errors.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
@@ -63,7 +63,7 @@ import Testing
         for row in Row.all { #expect(outcome.output.contains(row.name)) }
     }
 
-    @Test func oneRowOfEachKindAgainstTheOriginItself() throws {
+    @Test func oneRowOfEachKindRunsAgainstTheOrigin() throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("report-\(getpid()).json")
         defer { try? FileManager.default.removeItem(at: file) }
         let rows = "short-64B,pingpong-1KiB-64,bulk-down-4,bulk-up-4,bulk-both-1,beside-bulk,open-loop,slow-reader"
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func aMissingSubjectIsSkippedWithAWordOnHowToComeByIt() throws {
+    @Test func aMissingSubjectIsSkippedAndItsInstallationIsExplained() throws {
         let outcome = try run([
             "--subjects", "direct,haproxy", "--haproxy", "/nowhere/haproxy", "--reference", "direct", "--only",
             "pingpong-64B-1", "--seconds", "0.05", "--rounds", "1",
@@ -90,12 +90,12 @@ import Testing
         #expect(outcome.output.contains("apt-get install haproxy"))
     }
 
-    @Test func aSignalEndsTheRunAndLeavesNothing() throws {
+    @Test func aSignalEndsTheRunAndAllItsProcesses() throws {
         let (output, errors) = (Pipe(), Pipe())
         let process = try Self.start(
             ["--subjects", "direct", "--reference", "direct", "--only", "pingpong-64B-1", "--seconds", "60"],
             output: output, errors: errors)
-        // It has said that its subject is ready: the row runs.
+        // The line about its subject has been printed, so the row is running.
         var text = ""
         while !text.contains("direct:") {
             let data = output.fileHandleForReading.availableData

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Benchmark
 
-/// A far end that answers with one wrong byte must not go unnoticed.
+/// The generator must detect an origin that answers with one wrong byte.
 @Suite struct CorruptionTests {
-    /// Accepts one connection, sends back what comes with its tenth byte changed, and ends.
+    /// Accepts one connection and echoes what arrives with its tenth byte changed, until the connection ends.
     private static func corrupt(_ listener: borrowing Listener) throws {
         let poller = try Poller()
         var events = EventBuffer(capacity: 4)
@@ -35,9 +35,9 @@ import Testing
         init() throws { listener = try Listener(.ipv4(0x7F00_0001, port: 0)) }
     }
 
-    @Test func aWrongByteIsAMismatch() throws {
+    @Test func aWrongByteCountsAsAMismatch() throws {
         let end = try FarEnd()
-        // A thread of its own: other tests may have all those of the pool.
+        // Its own thread, because other tests may occupy all threads of the pool.
         let thread = try LoopThread(name: "far end") { try? Self.corrupt(end.listener) }
         var plan = LoadPlan(.pingPong, connections: 1)
         plan.port = end.listener.address.port

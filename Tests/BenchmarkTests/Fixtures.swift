@@ -1,8 +1,8 @@
 @testable import Benchmark
 
-/// Samples and reports as a run would have made them.
+/// Samples and reports like those of a run.
 enum Fixtures {
-    /// A second in which the subject took so many microseconds for each of a thousand requests.
+    /// A window of one second in which each of a thousand requests took the subject `microseconds`.
     static func sample(microseconds: Double, errors: [String: Int] = [:], mismatches: Int = 0) -> Sample {
         var sample = Sample()
         sample.units = 1000

@@ -2,11 +2,11 @@ import Testing
 
 @testable import Benchmark
 
-/// The check that what comes back is what was sent.
+/// The check that the bytes that come back are those that were sent.
 @Suite struct PatternTests {
     private let start = 12_345
 
-    @Test func aStreamMatchesItselfAtAnyPlace() {
+    @Test func aStreamMatchesItselfAtAnyPosition() {
         let pattern = Pattern()
         for position in [0, 1, 65_520, 65_521, 1_000_000_007] as [UInt64] {
             let run = unsafe pattern.run(start: start, position: position, count: 4096)
@@ -14,7 +14,7 @@ import Testing
         }
     }
 
-    @Test func everySingleWrongByteIsNoticed() {
+    @Test func everySingleWrongByteIsDetected() {
         let pattern = Pattern()
         var bytes = unsafe Array(pattern.run(start: start, position: 700, count: 64))
         for place in bytes.indices {
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: [1, 64, 4096, 16_384, 65_536, 262_144, 1_048_576])
-    func bytesOfAnotherPlaceAreNoticed(distance: UInt64) {
+    func bytesOfAnotherPositionAreDetected(distance: UInt64) {
         let pattern = Pattern()
         let run = unsafe pattern.run(start: start, position: 0, count: 64)
         #expect(unsafe !pattern.matches(run, start: start, position: distance))
@@ -41,27 +41,27 @@ import Testing
         }
     }
 
-    @Test func neighboursBeginAtDifferentPlaces() {
+    @Test func connectionsBeginAtDifferentPositions() {
         let pattern = Pattern()
         #expect(Set((0..<100).map { pattern.start(of: .echo, number: $0) }).count == 100)
     }
 }
 
-/// When the requests of an open loop are due.
+/// The times at which the requests of an open loop are due.
 @Suite struct ArrivalTests {
-    @Test func requestsKeepTheirInstantsWhateverHappensBefore() {
+    @Test func requestsKeepTheirInstantsAfterADelay() {
         var arrivals = Arrivals(start: 1000, rate: 1_000_000)
         #expect(arrivals.take(now: 999, before: .max) == nil)
         #expect(arrivals.take(now: 1000, before: .max) == 1000)
         #expect(arrivals.take(now: 1999, before: .max) == nil)
-        // After a pause all that were due meanwhile follow, each with its own instant.
+        // After a pause all requests that were due meanwhile follow, each with its own instant.
         #expect(arrivals.take(now: 4500, before: .max) == 2000)
         #expect(arrivals.take(now: 4500, before: .max) == 3000)
         #expect(arrivals.take(now: 4500, before: .max) == 4000)
         #expect(arrivals.take(now: 4500, before: .max) == nil)
     }
 
-    @Test func noneIsTakenAfterTheEnd() {
+    @Test func noRequestIsTakenAfterTheEnd() {
         var arrivals = Arrivals(start: 0, rate: 1_000_000)
         #expect(arrivals.take(now: 5000, before: 1000) == 0)
         #expect(arrivals.take(now: 5000, before: 1000) == nil)

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Benchmark
 
-/// What samples say, and how it is shown.
+/// Summaries of samples, and their presentation.
 @Suite struct ReportTests {
-    @Test func theMiddleAndTheEnds() {
+    @Test func aSpreadHasMedianAndRange() {
         #expect(Spread([3, 1, 2]) == Spread([1, 2, 3]))
         #expect(Spread([3, 1, 2])?.median == 2)
         #expect(Spread([4, 1, 2, 3])?.median == 2.5)
@@ -14,7 +14,7 @@ import Testing
         #expect(Spread([1, .nan]) == nil)
     }
 
-    @Test func aRatioIsTheReferencesCostByTheOthersRoundByRound() throws {
+    @Test func aRatioIsTheReferencesCostDividedByTheSubjectsRoundByRound() throws {
         let row = Fixtures.row([
             ("ours", [10, 20, 30].map { Fixtures.sample(microseconds: $0) }),
             ("nginx", [20, 20, 20].map { Fixtures.sample(microseconds: $0) }),
@@ -26,7 +26,7 @@ import Testing
         #expect(summary.switches == 2)
     }
 
-    @Test func errorsLeaveNoRatio() {
+    @Test func subjectsWithErrorsHaveNoRatio() {
         let good = Fixtures.sample(microseconds: 10)
         for bad in [
             Fixtures.sample(microseconds: 10, errors: ["reset": 3]), Fixtures.sample(microseconds: 10, mismatches: 1),
@@ -40,14 +40,14 @@ import Testing
         }
     }
 
-    @Test func directHasNoProcessorTimeOfItsOwn() {
+    @Test func directHasNoProcessorCost() {
         let sample = Fixtures.sample(microseconds: 10)
         let row = Fixtures.row([("direct", [sample]), ("ours", [sample])])
         #expect(row.subjects[0].summary.cost == nil)
         #expect(row.subjects[0].summary.ratio == nil)
     }
 
-    @Test func kernelMemoryIsWhatDirectDoesNotNeed() {
+    @Test func kernelMemoryExcludesThatOfDirect() {
         let row = Fixtures.row(
             named: "idle-memory", unit: .session, cost: .memory,
             [
@@ -59,7 +59,7 @@ import Testing
         #expect(row.subjects[1].summary.cost?.median == 205)
     }
 
-    @Test func aGeneratorAtItsLimitIsSaid() {
+    @Test func aGeneratorAtItsLimitIsNoted() {
         var sample = Fixtures.sample(microseconds: 10)
         sample.load = 600_000_000
         sample.origin = 350_000_000
@@ -80,7 +80,7 @@ import Testing
         let heading = try #require(lines[1].firstRange(of: "CPU us/req"))
         let end = lines[1].distance(from: lines[1].startIndex, to: heading.upperBound)
         for line in lines.dropFirst(2) {
-            // Each figure ends where its heading ends.
+            // Each figure is aligned with the end of its heading.
             let rest = line.dropFirst(end - 1)
             #expect(rest.first != " " && rest.dropFirst().first ?? " " == " ", "\(line)")
         }
@@ -111,24 +111,24 @@ import Testing
         (0, "0"), (0.0516, "0.052"), (0.999, "1.00"), (12.34, "12.3"), (7, "7"), (178.4, "178"), (12_345.6, "12,346"),
         (1_234_567, "1,234,567"), (-0.5, "-0.50"), (.infinity, "-"),
     ])
-    func numbersForPeople(value: Double, text: String) {
+    func numbersHaveThreeSignificantDigits(value: Double, text: String) {
         #expect(Numbers.short(value) == text)
     }
 }
 
-/// What changed from one report to the next.
+/// The changes from one report to the next.
 @Suite struct ComparisonTests {
     private func report(_ costs: [Double], errors: [String: Int] = [:]) -> Report {
         Fixtures.report([Fixtures.row([("ours", costs.map { Fixtures.sample(microseconds: $0, errors: errors) })])])
     }
 
-    @Test func aChangeBeyondTheSpreadIsTold() {
+    @Test func aChangeBeyondTheSpreadIsReported() {
         let comparison = Comparison(report([10, 11, 12]), report([14, 15, 16]))
         #expect(comparison.changes.map(\.row) == ["pingpong-64B-64"])
         #expect(comparison.text.contains("36 % dearer"))
     }
 
-    @Test func aChangeWithinTheSpreadIsNot() {
+    @Test func aChangeWithinTheSpreadIsNotReported() {
         #expect(Comparison(report([10, 11, 16]), report([14, 15, 16])).changes.isEmpty)
         #expect(Comparison(report([10, 10, 10]), report([10.2, 10.2, 10.2])).changes.isEmpty)
         #expect(Comparison(report([10, 11, 12]), report([10, 11, 12])).compared == 1)
@@ -139,23 +139,23 @@ import Testing
         #expect(comparison.compared == 0)
         #expect(comparison.failures.count == 1)
         #expect(comparison.text.contains("fails now: pingpong-64B-64"))
-        // What failed before and still does is nothing new.
+        // A failure that existed before is not reported.
         #expect(Comparison(report([10], errors: ["reset": 1]), report([20], errors: ["reset": 1])).failures.isEmpty)
     }
 
-    @Test func fewRoundsAreSaidToSayLittle() {
+    @Test func fewRoundsCauseAWarningAboutChance() {
         #expect(Comparison(report([10, 11, 12]), report([14, 15, 16])).text.contains("one of 10 costs"))
         let five = report([10, 11, 12, 13, 14])
         #expect(!Comparison(five, five).text.contains("by chance"))
     }
 
-    @Test func rowsThatAreGoneAreNamed() {
+    @Test func missingRowsAreReported() {
         var other = report([10])
         other.rows = []
         #expect(Comparison(report([10]), other).warnings == ["row pingpong-64B-64: only before"])
     }
 
-    @Test func anotherMachineIsWarnedOf() {
+    @Test func anotherMachineCausesAWarning() {
         var other = report([10])
         other.setting.kernel = "6.2"
         #expect(Comparison(report([10]), other).warnings == ["kernel: 6.1, now 6.2"])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Benchmark
 
-/// How subjects are set up, and what is read of them.
+/// The configuration of subjects, and the parsing of their output.
 @Suite struct SubjectTests {
     private let setting = SubjectSetting(
         port: 2001, backendPort: 2000, threads: 1, descriptors: 20_000, streamModule: "/modules/stream.so",
@@ -15,7 +15,7 @@ import Testing
         return try #require(subject.configuration(setting)).text
     }
 
-    @Test func onlyOneHAProxySplices() throws {
+    @Test func onlyHAProxySpliceSplices() throws {
         let plain = try configuration("haproxy")
         let splice = try configuration("haproxy-splice")
         #expect(!plain.contains("splice"))
@@ -26,13 +26,13 @@ import Testing
     }
 
     @Test(arguments: ["haproxy", "nginx", "envoy"])
-    func allRelayFromOnePortToTheOther(name: String) throws {
+    func everyConfigurationHasBothPorts(name: String) throws {
         let text = try configuration(name)
         #expect(text.contains("2001"))
         #expect(text.contains("2000"))
     }
 
-    @Test func threadsReachEachSubject() throws {
+    @Test func everySubjectGetsTheNumberOfThreads() throws {
         #expect(try configuration("haproxy", threads: 2).contains("nbthread 2\n"))
         #expect(try configuration("nginx", threads: 2).contains("worker_processes 2;"))
         var two = setting
@@ -45,7 +45,7 @@ import Testing
         #expect(command(.ours, setting) == "p 0.0.0.0 127.0.0.1 2000 --port 2001")
     }
 
-    @Test func nginxLoadsItsModuleOnlyIfThereIsOne() throws {
+    @Test func nginxLoadsTheStreamModuleOnlyIfItIsAFile() throws {
         #expect(try configuration("nginx").hasPrefix("load_module /modules/stream.so;\n"))
         var without = setting
         without.streamModule = nil
@@ -57,7 +57,7 @@ import Testing
         #expect(2 * setting.sessionsMax + 2 * SubjectSetting.pipes <= setting.descriptors)
     }
 
-    @Test func placesOfACommandAreFilledIn() {
+    @Test func placeholdersOfACommandAreReplaced() {
         let text = Subject.fill("relay --on {listen} --to {backend} -p {port}:{backend-port} -t {threads}", setting)
         #expect(text == "relay --on 0.0.0.0:2001 --to 127.0.0.1:2000 -p 2001:2000 -t 1")
     }
@@ -68,11 +68,11 @@ import Testing
         ("/opt/3.11.7/bin/envoy  version: 9e5580/1.40.0/Clean/RELEASE", "1.40.0"),
         ("0.1.0\n", "0.1.0"),
     ])
-    func versions(text: String, version: String) {
+    func versionsAreFoundInOutput(text: String, version: String) {
         #expect(Programs.version(in: text) == version)
     }
 
-    @Test func coresAreApartWhereThereAreEnough() {
+    @Test func subjectAndGeneratorHaveSeparateCoresIfThereAreEnough() {
         #expect(Placement(cores: [0, 1], threads: 1).subject == [0])
         #expect(Placement(cores: [0, 1], threads: 1).generator == [1])
         #expect(Placement(cores: [0, 1], threads: 2).isShared)
@@ -82,13 +82,13 @@ import Testing
         #expect(Placement.list("2-0,x").isEmpty)
     }
 
-    @Test func aProcessNameMayHoldBrackets() {
+    @Test func aProcessNameMayContainParentheses() {
         #expect(Proc.parent(inStat: "17 (a (b) c) S 4 17 17 0") == 4)
         #expect(Proc.parent(inStat: "17") == nil)
         #expect(WholeMachine.socketPages("TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 12\nUDP: mem 3") == 12)
     }
 
-    @Test func rowsAreFoundByNameAndByBeginning() {
+    @Test func rowsAreFoundByNameAndByPrefix() {
         #expect(Set(Row.all.map(\.name)).count == Row.all.count)
         #expect(Row.named("pingpong-64B-1").map(\.name) == ["pingpong-64B-1"])
         #expect(Row.named("pingpong-64B").count == 3)

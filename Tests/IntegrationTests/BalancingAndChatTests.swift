@@ -1,9 +1,9 @@
 import Testing
 
-/// Items 4 to 8: which server a client is given, and the guides' dialogues through the balancer.
+/// Items 4 to 8: the choice of a server for each client, and the guides' dialogues through the balancer.
 @Suite("Balancing and chat", .ownThread)
 struct BalancingAndChatTests {
-    @Test("the first guide: six clients, three servers, and its dialogue on exactly those terminals")
+    @Test("the first guide: with six clients and three servers, each line appears on exactly the guide's terminals")
     func firstGuide() throws {
         let system = try ChatSystem.start()
         let test1 = try system.join("test1")
@@ -37,7 +37,7 @@ struct BalancingAndChatTests {
         ])
     }
 
-    @Test("the second guide: of four clients the 1st and 4th share a server, the 2nd and 3rd are alone")
+    @Test("the second guide: of four clients the 1st and 4th share a server, the 2nd and 3rd each have their own")
     func secondGuide() throws {
         let system = try ChatSystem.start()
         let jin = try system.join("jin")
@@ -58,16 +58,16 @@ struct BalancingAndChatTests {
             (sujungwef, shared),
         ])
 
-        // `q` from left to right; the table shrinks, and each server sees its clients go.
+        // Clients quit with `q` from left to right; each time the table loses a row and a server sees its client leave.
         for (client, left) in zip([jin, susu, jang, sujungwef], [3, 2, 1, 0]) {
             try client.send("q")
             #expect(try client.waitForExit() == .exited(0))
             try system.balancer.program.waitForLine(" Current NAT table length : \(left)")
         }
-        try eventually("each server saw its clients go") { system.terminated == [2, 1, 1] }
+        try eventually("each server saw its clients leave") { system.terminated == [2, 1, 1] }
     }
 
-    @Test("q and Q end one client, silently; the rest keep talking", arguments: ["q", "Q"])
+    @Test("q and Q end one client silently; the others continue", arguments: ["q", "Q"])
     func quit(_ word: String) throws {
         let system = try ChatSystem.start(servers: 1)
         let leaving = try system.join("test1")
@@ -82,7 +82,7 @@ struct BalancingAndChatTests {
         ])
     }
 
-    @Test("a server prints one Connected and one terminated line per client, with the balancer's address")
+    @Test("a server prints one Connected line, with the balancer's address, and one terminated line per client")
     func serversTerminals() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -101,7 +101,7 @@ struct BalancingAndChatTests {
         #expect(server.output.lines.count == 6, "\(server.summary)")
     }
 
-    @Test("clients take turns starting with the first server, and probes use no turn")
+    @Test("clients go to the servers by round robin from the first server on, and probes do not count")
     func roundRobin() throws {
         let backends = try ["A", "B", "C"].map { try EchoBackend(named: $0) }
         let balancer = try BalancerUnderTest.start(
@@ -114,7 +114,7 @@ struct BalancingAndChatTests {
         #expect(names == ["A", "B", "C", "A", "B", "C", "A", "B", "C"])
     }
 
-    @Test("clients may come before all servers are up; a server that comes up later gets its share")
+    @Test("clients may connect before all servers are up; a server that starts later gets its share")
     func serversComeLater() throws {
         let ports = try Ports.free(3)
         let balancer = try BalancerUnderTest.start(backends: ports.onLoopback, .probingOften)
@@ -133,7 +133,7 @@ struct BalancingAndChatTests {
         for backend in others + [first] { try backend.stop() }
     }
 
-    @Test("three hundred clients at once, each with its own conversation")
+    @Test("three hundred clients at once each receive exactly their own data")
     func threeHundredClients() throws {
         let backends = try ["A", "B", "C"].map { try EchoBackend(named: $0) }
         let balancer = try BalancerUnderTest.start(backends: backends.map(\.port).onLoopback, .probingOften)
@@ -148,17 +148,18 @@ struct BalancingAndChatTests {
         #expect(balancer.terminations == 300)
     }
 
-    @Test("a chat server keeps up with three hundred clients of its own")
+    @Test("one chat server serves three hundred clients")
     func threeHundredOnOneServer() throws {
         let system = try ChatSystem.start(servers: 1)
         let clients = try (0..<300).map { _ in
             let client = try system.balancer.connect()
-            // Spoken once, so that all are known to the server before the word that all must hear.
+            // Each client sends once, so that the server knows all of them before it gets the line that all must
+            // receive.
             try client.send("+")
             return client
         }
         try system.servers[0].wait("all announced") { system.announced == [300] }
-        // How many of the pluses each one hears depends on when it came; the word after them does not.
+        // How many pluses a client receives depends on when it connected; the line after them goes to all.
         try clients[299].send("word\n")
         for client in clients {
             let line = try client.receiveLine()
@@ -166,7 +167,7 @@ struct BalancingAndChatTests {
         }
     }
 
-    @Test("IPv6: it listens there, probes there, and names its clients")
+    @Test("IPv6: the balancer listens on it, probes over it, and logs IPv6 clients")
     func ipv6() throws {
         let backend = try EchoBackend(named: "A", host: "::1")
         let balancer = try BalancerUnderTest.start(on: "::1", backends: [SocketAddress("::1", backend.port)])
@@ -182,7 +183,7 @@ struct BalancingAndChatTests {
     }
 
     @Test(
-        "it may listen on every address: 0.0.0.0 and ::",
+        "the balancer can listen on every address with 0.0.0.0 and ::",
         arguments: [("0.0.0.0", "127.0.0.1"), ("::", "::1")], ["127.0.0.1", "::1"])
     func everyAddress(listening: (wildcard: String, loopback: String), backendHost: String) throws {
         let backend = try EchoBackend(named: "A", host: backendHost)
@@ -199,7 +200,7 @@ struct BalancingAndChatTests {
 
     // MARK: Steps
 
-    /// Types `line` at `speaker` and waits until it stands on its own terminal and on the `listener`'s.
+    /// Types `line` at `speaker` and waits until it is on that client's terminal and on the `listener`'s.
     private func say(
         _ line: String, by speaker: RunningProgram, as name: String, to listener: RunningProgram? = nil,
         at location: SourceLocation = #_sourceLocation

@@ -1,15 +1,15 @@
 import Glibc
 import Testing
 
-/// Bulk transfers, which the balancer splices: as exact as those it copies, and nothing is left of them.
+/// Bulk transfers, which the balancer splices: no byte is lost or changed, and no pipe or session is left.
 @Suite("Bulk", .ownThread)
 struct BulkTests {
     private static let mebibyte = 1 << 20
 
-    /// Memory that the balancer may take on: what waits is in the kernel, or in one pipe for each direction.
+    /// The limit of the balancer's memory growth: waiting bytes are in the kernel, or in one pipe per direction.
     private static let growthMax = 16 * mebibyte
 
-    /// More than the buffers on the way hold at their largest, and more than is thrown away for a side that has gone.
+    /// More than all buffers on the way can hold, and more than is discarded for a side that has closed.
     private static let endless = 4_096 * mebibyte
 
     enum Way: CaseIterable {
@@ -18,7 +18,7 @@ struct BulkTests {
 
     // MARK: Whole transfers
 
-    @Test("tens of megabytes one way", arguments: Way.allCases)
+    @Test("tens of megabytes in one direction arrive intact", arguments: Way.allCases)
     func oneWay(_ way: Way) throws {
         let setup = try Setup()
         let (sender, reader) = setup.ends(way)
@@ -29,7 +29,7 @@ struct BulkTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("tens of megabytes both ways at the same time")
+    @Test("tens of megabytes in both directions at the same time arrive intact")
     func bothWays() throws {
         let setup = try Setup()
         let count = 32 * Self.mebibyte + 5
@@ -40,7 +40,7 @@ struct BulkTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("a request, its end, then the answer", arguments: [1, 2])
+    @Test("after a large request and a half-close the answer arrives intact", arguments: [1, 2])
     func halfClose(threads: Int) throws {
         let setup = try Setup("--threads", "\(threads)")
         let count = 16 * Self.mebibyte + 3
@@ -51,7 +51,7 @@ struct BulkTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("with descriptors for no pipe it is copied, and as exact")
+    @Test("without descriptors for a pipe the bytes are copied, and arrive intact")
     func withoutPipes() throws {
         // One below `Limits.descriptorsPerPipe`.
         let setup = try Setup(openFilesMax: 63)
@@ -63,9 +63,9 @@ struct BulkTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("many transfers at once share the few pipes there are")
+    @Test("many transfers at once share a few pipes, and all arrive intact")
     func fewPipes() throws {
-        // For two pipes.
+        // Enough for two pipes.
         let setup = try Setup(openFilesMax: 128)
         let pairs = try (0..<6).map { _ in try setup.session() }
         let transfers = pairs.enumerated().map { number, ends in
@@ -75,7 +75,7 @@ struct BulkTests {
         #expect((1...2).contains(try setup.pipeCount()))
     }
 
-    @Test("bulk and small messages in turns on one connection")
+    @Test("bulk transfers and small messages may alternate on one connection")
     func alternating() throws {
         let setup = try Setup()
         for round in 1...12 {
@@ -88,7 +88,7 @@ struct BulkTests {
                 let receipt = try pattern.receive(upTo: count, from: reader)
                 #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: nil))
                 try sending.value(within: .seconds(10))
-                // More than it takes to be copied again.
+                // Enough small messages to make the balancer copy again.
                 for number in 1...12 {
                     try sender.send("\(name) \(round) \(number)\n")
                     #expect(try reader.receiveLine() == "\(name) \(round) \(number)")
@@ -100,27 +100,27 @@ struct BulkTests {
         try expectSpliced(setup)
     }
 
-    @Test("urgent data in the midst of it stays in its place", arguments: Way.allCases)
+    @Test("urgent data in the middle of a bulk transfer keeps its position", arguments: Way.allCases)
     func urgentData(_ way: Way) throws {
         let setup = try Setup()
         let (sender, reader) = setup.ends(way)
         let count = 6 * Self.mebibyte + 17
         let patterns = (0..<4).map { Pattern(seed: UInt64(40 + $0)) }
-        let heard = Progress()
+        let arrived = Progress()
         let sending = Background {
             for (number, pattern) in patterns.enumerated() {
                 try pattern.send(count, through: sender)
                 try sender.sendUrgent("X")
-                // TCP has one urgent mark at a time: the next must not pass one that is still on its way.
+                // TCP has one urgent mark at a time: the next must not replace one that has not arrived.
                 try pattern.send(count, through: sender)
-                try eventually("urgent byte \(number) has arrived", within: .seconds(30)) { heard.value > number }
+                try eventually("urgent byte \(number) has arrived", within: .seconds(30)) { arrived.value > number }
             }
             sender.finishSending()
         }
         for pattern in patterns {
             let first = try pattern.receive(upTo: count, from: reader)
             try reader.expect("X")
-            heard.add(1)
+            arrived.add(1)
             let second = try pattern.receive(upTo: count, from: reader)
             let whole = Pattern.Receipt(count: count, isIntact: true, ending: nil)
             #expect([first, second] == [whole, whole])
@@ -130,7 +130,7 @@ struct BulkTests {
         try expectSpliced(setup)
     }
 
-    @Test("an urgent byte with nothing before and nothing behind it is not held back", arguments: Way.allCases)
+    @Test("an urgent byte without data before or after it is delivered at once", arguments: Way.allCases)
     func urgentDataAlone(_ way: Way) throws {
         let setup = try Setup()
         let (sender, reader) = setup.ends(way)
@@ -142,7 +142,7 @@ struct BulkTests {
 
     // MARK: Slow readers
 
-    @Test("a reader that stops in the midst of it: memory is bounded, and nothing is lost", arguments: Way.allCases)
+    @Test("when a reader stops during a transfer, memory is bounded and no byte is lost", arguments: Way.allCases)
     func slowReader(_ way: Way) throws {
         let setup = try Setup(receiveBuffer: way == .down ? 65_536 : nil)
         let (sender, reader) = setup.ends(way)
@@ -155,8 +155,8 @@ struct BulkTests {
             sender.finishSending()
         }
         let stalledAt = try settled("the sender", for: .milliseconds(300)) { progress.value }
-        #expect(stalledAt < count, "the reader was to be slower than the sender")
-        // What waits is in one pipe.
+        #expect(stalledAt < count, "the reader should be slower than the sender")
+        // The waiting bytes are in one pipe.
         #expect(try setup.pipeCount() == 1)
         let growth = try setup.balancer.program.residentMemory() - before
         #expect(growth < Self.growthMax, "grew by \(growth) bytes")
@@ -169,11 +169,11 @@ struct BulkTests {
 
     // MARK: Resets
 
-    @Test("the sender resets in the midst of it: the session ends, and leaves nothing", arguments: Way.allCases)
+    @Test("when the sender resets during a transfer, the session ends and no pipe is left", arguments: Way.allCases)
     func senderResets(_ way: Way) throws {
         try checkResets(way) { sender, reader, pattern in
             let reading = Background { try pattern.receive(from: reader) }
-            // The last of it is still on its way when the RST throws it away.
+            // The last bytes are still in flight when the RST discards them.
             try pattern.send(64 * Self.mebibyte, through: sender)
             sender.reset()
             let receipt = try reading.value(within: .seconds(30))
@@ -183,14 +183,14 @@ struct BulkTests {
         }
     }
 
-    @Test("the reader resets in the midst of it: the session ends, and leaves nothing", arguments: Way.allCases)
+    @Test("when the reader resets during a transfer, the session ends and no pipe is left", arguments: Way.allCases)
     func readerResets(_ way: Way) throws {
         try checkResets(way) { sender, reader, pattern in
             let progress = Progress()
             let sending = Background { try pattern.send(Self.endless, through: sender, progress: progress) }
             let receipt = try pattern.receive(upTo: 8 * Self.mebibyte, from: reader)
             #expect(receipt.isIntact)
-            // Until the buffers on the way, and a pipe, are full.
+            // Waits until the buffers on the way, and a pipe, are full.
             _ = try settled("the sender", for: .milliseconds(100)) { progress.value }
             reader.reset()
             #expect(throws: TestFailure.self) { try sending.value(within: .seconds(30)) }
@@ -214,7 +214,7 @@ struct BulkTests {
             try setup.balancer.waitUntilEmpty(after: 1 + round, within: .seconds(20), at: location)
             #expect(setup.balancer.terminations == 1 + round, sourceLocation: location)
             #expect(try setup.balancer.program.socketCount() == sockets, sourceLocation: location)
-            // The emptied ones are kept: as many as were in use at once, one for each direction at the most.
+            // Emptied pipes are kept: as many as were in use at once, at most one per direction.
             #expect(try setup.pipeCount() <= 2, sourceLocation: location)
         }
         let (client, server) = try setup.session(at: location)
@@ -230,7 +230,7 @@ struct BulkTests {
         let balancer: BalancerUnderTest
         let client: TCPSocket
         let server: TCPSocket
-        /// Those that it had before it had anything to splice.
+        /// The pipes that the balancer had before it could splice.
         private let inheritedPipes: Set<String>
 
         init(
@@ -246,12 +246,12 @@ struct BulkTests {
             (client, server) = try Self.session(balancer, listener, receiveBuffer: receiveBuffer, at: location)
         }
 
-        /// Another session.
+        /// Opens another session.
         func session(at location: SourceLocation = #_sourceLocation) throws -> (TCPSocket, TCPSocket) {
             try Self.session(balancer, listener, at: location)
         }
 
-        /// How many pipes it has made and kept.
+        /// The number of pipes that the balancer has made and kept.
         func pipeCount() throws -> Int { try balancer.program.pipes().subtracting(inheritedPipes).count }
 
         func ends(_ way: Way) -> (sender: TCPSocket, reader: TCPSocket) {
@@ -271,14 +271,14 @@ struct BulkTests {
     }
 
     private func expectSpliced(_ setup: Setup, at location: SourceLocation = #_sourceLocation) throws {
-        // Made for the first bulk transfer, and kept.
+        // A pipe is made for the first bulk transfer, and kept.
         let count = try setup.pipeCount()
-        #expect(count > 0, "it was copied", sourceLocation: location)
+        #expect(count > 0, "the bytes were copied instead of spliced", sourceLocation: location)
         #expect(count <= 2, sourceLocation: location)
     }
 }
 
-/// Sends so much of a pattern and the end, and checks that all of it arrives.
+/// Sends `count` bytes of a pattern and a FIN, and checks that all of it arrives.
 private func transfer(
     _ count: Int, seed: UInt64, from sender: TCPSocket, to reader: TCPSocket,
     at location: SourceLocation = #_sourceLocation

@@ -1,10 +1,10 @@
 import Glibc
 import Testing
 
-/// The chat programs by themselves: what they put on the wire, what they print, how they end.
+/// The chat programs without a balancer: the bytes that they send, their output, and how they end.
 @Suite("Chat programs", .ownThread)
 struct ChatProgramTests {
-    @Test("hello typed by test1 is exactly fourteen bytes")
+    @Test("the line hello typed by test1 is sent as exactly fourteen bytes")
     func wireBytes() throws {
         let server = try ListeningSocket()
         let client = try startChatClient(to: SocketAddress("127.0.0.1", server.port), as: "test1")
@@ -32,7 +32,7 @@ struct ChatProgramTests {
         #expect(try client.waitForExit() == .exited(0))
     }
 
-    @Test("a line far over 4,096 bytes arrives whole and comes back whole")
+    @Test("a line much longer than 4,096 bytes arrives and comes back complete")
     func longLine() throws {
         let port = try Ports.free()
         _ = try startChatServer(on: port)
@@ -42,7 +42,7 @@ struct ChatProgramTests {
         try client.waitForLine("[test1] \(line)")
     }
 
-    @Test("names and lines are bytes: what is not ASCII is not touched")
+    @Test("bytes of names and lines that are not ASCII are passed on unchanged")
     func otherScripts() throws {
         let port = try Ports.free()
         _ = try startChatServer(on: port)
@@ -51,7 +51,7 @@ struct ChatProgramTests {
         try client.waitForLine("[수정] 안녕하세요")
     }
 
-    @Test("the client prints what it receives at once, also without a line's end, and nothing of its own")
+    @Test("the client prints received bytes at once, even without a line end, and prints nothing else")
     func printsWhatItReceives() throws {
         let server = try ListeningSocket()
         let client = try startChatClient(to: SocketAddress("127.0.0.1", server.port), as: "test1")
@@ -63,7 +63,7 @@ struct ChatProgramTests {
         try client.wait("shows the rest") { client.output.text == "no end yet\nnext\n" }
     }
 
-    @Test("connect() error and exit code 1 where nothing listens")
+    @Test("the client prints connect() error and exits with 1 where no server listens")
     func nothingListens() throws {
         let client = try startChatClient(to: SocketAddress("127.0.0.1", try Ports.free()), as: "test1")
         #expect(try client.waitForExit() == .exited(1))
@@ -71,7 +71,7 @@ struct ChatProgramTests {
         #expect(client.output.bytes == [])
     }
 
-    @Test("Server disconnected and exit code 1 when the server goes away", arguments: [true, false])
+    @Test("the client prints Server disconnected and exits with 1 when the server closes", arguments: [true, false])
     func serverGoesAway(byReset: Bool) throws {
         let server = try ListeningSocket()
         let client = try startChatClient(to: SocketAddress("127.0.0.1", server.port), as: "test1")
@@ -83,7 +83,7 @@ struct ChatProgramTests {
         #expect((client.output.text + client.errors.text).contains("Server disconnected ..."), "\(client.summary)")
     }
 
-    @Test("the end of its input ends the client like q, after what was typed has been sent, once")
+    @Test("the end of input ends the client like q, after every typed line has been sent once")
     func endOfInput() throws {
         let server = try ListeningSocket()
         let client = try startChatClient(to: SocketAddress("127.0.0.1", server.port), as: "test1")
@@ -96,7 +96,7 @@ struct ChatProgramTests {
         #expect(try client.waitForExit() == .exited(0))
     }
 
-    @Test("the server writes what it reads to everybody, byte for byte, the sender included")
+    @Test("the server sends what it reads to all clients, byte for byte, including the sender")
     func broadcast() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -109,11 +109,11 @@ struct ChatProgramTests {
         let late = try TCPSocket.connect(to: address)
         try server.waitForLine(GuideLine.connected(), times: 4)
         try clients[0].send("next")
-        // No history: the first thing a newcomer hears is what is said now.
+        // No history: the first bytes that a new client receives were sent after it connected.
         for client in clients + [late] { try client.expect("next") }
     }
 
-    @Test("a member of the chat that does not read does not hold up the others")
+    @Test("a chat client that does not read does not delay the others")
     func stalledMember() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -121,7 +121,7 @@ struct ChatProgramTests {
         let stalled = try TCPSocket.connect(to: address, receiveBuffer: 4_096)
         let speaker = try TCPSocket.connect(to: address)
         try server.waitForLine(GuideLine.connected(), times: 2)
-        // Each piece is heard before the next is said, so that only one of the two is ever behind.
+        // Each piece is received before the next is sent, so that only the stalled client falls behind.
         let pattern = Pattern(seed: 3)
         let piece = 65_521
         for _ in 1...256 {
@@ -134,7 +134,7 @@ struct ChatProgramTests {
         try speaker.expect("still here")
     }
 
-    @Test("a member that says more than it has heard yet is slowed down, not sent away, and hears all of it")
+    @Test("a client that sends without reading is slowed down, not disconnected, and receives everything in the end")
     func talkative() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -144,7 +144,7 @@ struct ChatProgramTests {
         let count = 32 << 20
         let progress = Progress()
         let sending = Background { try pattern.send(count, through: speaker, progress: progress) }
-        // Not a word is heard until nothing more can be said.
+        // The client reads nothing until it can send nothing more.
         _ = try settled("the speaker", for: .milliseconds(200)) { progress.value }
         let receipt = try pattern.receive(upTo: count, from: speaker)
         #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: nil))
@@ -152,7 +152,7 @@ struct ChatProgramTests {
         #expect(server.output.lines.count == 1, "\(server.summary)")
     }
 
-    @Test("a chat server restarts on its port at once while old connections linger")
+    @Test("a chat server can restart on its port at once, while old connections linger")
     func restart() throws {
         let port = try Ports.free()
         let address = SocketAddress("127.0.0.1", port)
@@ -162,7 +162,7 @@ struct ChatProgramTests {
             let client = try TCPSocket.connect(to: address)
             try client.send("round \(round)")
             try client.expect("round \(round)")
-            // The server closes first, so its side of the connection stays behind; ours is not closed at all.
+            // The server closes first, so its side of the connection lingers; the test does not close its own side.
             lingering.append(client)
             server.signal(round.isMultiple(of: 2) ? SIGKILL : SIGTERM)
             try server.waitForExit()

@@ -1,9 +1,9 @@
 import Testing
 
-/// Items 1 to 3: how the programs are called, and what the balancer prints, byte for byte.
+/// Items 1 to 3: the arguments of the programs, and the exact output of the balancer.
 @Suite("Command line", .ownThread)
 struct CommandLineTests {
-    /// A wrong call of one of the programs, and a name of the reason that has to be given.
+    /// A program with wrong arguments.
     struct WrongCall: Sendable, CustomTestStringConvertible {
         let program: Program
         let arguments: [String]
@@ -17,7 +17,7 @@ struct CommandLineTests {
     }
 
     @Test(
-        "a wrong call prints usage and the reason, and exits 64",
+        "wrong arguments: the program prints the usage and the reason, and exits with 64",
         arguments: [
             WrongCall(.balancer),
             WrongCall(.balancer, "127.0.0.1"),
@@ -54,7 +54,7 @@ struct CommandLineTests {
         ])
     func wrongCall(_ call: WrongCall) throws {
         let program = try RunningProgram.start(call.program, call.arguments)
-        // A host name may have to be asked for.
+        // The look-up of a host name may take long.
         #expect(try program.waitForExit(within: .seconds(30)) == .exited(64))
         let usage = program.errors.texts.filter { $0.lowercased().contains("usage:") }
         #expect(usage.count == 1, "\(program.summary)")
@@ -62,23 +62,23 @@ struct CommandLineTests {
         #expect(program.output.bytes == [], "\(program.summary)")
     }
 
-    @Test("a wrong host leaves nothing bound, not even for a moment")
+    @Test("with a wrong host the balancer never listens, not even for a moment")
     func wrongHostBindsNothing() throws {
         let port = try Ports.free()
         let program = try RunningProgram.start(
             .balancer, ["127.0.0.1", "no..such..host", "8090", "--port", "\(port)"])
-        try eventually("it ends", details: { program.summary }) {
+        try eventually("the balancer ends", details: { program.summary }) {
             #expect(!Ports.isListening(port))
             return !program.isRunning
         }
         #expect(try program.waitForExit() == .exited(64))
     }
 
-    @Test("clients reach it on port 20000 without a port argument")
+    @Test("without a port argument clients reach the balancer on port 20000")
     func defaultPort() throws {
         let backend = try EchoBackend(named: "A")
-        // The one port that a test cannot choose: another run of these tests may have it for a moment.
-        let program = try eventually("port 20000 is free, and the balancer has it", within: .seconds(30)) {
+        // The test cannot choose this port, so another run of these tests may use it for a moment.
+        let program = try eventually("port 20000 is free, and the balancer listens on it", within: .seconds(30)) {
             () -> RunningProgram? in
             if Ports.isListening(20_000) { return nil }
             let program = try RunningProgram.start(.balancer, ["127.0.0.1", "127.0.0.1", "\(backend.port)"])
@@ -93,7 +93,7 @@ struct CommandLineTests {
         try client.expect("hello\n")
     }
 
-    @Test("options may stand before the addresses, and with an equals sign", arguments: [true, false])
+    @Test("options may precede the addresses, with or without an equals sign", arguments: [true, false])
     func optionsFirst(withEqualsSign: Bool) throws {
         let backend = try EchoBackend(named: "A")
         let port = try Ports.free()
@@ -106,10 +106,10 @@ struct CommandLineTests {
         #expect(try balancer.connectAndGreet().backend == "A")
     }
 
-    @Test("all that is printed for one probe and one client, byte for byte")
+    @Test("the output for one probe and one client is exactly the guide's")
     func guideLines() throws {
         let backend = try EchoBackend(named: "A")
-        // So long that the first probe stays the only one.
+        // The interval is so long that the first probe is the only one.
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--probe-interval", "1h")
         let opening = """
             srcIP : 127.0.0.1
@@ -131,7 +131,7 @@ struct CommandLineTests {
         #expect(balancer.errors.text == "")
     }
 
-    @Test("bad and dead lines, each with its cause before it, byte for byte")
+    @Test("bad and dead lines, each after its cause, are exactly the guide's")
     func failureLines() throws {
         let port = try Ports.free()
         let balancer = try BalancerUnderTest.start(
@@ -143,7 +143,7 @@ struct CommandLineTests {
         #expect(balancer.output.text.hasPrefix(expected), "\(balancer.program.summary)")
     }
 
-    @Test("a line is visible the moment it is printed: nothing else has to happen first")
+    @Test("a line is visible at once, without a later event")
     func linesAreFlushed() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--probe-interval", "1h")
@@ -151,12 +151,12 @@ struct CommandLineTests {
         for count in 1...3 {
             let (client, _) = try balancer.connectAndGreet()
             client.close()
-            // No later line pushes this one out: the next probe is an hour away.
+            // No later line can flush this one: the next probe is an hour away.
             try balancer.waitUntilEmpty(after: count, within: .seconds(3))
         }
     }
 
-    @Test("a host may be a name: it is resolved to an address of the source's kind")
+    @Test("a host name is resolved to an address of SOURCE_IP's family")
     func hostName() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [SocketAddress("localhost", backend.port)])
@@ -164,7 +164,7 @@ struct CommandLineTests {
         #expect(try balancer.connectAndGreet().backend == "A")
     }
 
-    @Test("its connections to the servers come from the source address")
+    @Test("connections to the servers come from SOURCE_IP")
     func sourceAddress() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -176,7 +176,7 @@ struct CommandLineTests {
         #expect(try TCPSocket.connectIfPossible(to: SocketAddress("127.0.0.1", balancer.port)) == nil)
     }
 
-    @Test("--fall sets how many failures in a row are one too many")
+    @Test("--fall sets how many failures in a row make a server dead")
     func fall() throws {
         let port = try Ports.free()
         let balancer = try BalancerUnderTest.start(
@@ -196,13 +196,13 @@ struct CommandLineTests {
         try eventually("a client is sent to \(port)", details: { balancer.program.summary }) {
             try balancer.connectAndGreet().backend == "B"
         }
-        #expect(second.accepted >= 4, "three probes, and only then that client")
+        #expect(second.accepted >= 4, "the server should get three probes before that client")
         try balancer.wait(for: .alive, of: port)
         #expect(try Set(balancer.backendsOfNextClients(2)) == ["A", "B"])
         try second.stop()
     }
 
-    @Test("--log sessions prints one line for each session that has ended")
+    @Test("--log sessions prints one line when a session ends")
     func logSessions() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -222,13 +222,13 @@ struct CommandLineTests {
         #expect(balancer.healthLines(of: backend.port).isEmpty)
     }
 
-    @Test("--log changes prints health when it changes, not at every probe")
+    @Test("--log changes prints a health line only when the health changes")
     func logChanges() throws {
         let port = try Ports.free()
         let first = try EchoBackend(named: "A", port: port)
         let balancer = try BalancerUnderTest.start(
             backends: [port].onLoopback, "--log", "changes", "--probe-interval", "100ms", "--probe-timeout", "90ms")
-        try remains("at most one line while nothing changes", for: .seconds(1)) {
+        try remains("at most one line while the health does not change", for: .seconds(1)) {
             balancer.output.count { $0.contains("\(port)") } <= 1
         }
         try first.stop()
@@ -243,12 +243,12 @@ struct CommandLineTests {
             backends: [backend.port].onLoopback, "--log", "none", "--probe-interval", "100ms")
         let (client, _) = try balancer.connectAndGreet()
         client.close()
-        try remains("silent", for: .milliseconds(500), details: { balancer.program.summary }) {
+        try remains("no line is printed", for: .milliseconds(500), details: { balancer.program.summary }) {
             balancer.output.count { $0 != GuideLine.source("127.0.0.1") } == 0
         }
     }
 
-    @Test("balancer demo shows itself, exits 0, and paints nothing into a pipe")
+    @Test("balancer demo exits with 0, and prints no escape sequences to a pipe")
     func demo() throws {
         let program = try RunningProgram.start(.balancer, ["demo"])
         #expect(try program.waitForExit(within: .seconds(60)) == .exited(0), "\(program.summary)")

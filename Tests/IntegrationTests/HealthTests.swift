@@ -1,10 +1,10 @@
 import Glibc
 import Testing
 
-/// Items 11 to 18: probes, bad and dead servers, and what clients notice of them.
+/// Items 11 to 18: probes, bad and dead servers, and their effect on clients.
 @Suite("Health", .ownThread)
 struct HealthTests {
-    /// How a server that is gone treats a new connection.
+    /// How the kernel treats a new connection to a server that is down.
     enum Absence: Sendable, CaseIterable {
         case refuses, neverAnswers
 
@@ -17,7 +17,7 @@ struct HealthTests {
     }
 
     @Test(
-        "a server that is shut down: three bad, then dead, each after its cause; the others stay alive",
+        "a stopped server is bad three times, then dead, each line after its cause; the others stay alive",
         arguments: Absence.allCases)
     func shutDown(_ absence: Absence) throws {
         let backends = try ["A", "B", "C"].map { try EchoBackend(named: $0) }
@@ -26,7 +26,8 @@ struct HealthTests {
             backends: backends.map(\.port).onLoopback, "--probe-interval", "400ms", "--probe-timeout", "300ms",
             streams: .merged)
         for backend in backends { try balancer.wait(for: .alive, of: backend.port, times: 2) }
-        // It notices neither that it refuses for a while nor that its queue is not full at once.
+        // The balancer is stopped meanwhile, so that no probe comes while the port refuses or the queue is not full
+        // yet.
         balancer.program.signal(SIGSTOP)
         try backends[1].stop()
         if absence == .neverAnswers { _ = try SilentBackend(port: lost) }
@@ -40,18 +41,20 @@ struct HealthTests {
         let dead = try #require(lines.lastIndex(of: GuideLine.dead(lost)))
         for port in [backends[0].port, backends[2].port] {
             #expect(balancer.health(of: port).allSatisfy { $0 == .alive }, "\(balancer.program.summary)")
-            // Five intervals lie between the first bad line and the third dead one.
+            // There are five intervals between the first bad line and the third dead one.
             let rounds = lines[bad...dead].count { $0 == GuideLine.alive(port) }
             #expect((4...6).contains(rounds), "\(balancer.program.summary)")
         }
-        // Far sooner than any connection to it would be given up: nobody is sent there any more.
+        // Much sooner than a connect would time out, so no client is sent to the dead server any more.
         let names = try (0..<4).map { _ in try balancer.connectAndGreet(within: .seconds(3)).backend }
         #expect(names.sorted() == ["A", "A", "C", "C"])
         if absence == .refuses { balancer.expectCauses([lost: absence.cause]) }
         #expect(lines[dead - 1] == absence.cause)
     }
 
-    @Test("a server that was never there: three bad, then dead, each after its cause", arguments: Absence.allCases)
+    @Test(
+        "a server that never started is bad three times, then dead, each line after its cause",
+        arguments: Absence.allCases)
     func neverThere(_ absence: Absence) throws {
         let port = try absence == .refuses ? Ports.free() : SilentBackend().port
         let balancer = try BalancerUnderTest.start(
@@ -61,20 +64,20 @@ struct HealthTests {
         balancer.expectCauses([port: absence.cause])
     }
 
-    @Test("one or two failures and then a success: never dead, however often")
+    @Test("one or two failures followed by a success never make a server dead, however often that happens")
     func fewFailures() throws {
         let port = try Ports.free()
         var backend = try EchoBackend(named: "A", port: port)
         let balancer = try BalancerUnderTest.start(
             backends: [port].onLoopback, "--probe-interval", "1500ms", "--probe-timeout", "400ms")
         try balancer.waitUntilAlive(port)
-        // As many together as make a server dead in a row.
+        // In total as many failures as make a server dead when they come in a row.
         for failures in [1, 2, 1] {
             let bad = balancer.health(of: port).count { $0 == .bad }
             try backend.stop()
             try balancer.wait(for: .bad, of: port, times: bad + failures)
-            // Counted while it is down: a line about the time before its stop cannot be mistaken for its return, for
-            // which it has an interval.
+            // Counted while the server is down, so that a line from before its stop is not taken for its return, for
+            // which there is one interval of time.
             let alive = balancer.health(of: port).count { $0 == .alive }
             backend = try EchoBackend(named: "A", port: port)
             try balancer.wait(for: .alive, of: port, times: alive + 1)
@@ -99,7 +102,9 @@ struct HealthTests {
         #expect(!balancer.health(of: again.port).contains(.dead))
     }
 
-    @Test("dead: clients alternate over the others; alive again: it takes its turn; the others' clients notice nothing")
+    @Test(
+        "a dead server gets no clients, and gets them again after its return; clients of the others notice nothing"
+    )
     func deathAndReturn() throws {
         let ports = try Ports.free(3)
         let steady = try [EchoBackend(named: "A", port: ports[0]), EchoBackend(named: "C", port: ports[2])]
@@ -133,12 +138,12 @@ struct HealthTests {
         for backend in steady + [returned] { try backend.stop() }
     }
 
-    @Test("a refusing server that is not dead yet: its clients are sent to the next one and notice nothing")
+    @Test("clients of a server that refuses but is not dead yet go to the next server and notice nothing")
     func redispatch() throws {
         let ports = try Ports.free(3)
         let backends = try [EchoBackend(named: "A", port: ports[0]), EchoBackend(named: "C", port: ports[2])]
         let lost = try EchoBackend(named: "B", port: ports[1])
-        // No probe after the first one: nobody but the clients finds out.
+        // There is only the first probe, so the balancer learns of the failure only from clients.
         let balancer = try BalancerUnderTest.start(backends: ports.onLoopback, "--probe-interval", "1h")
         for port in ports { try balancer.waitUntilAlive(port) }
         try lost.stop()
@@ -157,7 +162,7 @@ struct HealthTests {
         for backend in backends { try backend.stop() }
     }
 
-    @Test("the client's first words are not lost while it is sent from server to server")
+    @Test("bytes that a client sends early are not lost while servers are tried")
     func redispatchKeepsFirstWords() throws {
         let ports = try Ports.free(4)
         let last = try EchoBackend(port: ports[3])
@@ -173,7 +178,8 @@ struct HealthTests {
         try last.stop()
     }
 
-    @Test("a server that never answers and is not dead yet: its clients wait the connect time, then go to the next one")
+    @Test(
+        "clients of a server that does not answer but is not dead yet go to the next server after the connect timeout")
     func redispatchAfterTimeout() throws {
         let silent = try SilentBackend()
         let backend = try EchoBackend(named: "B")
@@ -183,7 +189,7 @@ struct HealthTests {
         #expect(try balancer.connectAndGreet().backend == "B")
     }
 
-    @Test("all servers dead: it does not spin, closes new clients at once, and recovers by itself")
+    @Test("with all servers dead the balancer does not spin, closes new clients at once, and recovers by itself")
     func allDead() throws {
         let ports = try Ports.free(3)
         let balancer = try BalancerUnderTest.start(backends: ports.onLoopback, .probingOften)
@@ -201,13 +207,13 @@ struct HealthTests {
         for backend in backends { try backend.stop() }
     }
 
-    @Test("the servers die under their clients: the clients are sent away, the table empties, it does not spin")
+    @Test("when all servers die with open sessions, clients are disconnected, the table empties, and nothing spins")
     func allDieUnderClients() throws {
         let backends = try ["A", "B"].map { try EchoBackend(named: $0) }
         let balancer = try BalancerUnderTest.start(backends: backends.map(\.port).onLoopback, .probingOften)
         let clients = try (0..<8).map { _ in try balancer.connectAndGreet().client }
         for backend in backends { try backend.stop() }
-        // They do not close their own end yet: that the server has gone has to be enough for them to hear of it.
+        // The clients do not close their own end: the death of the server alone must reach them.
         for client in clients { _ = try client.receiveToEnd(within: .seconds(5)) }
         for backend in backends { try balancer.wait(for: .dead, of: backend.port) }
         #expect(try balancer.program.processorShare(over: .seconds(2)) < 0.05)
@@ -216,10 +222,10 @@ struct HealthTests {
     }
 }
 
-/// Items 11, 12 and 16 at the guide's own pace, in one run: it takes half a minute and mostly waits.
+/// Items 11, 12 and 16 with the default interval of 5 s, in one run, which takes half a minute and mostly waits.
 @Suite("Health at the guide's pace", .ownThreadAtOnce)
 struct GuidePaceTests {
-    @Test("every server each 5 s, a server shut down and started again, one that never answers")
+    @Test("with the default interval: every server is probed each 5 s, one is stopped and restarted, one never answers")
     func fiveSeconds() throws {
         let ports = try Ports.free(3)
         let silent = try SilentBackend()
@@ -229,7 +235,7 @@ struct GuidePaceTests {
         let balancer = try BalancerUnderTest.start(backends: (ports + [silent.port]).onLoopback, streams: .merged)
         for port in ports { try balancer.wait(for: .alive, of: port) }
         let late = watch.lateness(from: started, to: .now)
-        #expect(ContinuousClock.now - started < .seconds(4) + late, "the first round is at start-up")
+        #expect(ContinuousClock.now - started < .seconds(4) + late, "the first round of probes is at start-up")
         let clients = try zip(["test1", "test2", "test3"], servers).map { name, server in
             let client = try startChatClient(to: balancer.address, as: name)
             try server.waitForLine(GuideLine.connected())
@@ -251,7 +257,7 @@ struct GuidePaceTests {
         let latest = .seconds(20.5) + watch.lateness(from: shutDown, to: death)
         #expect(death - shutDown > .seconds(14.5) && death - shutDown < latest, "\(death - shutDown)")
 
-        // It binds at once although its client's connection lingers, and the next probe finds it.
+        // The server can bind at once although its client's connection lingers, and the next probe succeeds.
         let restarted = ContinuousClock.now
         let returned = try startChatServer(on: lost)
         try balancer.wait(for: .alive, of: lost, times: 3, within: .seconds(10))
@@ -267,14 +273,15 @@ struct GuidePaceTests {
             #expect(arrivals.count >= 6)
             for (earlier, later) in zip(arrivals, arrivals.dropFirst()) {
                 let interval = later - earlier
-                // A probe that is late shortens the interval that follows.
+                // A late probe shortens the next interval.
                 let tolerance = .seconds(0.5) + watch.lateness(from: earlier - .seconds(1), to: later)
                 let isRegular = interval >= .seconds(5) - tolerance && interval <= .seconds(5) + tolerance
                 #expect(isRegular, "\(port): \(interval)")
             }
         }
 
-        // Dead: the silent one. So the next three clients go to the three others, the returned one among them.
+        // Only the silent server is dead, so the next three clients go to the three others, including the restarted
+        // one.
         let newcomers = try (4...6).map { try startChatClient(to: balancer.address, as: "test\($0)") }
         try returned.waitForLine(GuideLine.connected())
         for (server, count) in [(servers[0], 2), (servers[2], 2)] {
@@ -283,7 +290,7 @@ struct GuidePaceTests {
         for (number, client) in zip(4..., newcomers) { try talk(client, "test\(number)", "hello") }
         try talk(clients[0], "test1", "it is back")
         try talk(clients[2], "test3", "it is back")
-        // In half a minute the probes have left nothing on any server's terminal.
+        // In half a minute the probes have added no line to any server's terminal.
         #expect(servers.map { $0.output.count(of: GuideLine.connected()) } == [2, 1, 2])
         #expect(servers.map { $0.output.count(where: GuideLine.isServerTermination) } == [0, 0, 0])
     }

@@ -1,12 +1,12 @@
 import Glibc
 import Testing
 
-/// `--busy-poll` and `--fast-open`: sessions notice nothing of them.
+/// `--busy-poll` and `--fast-open` do not change what sessions transfer.
 @Suite("Busy polling and fast open", .ownThread)
 struct LatencyOptionsTests {
     // MARK: Busy polling
 
-    @Test("a loop that never sleeps serves, and stops on SIGTERM", arguments: [1, 2])
+    @Test("a busy-polling loop serves clients, and stops on SIGTERM", arguments: [1, 2])
     func busyPoll(threads: Int) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -25,22 +25,22 @@ struct LatencyOptionsTests {
 
     // MARK: Fast open
 
-    // Whether bytes really go with the SYN is the machine's choice (`net.ipv4.tcp_fastopen`): nobody may notice.
+    // Whether bytes really go with the SYN depends on `net.ipv4.tcp_fastopen`; clients must see no difference.
 
-    /// What a client has sent before it is accepted: nothing, less than goes with a SYN, just as much, and more.
+    /// Bytes that a client has sent before it is accepted: none, fewer than fit into a SYN, just as many, and more.
     static let early = [0, 1, 1_000, 1_024, 1_025, 5_000, 100_000]
 
-    @Test("what was sent before the accept arrives once, in its place, and is counted once", arguments: [1, 2])
+    @Test("bytes sent before the accept arrive once, in order, and are counted once", arguments: [1, 2])
     func fastOpen(threads: Int) throws {
         let backend = try FastOpenBackend()
         let balancer = try start(threads, [backend.port])
         try checkSessions(balancer, backend)
     }
 
-    @Test("the same when a backend that refuses has its turn first")
+    @Test("bytes sent before the accept arrive once even if the first backend refuses")
     func fastOpenRedispatch() throws {
         let backend = try FastOpenBackend()
-        // Probed once, so it stays in rotation.
+        // Probed only once, so the refusing backend stays in rotation.
         let refusing = try Ports.free()
         let balancer = try start(1, [refusing, backend.port])
         try checkSessions(balancer, backend)
@@ -48,7 +48,7 @@ struct LatencyOptionsTests {
         #expect(!attempts.isEmpty, "\(balancer.program.summary)")
     }
 
-    @Test("a client that ends, or resets, before it is accepted")
+    @Test("a client that closes or resets before it is accepted does no harm")
     func fastOpenEndsEarly() throws {
         let backend = try FastOpenBackend()
         let balancer = try start(1, [backend.port])
@@ -64,7 +64,7 @@ struct LatencyOptionsTests {
             }
             let server = try backend.listener.acceptClient()
             if try server.receive(1) == Array("r".utf8) {
-                // The one that reset came to the backend first.
+                // The client that reset reached the backend first.
                 _ = try server.receiveToEnd()
             } else {
                 #expect(try server.receiveToEnd() == (Array("inished".utf8), .finished))
@@ -80,7 +80,7 @@ struct LatencyOptionsTests {
         }
     }
 
-    /// A server that takes bytes with the SYN where the machine allows it, also without a cookie.
+    /// A server that accepts bytes with the SYN, even without a cookie, where the machine allows it.
     private struct FastOpenBackend {
         let listener: ListeningSocket
 
@@ -99,7 +99,7 @@ struct LatencyOptionsTests {
         return try .start(threads: threads, backends: ports.onLoopback, options, at: location)
     }
 
-    /// Clients connect and send while the balancer stands still, so that their bytes are there when it accepts them.
+    /// Runs `body` while the balancer is stopped, so that clients' bytes have arrived before it accepts them.
     private func whileStopped<Result>(_ balancer: BalancerUnderTest, _ body: () throws -> Result) rethrows -> Result {
         balancer.program.signal(SIGSTOP)
         defer { balancer.program.signal(SIGCONT) }
@@ -110,7 +110,7 @@ struct LatencyOptionsTests {
         _ balancer: BalancerUnderTest, _ backend: FastOpenBackend, at location: SourceLocation = #_sourceLocation
     ) throws {
         var records: [String] = []
-        // The first to come may have nothing but a cookie for the next.
+        // The first connection may only fetch the cookie for the next one.
         for round in 1...3 {
             for (number, count) in Self.early.enumerated() {
                 let pattern = Pattern(seed: UInt64(round * 100 + number))

@@ -2,12 +2,12 @@ import Foundation
 import Glibc
 import Testing
 
-/// Backends whose names get an address, change it, and lose it, while the balancer runs.
+/// Backends whose names get an address, change it, and lose it while the balancer runs.
 ///
-/// The names are those of a hosts file that only the balancer sees, in a mount namespace of its own.
+/// The names are in a hosts file that only the balancer sees, in its own mount namespace.
 @Suite("Moving names", .ownThread, .enabled(if: Hosts.canBeMade, "needs unshare(1) and the right to mount"))
 struct MovingNamesTests {
-    @Test("a name that has no address at start is served from when it has one", arguments: [1, 2])
+    @Test("a name without an address at the start serves clients as soon as it has one", arguments: [1, 2])
     func comesLater(threads: Int) throws {
         let hosts = try Hosts()
         let backend = try EchoBackend(named: "A")
@@ -22,13 +22,14 @@ struct MovingNamesTests {
         #expect(
             balancer.countErrors(with: "balancer: server1 is at 127.0.0.1:\(backend.port)") == 1,
             "\(balancer.program.summary)")
-        // It is known by its address from then on.
+        // From then on the log identifies the backend by its address.
         let last = balancer.output.count(of: GuideLine.dead(backend.port, "server1"))
         try balancer.program.waitForLine(GuideLine.alive(backend.port), times: 3)
         #expect(balancer.output.count(of: GuideLine.dead(backend.port, "server1")) == last)
     }
 
-    @Test("SIGHUP: new clients follow a name that has moved, and sessions stay where they are", arguments: [1, 2])
+    @Test(
+        "after SIGHUP new clients go to a name's new address, and open sessions stay at the old one", arguments: [1, 2])
     func moves(threads: Int) throws {
         let hosts = try Hosts("127.0.0.2 server1")
         let backend = try EchoBackend(named: "A", host: "127.0.0.2")
@@ -40,11 +41,11 @@ struct MovingNamesTests {
         try hosts.set("127.0.0.3 server1")
         balancer.program.signal(SIGHUP)
         let port = backend.port
-        try balancer.program.wait("it is told") {
+        try balancer.program.wait("the move is logged") {
             balancer.countErrors(with: "server1 is at 127.0.0.3:\(port) now; it was at 127.0.0.2:\(port)") == 1
         }
-        // The other loops hear of it in their next turn.
-        try eventually("all new clients follow", details: { balancer.program.summary }) {
+        // The other loops learn the new address in their next turn.
+        try eventually("all new clients go to the new address", details: { balancer.program.summary }) {
             try Set(balancer.backendsOfNextClients(16)) == ["B"]
         }
         // Probed at once, although the next probe is due in an hour.
@@ -56,7 +57,7 @@ struct MovingNamesTests {
         #expect(try balancer.connect().receiveToEnd() == ([], .finished))
     }
 
-    @Test("a server that is back at another address is found by the probes, without a signal", arguments: [1, 2])
+    @Test("probes find a server that returns at another address, without a signal", arguments: [1, 2])
     func isBackElsewhere(threads: Int) throws {
         let hosts = try Hosts("127.0.0.2 server1")
         let backend = try EchoBackend(named: "A", host: "127.0.0.2")
@@ -76,7 +77,7 @@ struct MovingNamesTests {
         }
     }
 
-    @Test("a name that cannot be looked up any more stays where it was, which is told once, as is its return")
+    @Test("a name whose look-up fails keeps its address; the failure and its end are each logged once")
     func lost() throws {
         let hosts = try Hosts("127.0.0.2 server1")
         let backend = try EchoBackend(named: "A", host: "127.0.0.2")
@@ -85,7 +86,7 @@ struct MovingNamesTests {
         for round in 1...3 {
             balancer.program.signal(SIGHUP)
             try balancer.program.wait("reload \(round)") { balancer.countErrors(with: "SIGHUP: ") == round }
-            try balancer.program.wait("it is told") {
+            try balancer.program.wait("the failure is logged") {
                 balancer.countErrors(with: "cannot look up server1: ") == 1
             }
             #expect(try balancer.connectAndGreet().backend == "A")
@@ -94,14 +95,14 @@ struct MovingNamesTests {
         #expect(balancer.countErrors(with: "; it stays at \(address)") == 1, "\(balancer.program.summary)")
         try hosts.set("127.0.0.2 server1")
         balancer.program.signal(SIGHUP)
-        try balancer.program.wait("its return is told") {
+        try balancer.program.wait("the recovery is logged") {
             balancer.countErrors(with: "server1 can be looked up again: \(address)") == 1
         }
         #expect(try balancer.connectAndGreet().backend == "A")
         #expect(balancer.countErrors(with: "cannot look up") == 1, "\(balancer.program.summary)")
     }
 
-    @Test("of several addresses it keeps the one that it has")
+    @Test("a name with several addresses keeps the current one")
     func keeps() throws {
         let hosts = try Hosts("127.0.0.3 server1")
         let backend = try EchoBackend(named: "A", host: "127.0.0.3")
@@ -110,13 +111,13 @@ struct MovingNamesTests {
         try hosts.set("127.0.0.2 server1\n127.0.0.3 server1\n127.0.0.4 elsewhere")
         balancer.program.signal(SIGHUP)
         try balancer.program.wait("SIGHUP is answered") { balancer.countErrors(with: "SIGHUP: ") == 1 }
-        try remains("clients stay", for: .milliseconds(300), details: { balancer.program.summary }) {
+        try remains("clients go to the same backend", for: .milliseconds(300), details: { balancer.program.summary }) {
             try balancer.connectAndGreet().backend == "A"
         }
         #expect(balancer.countErrors(with: " is at ") == 0, "\(balancer.program.summary)")
     }
 
-    /// A balancer before `server1 port`.
+    /// Starts a balancer with the backend `server1 port`.
     private func start(
         _ hosts: Hosts, port: UInt16, _ options: String..., at location: SourceLocation = #_sourceLocation
     ) throws -> BalancerUnderTest {
@@ -128,7 +129,7 @@ struct MovingNamesTests {
     }
 }
 
-/// An `/etc/hosts` that only one balancer sees.
+/// A file that one balancer sees as `/etc/hosts`.
 private struct Hosts {
     private let path: String
 
@@ -137,7 +138,7 @@ private struct Hosts {
         try set(text)
     }
 
-    /// In place: the mount is of the file, not of its name.
+    /// Writes the text in place: the bind mount refers to the inode, not to the name.
     func set(_ text: String) throws {
         try "\(text)\n".write(toFile: path, atomically: false, encoding: .utf8)
     }

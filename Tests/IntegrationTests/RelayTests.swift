@@ -1,25 +1,25 @@
 import Testing
 
-/// Bytes through the balancer: all of them, in order, whoever is slow, and whoever leaves.
+/// The balancer relays all bytes in order, whichever side is slow and whichever side closes or resets.
 @Suite("Relay", .ownThread)
 struct RelayTests {
     private static let mebibyte = 1 << 20
 
-    /// Memory the balancer may take on while a reader is stalled. The bytes wait in the kernel, not here.
+    /// The limit of the balancer's memory growth while a reader is stalled: the bytes wait in the kernel.
     private static let growthMax = 30 * mebibyte
 
-    /// More than the small receive buffer of a stalled reader holds, and little enough for the kernel's buffers on the
-    /// way to take the rest even when it is short of memory.
+    /// More than a stalled reader's small receive buffer holds, but little enough for the kernel's buffers on the
+    /// way to hold the rest even when memory is short.
     private static let inFlight = 80_000
 
-    @Test("megabytes one way, the end of input, megabytes back")
+    @Test("megabytes one way, a half-close, and megabytes back arrive intact")
     func bothWaysInTurn() throws {
         let setup = try Setup()
         let (question, answer) = (Pattern(seed: 1), Pattern(seed: 2))
         let count = 8 * Self.mebibyte + 13
         let serving = Background {
             let receipt = try question.receive(from: setup.server)
-            // Only now that the client has said all it wanted to say.
+            // The server answers only after the client has sent everything.
             try answer.send(count, through: setup.server)
             setup.server.finishSending()
             return receipt
@@ -34,7 +34,7 @@ struct RelayTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("megabytes both ways at the same time")
+    @Test("megabytes in both directions at the same time arrive intact")
     func bothWaysAtOnce() throws {
         let setup = try Setup()
         let (up, down) = (Pattern(seed: 3), Pattern(seed: 4))
@@ -59,7 +59,7 @@ struct RelayTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("many small messages, each answered before the next")
+    @Test("many small messages are relayed, each answered before the next")
     func pingPong() throws {
         let setup = try Setup()
         for number in 1...500 {
@@ -70,19 +70,19 @@ struct RelayTests {
         }
     }
 
-    @Test("a client that does not read costs no memory, and has lost nothing when it reads at last")
+    @Test("a client that does not read costs no memory, and gets every byte when it reads again")
     func stalledClient() throws {
         let setup = try Setup()
         try checkStalledReader(setup, from: setup.server, to: setup.client)
     }
 
-    @Test("the same with a server that does not read")
+    @Test("a server that does not read costs no memory, and gets every byte when it reads again")
     func stalledServer() throws {
         let setup = try Setup()
         try checkStalledReader(setup, from: setup.client, to: setup.server)
     }
 
-    @Test("fifty mebibytes in flight to a stalled reader, then FIN: all of it arrives, and the row goes")
+    @Test("fifty mebibytes and a FIN to a stalled reader all arrive, and the row is deleted")
     func finishBehindStalledReader() throws {
         let setup = try Setup(receiveBuffer: 16_384)
         let pattern = Pattern(seed: 6)
@@ -90,11 +90,11 @@ struct RelayTests {
         let progress = Progress()
         let sending = Background {
             try pattern.send(count, through: setup.server, progress: progress)
-            // Not closed: a kernel that runs out of memory throws away what closed sockets still have to send.
+            // The sender stays open: a kernel that is short of memory discards unsent data of closed sockets.
             setup.server.finishSending()
         }
         _ = try settled("the sender", for: .milliseconds(300)) { progress.value }
-        #expect(!sending.isFinished, "the reader was to be slower than the sender")
+        #expect(!sending.isFinished, "the reader should be slower than the sender")
         let receipt = try pattern.receive(from: setup.client)
         #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: .finished))
         try sending.value(within: .seconds(5))
@@ -102,14 +102,14 @@ struct RelayTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("what is on its way when the sender closes arrives", arguments: [true, false])
+    @Test("bytes in flight when the sender closes arrive", arguments: [true, false])
     func finishWithBytesInFlight(fromServer: Bool) throws {
         let setup = try Setup(receiveBuffer: 16_384)
         let (sender, reader) = fromServer ? (setup.server, setup.client) : (setup.client, setup.server)
         let pattern = Pattern(seed: 7)
         let count = Self.inFlight
         try pattern.send(count, through: sender)
-        try eventually("all of it has left the sender") { sender.unacknowledged == 0 }
+        try eventually("the balancer's kernel has all bytes") { sender.unacknowledged == 0 }
         sender.close()
         let receipt = try pattern.receive(from: reader)
         #expect(receipt == Pattern.Receipt(count: count, isIntact: true, ending: .finished))
@@ -118,7 +118,7 @@ struct RelayTests {
     }
 
     @Test(
-        "a RST after bytes that the balancer's side has acknowledged: the side that is still reading gets them all",
+        "after a RST the other side still gets all bytes that the balancer's kernel had acknowledged",
         arguments: [true, false])
     func resetWithBytesInFlight(fromServer: Bool) throws {
         let setup = try Setup(receiveBuffer: 16_384)
@@ -126,10 +126,10 @@ struct RelayTests {
         let pattern = Pattern(seed: 8)
         let count = Self.inFlight
         try pattern.send(count, through: sender)
-        // A RST throws away what the sender's own kernel still holds; that would not be the balancer's loss.
+        // A RST discards what the sender's own kernel still holds, which the balancer could not deliver.
         try eventually("all of it has left the sender") { sender.unacknowledged == 0 }
         sender.reset()
-        // The reader is slow: the RST has long been there when it starts.
+        // The reader starts late, long after the RST has arrived.
         let receipt = try pattern.receive(from: reader)
         #expect(receipt.count == count)
         #expect(receipt.isIntact)
@@ -138,13 +138,13 @@ struct RelayTests {
         #expect(setup.balancer.terminations == 1)
     }
 
-    @Test("a reader that resets under a heavy sender: no row left, the sender's connection ends")
+    @Test("when a reader resets while much is sent to it, no row is left and the sender's connection ends")
     func readerResets() throws {
         for fromServer in [true, false] {
             let setup = try Setup()
             let (sender, reader) = fromServer ? (setup.server, setup.client) : (setup.client, setup.server)
             let progress = Progress()
-            // More than it can ever get rid of: what ends it is the balancer.
+            // More than can ever be sent, so only the balancer ends the sending.
             let sending = Background {
                 try Pattern(seed: 9).send(4_096 * Self.mebibyte, through: sender, progress: progress)
             }
@@ -159,7 +159,7 @@ struct RelayTests {
         }
     }
 
-    @Test("a reader that resets under a sender that says little but never stops: the row goes all the same")
+    @Test("when a reader resets while a slow sender never stops, the row is still deleted")
     func readerResetsUnderTrickle() throws {
         let setup = try Setup()
         setup.client.reset()
@@ -174,14 +174,14 @@ struct RelayTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("a client that resets while the server reads nothing: the row goes all the same")
+    @Test("when a client resets while the server reads nothing, the row is still deleted")
     func clientResetsWhileServerStalls() throws {
         let setup = try Setup()
         let progress = Progress()
         let sending = Background {
             try? Pattern(seed: 12).send(64 * Self.mebibyte, through: setup.client, progress: progress)
         }
-        // Until every buffer on the way is full.
+        // Waits until every buffer on the way is full.
         _ = try settled("the client", for: .milliseconds(300)) { progress.value }
         setup.client.shutDown()
         try sending.value(within: .seconds(20))
@@ -189,7 +189,7 @@ struct RelayTests {
         try setup.balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("urgent data: it stays in its place, and what follows it is not held back")
+    @Test("urgent data keeps its position, and the bytes after it are not delayed")
     func urgentData() throws {
         let setup = try Setup()
         try setup.client.send("abc")
@@ -202,17 +202,17 @@ struct RelayTests {
         try setup.client.expect("123Y456")
     }
 
-    @Test("a server that answers early and resets while the client still sends: the client gets the answer")
+    @Test("when a server answers early and resets while the client still sends, the client gets the answer")
     func earlyAnswer() throws {
         let setup = try Setup()
         let progress = Progress()
         let sending = Background {
             try? Pattern(seed: 10).send(16 * Self.mebibyte, through: setup.client, progress: progress)
         }
-        // The server reads none of it, so closing its socket is a RST after the answer.
+        // The server has unread data, so closing its socket sends a RST after the answer.
         _ = try settled("the client", for: .milliseconds(200)) { progress.value }
         try setup.server.send("early answer")
-        try eventually("the answer has left") { setup.server.unacknowledged == 0 }
+        try eventually("the balancer's kernel has the answer") { setup.server.unacknowledged == 0 }
         setup.server.close()
         try setup.client.expect("early answer")
         _ = try setup.client.receiveToEnd()
@@ -252,10 +252,10 @@ struct RelayTests {
             sender.finishSending()
         }
         let stalledAt = try settled("the sender", for: .milliseconds(500)) { progress.value }
-        #expect(stalledAt < count, "the reader was to be slower than the sender", sourceLocation: location)
+        #expect(stalledAt < count, "the reader should be slower than the sender", sourceLocation: location)
         let growth = try setup.balancer.program.residentMemory() - before
         #expect(growth < Self.growthMax, "grew by \(growth) bytes", sourceLocation: location)
-        // Nothing moves, so nothing is to be done.
+        // No byte moves, so the balancer must use no processor time.
         let share = try setup.balancer.program.processorShare(over: .seconds(1))
         #expect(share < 0.1, sourceLocation: location)
 

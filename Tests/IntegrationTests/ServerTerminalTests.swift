@@ -1,13 +1,13 @@
 import Testing
 
-/// Item 19: probes leave nothing on the servers' terminals, clients do.
+/// Item 19: probes add no lines to the servers' terminals, clients do.
 @Suite("Servers' terminals", .ownThread)
 struct ServerTerminalTests {
-    @Test("ten idle minutes of probes add no line; a client that leaves without a word adds its two")
+    @Test("the probes of ten idle minutes add no line; a client that leaves without sending adds two")
     func tenMinutesOfProbes() throws {
         let ports = try Ports.free(2)
         let servers = try ports.map { try startChatServer(on: $0) }
-        // Ten minutes at one probe every five seconds, compressed.
+        // As many probes as in ten minutes with one every five seconds, in less time.
         let rounds = 125
         let balancer = try BalancerUnderTest.start(
             backends: ports.onLoopback, "--probe-interval", "30ms", "--probe-timeout", "29ms")
@@ -18,13 +18,13 @@ struct ServerTerminalTests {
         client.close()
         try servers[0].wait("its two lines") { servers[0].output.lines.count == 2 }
         checkOneClient(servers[0])
-        // Longer than the time in which a server makes up its mind about a silent connection.
-        try remains("nothing else", for: .milliseconds(500)) {
+        // Longer than the time after which a server announces a silent connection.
+        try remains("no further line", for: .milliseconds(500)) {
             servers[0].output.lines.count == 2 && servers[1].output.lines.isEmpty
         }
     }
 
-    @Test("a client that stays without a word is announced, too")
+    @Test("a client that stays connected without sending is announced too")
     func silentClient() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -36,7 +36,7 @@ struct ServerTerminalTests {
         checkOneClient(server)
     }
 
-    @Test("a client that speaks is announced at its first byte")
+    @Test("a client that sends is announced at its first byte")
     func firstByte() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -49,7 +49,7 @@ struct ServerTerminalTests {
         checkOneClient(server)
     }
 
-    @Test("a connection that is reset before it was announced leaves nothing; one reset afterwards leaves both lines")
+    @Test("a connection reset before its announcement adds no line; one reset afterwards adds both lines")
     func resets() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -60,10 +60,10 @@ struct ServerTerminalTests {
         client.reset()
         try server.wait("its second line") { server.output.lines.count == 2 }
         checkOneClient(server)
-        try remains("nothing of the others", for: .milliseconds(500)) { server.output.lines.count == 2 }
+        try remains("no line for the others", for: .milliseconds(500)) { server.output.lines.count == 2 }
     }
 
-    @Test("a client that connects straight to the server and leaves by FIN without a byte leaves both lines")
+    @Test("a client without the balancer that closes with a FIN before sending a byte adds both lines")
     func silentFinish() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)

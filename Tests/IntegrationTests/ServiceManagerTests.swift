@@ -1,10 +1,10 @@
 import Glibc
 import Testing
 
-/// What the balancer tells the service manager that started it: sd_notify(3).
+/// The notifications that the balancer sends to its service manager: sd_notify(3).
 @Suite("Service manager", .ownThread)
 struct ServiceManagerTests {
-    @Test("it says that it is ready, once, and then clients can come", arguments: [false, true], [1, 3])
+    @Test("READY=1 is sent once, and clients are served from then on", arguments: [false, true], [1, 3])
     func ready(isAbstract: Bool, threads: Int) throws {
         let manager = try NotifySocket(isAbstract: isAbstract)
         let backend = try EchoBackend(named: "A")
@@ -14,13 +14,13 @@ struct ServiceManagerTests {
             ["127.0.0.1", "127.0.0.1", "\(backend.port)", "--port", "\(port)", "--threads", "\(threads)"],
             environment: ["NOTIFY_SOCKET": manager.name])
         try manager.wait(for: "READY", "1", from: program)
-        // No second attempt.
+        // One attempt must suffice.
         try TCPSocket.connect(to: SocketAddress("127.0.0.1", port)).expect("A\n")
         #expect(manager.messages.first?["READY"] == "1", "\(manager.summary)")
         #expect(manager.count("READY") == 1)
     }
 
-    @Test("one that cannot start never says that it is ready", arguments: [1, 3])
+    @Test("a balancer that cannot start does not send READY=1", arguments: [1, 3])
     func notReady(threads: Int) throws {
         let manager = try NotifySocket()
         let taken = try ListeningSocket()
@@ -28,11 +28,11 @@ struct ServiceManagerTests {
             .balancer, ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(taken.port)", "--threads", "\(threads)"],
             environment: ["NOTIFY_SOCKET": manager.name])
         #expect(try program.waitForExit() == .exited(69), "\(program.summary)")
-        // Whatever it had said would have come by now: a datagram to this machine is there when it has been sent.
+        // A local datagram arrives when it is sent, so any notification would have arrived by now.
         #expect(manager.count("READY") == 0, "\(manager.summary)")
     }
 
-    @Test("its status tells of each backend that goes and comes")
+    @Test("STATUS changes with each backend that goes down or up")
     func status() throws {
         let manager = try NotifySocket()
         let backend = try EchoBackend(named: "A")
@@ -45,14 +45,16 @@ struct ServiceManagerTests {
         #expect(back["READY"] == nil)
     }
 
-    @Test("that no backend is up is in its status")
+    @Test("STATUS says that no backend is up")
     func noBackend() throws {
         let manager = try NotifySocket()
         let balancer = try start([try Ports.free()], manager, "--probe-interval=100ms")
         try manager.wait(for: "STATUS", "no-backend: 0 of 1 backends up", from: balancer.program)
     }
 
-    @Test("SIGHUP: it reloads, says since when, and is ready again", arguments: [1, 3], ["127.0.0.1", "localhost"])
+    @Test(
+        "after SIGHUP the balancer sends RELOADING=1 with the time, then READY=1", arguments: [1, 3],
+        ["127.0.0.1", "localhost"])
     func reload(threads: Int, host: String) throws {
         let manager = try NotifySocket()
         let backend = try EchoBackend(named: "A")
@@ -75,7 +77,7 @@ struct ServiceManagerTests {
         try client.expect("still here")
     }
 
-    @Test("SIGTERM: it says that it stops, and for how long that may take, before it ends", arguments: [1, 3])
+    @Test("after SIGTERM the balancer sends STOPPING=1 and the time that draining may take", arguments: [1, 3])
     func stopping(threads: Int) throws {
         let manager = try NotifySocket()
         let backend = try EchoBackend(named: "A")
@@ -96,7 +98,7 @@ struct ServiceManagerTests {
         #expect(manager.count("READY") == 1)
     }
 
-    @Test("with no session open it says that it stops as well")
+    @Test("STOPPING=1 is also sent when no session is open")
     func stoppingAtOnce() throws {
         let manager = try NotifySocket()
         let balancer = try start([try EchoBackend(named: "A").port], manager)
@@ -108,7 +110,7 @@ struct ServiceManagerTests {
 
     // MARK: Watchdog
 
-    @Test("the watchdog is told again and again, also while it drains", arguments: [1, 3])
+    @Test("WATCHDOG=1 is sent repeatedly, also during a drain", arguments: [1, 3])
     func watchdog(threads: Int) throws {
         let manager = try NotifySocket()
         let backend = try EchoBackend(named: "A")
@@ -127,40 +129,40 @@ struct ServiceManagerTests {
         #expect(try balancer.program.waitForExit() == .exited(0))
     }
 
-    /// Who the environment says is watched.
+    /// The process that the environment names as the watched one.
     enum Watched: String, Sendable, CaseIterable {
-        case nobody, another, itself
+        case noProcess, otherProcess, thisProcess
     }
 
-    @Test("the watchdog is told by whom it watches, and by nobody else", arguments: Watched.allCases)
+    @Test("WATCHDOG=1 is sent only if the environment names this process", arguments: Watched.allCases)
     func watched(_ watched: Watched) throws {
         let manager = try NotifySocket()
         let backend = try EchoBackend(named: "A")
         let port = try Ports.free()
         let variables =
             switch watched {
-            case .nobody: "unset WATCHDOG_USEC WATCHDOG_PID"
-            case .another: "export WATCHDOG_USEC=150000 WATCHDOG_PID=1"
-            case .itself: "export WATCHDOG_USEC=150000 WATCHDOG_PID=$$"
+            case .noProcess: "unset WATCHDOG_USEC WATCHDOG_PID"
+            case .otherProcess: "export WATCHDOG_USEC=150000 WATCHDOG_PID=1"
+            case .thisProcess: "export WATCHDOG_USEC=150000 WATCHDOG_PID=$$"
             }
         let command = [try Program.balancer.path(), "127.0.0.1", "127.0.0.1", "\(backend.port)", "--port", "\(port)"]
         let program = try RunningProgram.start(
             ["/bin/sh", "-c", "\(variables); exec \"$0\" \"$@\""] + command, named: "balancer",
             environment: ["NOTIFY_SOCKET": manager.name])
         try manager.wait(for: "READY", from: program)
-        if watched == .itself {
+        if watched == .thisProcess {
             try manager.wait(for: "WATCHDOG", number: 3, from: program)
         } else {
-            try remains("the watchdog is told nothing", for: .milliseconds(500), details: { manager.summary }) {
+            try remains("no WATCHDOG=1 is sent", for: .milliseconds(500), details: { manager.summary }) {
                 manager.count("WATCHDOG") == 0
             }
         }
     }
 
-    // MARK: A manager that is none
+    // MARK: Without a working manager
 
     @Test(
-        "a NOTIFY_SOCKET that can be no socket is an error at start, which names it",
+        "a NOTIFY_SOCKET that cannot be a socket is an error at the start, whose message has its value",
         arguments: ["run/notify", "@", "vsock:2:1234", "/" + String(repeating: "x", count: 107)])
     func nonsense(name: String) throws {
         let port = try Ports.free()
@@ -176,16 +178,16 @@ struct ServiceManagerTests {
     }
 
     @Test(
-        "an empty NOTIFY_SOCKET is none, and one at which nobody listens is no hindrance",
+        "the balancer serves with an empty NOTIFY_SOCKET, or one on which no process listens",
         arguments: ["", "/nonexistent/notify"])
-    func nobody(name: String) throws {
+    func noListener(name: String) throws {
         let balancer = try BalancerUnderTest.start(
             backends: [try EchoBackend(named: "A").port].onLoopback,
             environment: ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000"])
         try expectToServe(balancer)
     }
 
-    @Test("a manager that is gone is no hindrance")
+    @Test("the balancer serves after its manager has gone")
     func gone() throws {
         let manager = try NotifySocket()
         let balancer = try start(
@@ -195,7 +197,7 @@ struct ServiceManagerTests {
         try expectToServe(balancer)
     }
 
-    @Test("a manager that does not read is not waited for")
+    @Test("a manager that does not read does not block the balancer")
     func unread() throws {
         let path = try TestFolder().path(of: "notify")
         let socket = try UnixSocket.receiving(at: path)
@@ -219,7 +221,7 @@ struct ServiceManagerTests {
         #expect(try balancer.program.waitForExit(at: location) == .exited(0), sourceLocation: location)
     }
 
-    /// A balancer that `manager` has started.
+    /// Starts a balancer that notifies `manager`.
     private func start(
         _ ports: [UInt16], _ manager: NotifySocket, _ options: String..., environment: [String: String] = [:],
         at location: SourceLocation = #_sourceLocation
@@ -229,7 +231,7 @@ struct ServiceManagerTests {
             environment: environment.merging(["NOTIFY_SOCKET": manager.name]) { $1 }, at: location)
     }
 
-    /// CLOCK_MONOTONIC, by which a manager tells a reload from one before it.
+    /// The time of CLOCK_MONOTONIC in microseconds, with which a manager tells one reload from another.
     private func monotonicMicroseconds() -> Int {
         var time = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &time)

@@ -1,10 +1,10 @@
 import Glibc
 import Testing
 
-/// Items 9 and 10: a row for every session, gone when the session is.
+/// Items 9 and 10: every session has a row, which is deleted when the session ends.
 @Suite("Session table", .ownThread)
 struct SessionTableTests {
-    @Test("six clients leave one by one: 5, 4, 3, 2, 1, 0, each with its own address and port, once")
+    @Test("six clients leave one by one: lengths 5 to 0, and one line each with the client's address and port")
     func sixLeave() throws {
         let backends = try ["A", "B", "C"].map { try EchoBackend(named: $0) }
         let balancer = try BalancerUnderTest.start(
@@ -13,29 +13,29 @@ struct SessionTableTests {
         let opening = balancer.output.texts
         let clients = try (0..<6).map { _ in try balancer.connectAndGreet().client }
         var expected = opening
-        // Neither in the order in which they came, nor in its reverse.
+        // Neither in the order of their connecting nor in its reverse.
         for (index, left) in zip([2, 0, 5, 1, 4, 3], (0..<6).reversed()) {
             let address = try clients[index].localAddress()
             clients[index].close()
             expected += GuideLine.terminated(address, left: left)
-            try balancer.program.wait("the row of \(address.port) is gone") { balancer.output.texts == expected }
+            try balancer.program.wait("the row of \(address.port) is deleted") { balancer.output.texts == expected }
         }
     }
 
-    @Test("kill -9 of a client leaves no row, and the server sees it go")
+    @Test("kill -9 of a client leaves no row, and the server sees the connection end")
     func killedClient() throws {
         let system = try ChatSystem.start(servers: 1)
         let killed = try system.join("test1")
         let staying = try system.join("test2")
         killed.signal(SIGKILL)
         try system.balancer.waitUntilTableLength(1)
-        try eventually("the server saw it go") { system.terminated == [1] }
+        try eventually("the server saw the connection end") { system.terminated == [1] }
         try staying.send("still here")
         try staying.waitForLine("[test2] still here")
         #expect(system.balancer.terminations == 1)
     }
 
-    @Test("a server that is killed takes its sessions with it, and no others")
+    @Test("killing a server ends its own sessions and no others")
     func killedServer() throws {
         let system = try ChatSystem.start(servers: 2)
         let losing = try system.join("test1")
@@ -71,12 +71,12 @@ struct SessionTableTests {
         try checkServes(balancer, backend, sessionsBefore: 1)
     }
 
-    @Test("a RST from the client before it has a server, many times over")
+    @Test("many clients that reset before they have a server leave no row")
     func resetsAtOnce() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback)
         for _ in 1...200 { try balancer.connect().reset() }
-        // Whether such a client ever had a row is the balancer's business, but none may be left.
+        // Whether such a client ever gets a row is unspecified, but none may be left.
         let (client, _) = try balancer.connectAndGreet()
         let port = try client.localAddress().port
         client.close()
@@ -84,7 +84,7 @@ struct SessionTableTests {
         try balancer.waitUntilTableLength(0)
     }
 
-    @Test("a half-closed connection goes on in the other direction, and leaves no row when it finishes")
+    @Test("after the client's half-close the other direction continues, and no row is left at the end")
     func halfClosedByClient() throws {
         let backend = try ListeningSocket()
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback)
@@ -93,7 +93,7 @@ struct SessionTableTests {
         #expect(try server.receiveToEnd() == ([], .finished))
         try server.send("answer after the end")
         try client.expect("answer after the end")
-        // It has been half-closed all the time; the row is still there.
+        // The session was half-closed all the time; its row still exists.
         #expect(balancer.terminations == 0)
         server.close()
         #expect(try client.receiveToEnd() == ([], .finished))
@@ -101,7 +101,7 @@ struct SessionTableTests {
         #expect(balancer.terminations == 1)
     }
 
-    @Test("the same with the server as the one that finishes first")
+    @Test("after the server's half-close the other direction continues, and no row is left at the end")
     func halfClosedByServer() throws {
         let backend = try ListeningSocket()
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback)
@@ -116,7 +116,7 @@ struct SessionTableTests {
         try balancer.waitUntilEmpty(after: 1)
     }
 
-    @Test("an idle session ends after the idle time, one in use does not")
+    @Test("an idle session ends after the idle timeout, a session in use does not")
     func idleTimeout() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -124,7 +124,7 @@ struct SessionTableTests {
         let (idle, _) = try balancer.connectAndGreet()
         let (busy, _) = try balancer.connectAndGreet()
         let port = try idle.localAddress().port
-        try eventually("the idle client is sent away", details: { balancer.program.summary }) {
+        try eventually("the idle client is disconnected", details: { balancer.program.summary }) {
             try busy.send(".")
             try busy.expect(".")
             return idle.hasEnded
@@ -135,21 +135,21 @@ struct SessionTableTests {
         try busy.expect("still here")
     }
 
-    @Test("--sessions-max is kept, and a client that leaves makes room for another")
+    @Test("--sessions-max is enforced, and a client that leaves makes room for another")
     func sessionsMax() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
             backends: [backend.port].onLoopback, "--sessions-max", "2")
         let first = try balancer.connectAndGreet().client
         let second = try balancer.connectAndGreet().client
-        // It may be turned away or kept waiting, but not served.
+        // The third client may be refused or kept waiting, but not served.
         let third = try balancer.connect()
         try remains("the third is not served", for: .milliseconds(300)) {
             !third.wait(for: POLLIN, Deadline(within: .zero)) || third.hasEnded
         }
         third.close()
         first.close()
-        try eventually("a newcomer is served", details: { balancer.program.summary }) {
+        try eventually("a new client is served", details: { balancer.program.summary }) {
             let newcomer = try balancer.connect()
             return (try? newcomer.receiveLine(within: .seconds(1))) == "A"
         }
@@ -159,7 +159,7 @@ struct SessionTableTests {
 
     // MARK: Steps
 
-    /// A client's session, and both ends of it; the first byte is spoken and heard.
+    /// Opens a session and returns both ends of it, after a first byte has arrived.
     private func session(
         through balancer: BalancerUnderTest, to backend: ListeningSocket,
         at location: SourceLocation = #_sourceLocation

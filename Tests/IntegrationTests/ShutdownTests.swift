@@ -2,12 +2,12 @@ import Foundation
 import Glibc
 import Testing
 
-/// Signals, the drain, errors at start, and the limits of the machine.
+/// Signals, draining, errors at the start, and limits of the machine.
 @Suite("Start and end", .ownThread)
 struct ShutdownTests {
     // MARK: Signals
 
-    @Test("with no session open a signal ends it at once, with exit code 0", arguments: [SIGTERM, SIGINT])
+    @Test("without open sessions a signal ends the balancer at once, with exit code 0", arguments: [SIGTERM, SIGINT])
     func idle(_ signal: Int32) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback)
@@ -17,14 +17,16 @@ struct ShutdownTests {
         #expect(!Ports.isListening(balancer.port))
     }
 
-    @Test("it stops accepting, lets the sessions finish, and ends with the last of them", arguments: [SIGTERM, SIGINT])
+    @Test(
+        "after a signal the balancer accepts no clients, lets sessions finish, and ends after the last one",
+        arguments: [SIGTERM, SIGINT])
     func drain(_ signal: Int32) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--drain-time", "1h")
         let clients = try (0..<2).map { _ in try balancer.connectAndGreet().client }
         let port = try clients[0].localAddress().port
         balancer.program.signal(signal)
-        try eventually("it stops listening", details: { balancer.program.summary }) {
+        try eventually("the balancer stops listening", details: { balancer.program.summary }) {
             !Ports.isListening(balancer.port)
         }
         #expect(try TCPSocket.connectIfPossible(to: balancer.address) == nil)
@@ -43,7 +45,7 @@ struct ShutdownTests {
         #expect(balancer.tableLength == 0)
     }
 
-    @Test("sessions that outlast the drain time are cut, and it says how many")
+    @Test("sessions that outlast the drain time are cut, and their number is logged")
     func drainTimeEnds() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--drain-time", "700ms")
@@ -53,23 +55,25 @@ struct ShutdownTests {
         #expect(try balancer.program.waitForExit(within: .seconds(10)) == .exited(0))
         #expect(ContinuousClock.now - start >= .milliseconds(600))
         for client in clients { _ = try client.receiveToEnd(within: .seconds(3)) }
-        #expect(says(3, balancer), "\(balancer.program.summary)")
+        #expect(mentionsSessions(3, balancer), "\(balancer.program.summary)")
     }
 
-    @Test("a second signal ends it at once", arguments: [SIGTERM, SIGINT])
+    @Test("a second signal ends the balancer at once", arguments: [SIGTERM, SIGINT])
     func secondSignal(_ signal: Int32) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--drain-time", "1h")
         let client = try balancer.connectAndGreet().client
         balancer.program.signal(SIGTERM)
-        try eventually("it drains", details: { balancer.program.summary }) { !Ports.isListening(balancer.port) }
+        try eventually("the balancer drains", details: { balancer.program.summary }) {
+            !Ports.isListening(balancer.port)
+        }
         balancer.program.signal(signal)
         #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0))
         _ = try client.receiveToEnd(within: .seconds(3))
-        #expect(says(1, balancer), "\(balancer.program.summary)")
+        #expect(mentionsSessions(1, balancer), "\(balancer.program.summary)")
     }
 
-    @Test("SIGHUP does not end it, and its sessions notice nothing")
+    @Test("SIGHUP ends neither the balancer nor its sessions")
     func hangUp() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--probe-interval", "100ms")
@@ -82,8 +86,8 @@ struct ShutdownTests {
         #expect(try balancer.connectAndGreet().backend == "A")
     }
 
-    /// Whether a line on standard error speaks of `count` sessions.
-    private func says(_ count: Int, _ balancer: BalancerUnderTest) -> Bool {
+    /// True when a line on standard error mentions `count` sessions.
+    private func mentionsSessions(_ count: Int, _ balancer: BalancerUnderTest) -> Bool {
         balancer.errors.texts.contains { line in
             line.contains("session") && line.split { !$0.isNumber }.contains { $0 == "\(count)" }
         }
@@ -91,32 +95,32 @@ struct ShutdownTests {
 
     // MARK: Errors at start
 
-    @Test("a port in use: one clear line, and an end that is not a success")
+    @Test("a port in use: one line with the reason, and an exit code other than 0")
     func portInUse() throws {
         let taken = try ListeningSocket()
         let program = try start(port: taken.port)
         try checkOneLine(program, "Address already in use")
-        // A second balancer on the port of the first is the usual way to get there.
+        // The usual case is a second balancer on the port of the first.
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback)
         try checkOneLine(try start(port: balancer.port), "Address already in use")
         #expect(try balancer.connectAndGreet().backend == "A")
     }
 
-    @Test("an address that is not this machine's: one clear line, and an end that is not a success")
+    @Test("an address of another machine: one line with the reason, and an exit code other than 0")
     func notOurAddress() throws {
-        // Kept for documentation (RFC 5737), so nobody's.
+        // Reserved for documentation (RFC 5737), so no machine has it.
         let program = try start(source: "203.0.113.7", port: try Ports.free())
         try checkOneLine(program, "Cannot assign requested address")
     }
 
     @Test(
-        "no permission for the port: one clear line, and an end that is not a success",
+        "no permission for the port: one line with the reason, and an exit code other than 0",
         .enabled(if: ShutdownTests.hasPrivilegedPorts))
     func noPermission() throws {
         let arguments = ["127.0.0.1", "127.0.0.1", "8090", "--port", "7"]
         let asRoot = geteuid() == 0
-        // Even root may not without the capability.
+        // Without the capability not even root has the permission.
         let wrapper = asRoot ? ["/usr/bin/setpriv", "--bounding-set=-net_bind_service"] : []
         let program = try RunningProgram.start(
             wrapper + [Program.balancer.path()] + arguments, named: "balancer")
@@ -150,13 +154,13 @@ struct ShutdownTests {
 
     // MARK: Limits of the machine
 
-    @Test("nobody reads its output: sessions and probes go on all the same")
+    @Test("sessions and probes continue while no process reads the balancer's output")
     func outputUnread() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
             backends: [backend.port].onLoopback, .probingOften, streams: .outputUnread)
         let (steady, _) = try balancer.connectAndGreet()
-        // Three lines for each: many times what the pipe holds.
+        // Three lines per client: many times what the pipe holds.
         for number in 1...1_000 {
             let (client, _) = try balancer.connectAndGreet(within: .seconds(5))
             try client.send("number \(number)")
@@ -171,7 +175,8 @@ struct ShutdownTests {
         #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0))
     }
 
-    @Test("out of descriptors: it does not spin, keeps its sessions, and serves again when clients have left")
+    @Test(
+        "without free descriptors the balancer does not spin, keeps its sessions, and serves again when clients leave")
     func outOfDescriptors() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -189,7 +194,7 @@ struct ShutdownTests {
         try lucky.expect("still here")
 
         for client in clients { client.close() }
-        try eventually("newcomers are served", details: { balancer.program.summary }) {
+        try eventually("new clients are served", details: { balancer.program.summary }) {
             let newcomers = try (0..<3).map { _ in try balancer.connect() }
             defer { for newcomer in newcomers { newcomer.close() } }
             return newcomers.allSatisfy { (try? $0.receiveLine(within: .seconds(1))) == "A" }

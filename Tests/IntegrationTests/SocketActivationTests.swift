@@ -3,11 +3,11 @@ import Glibc
 import Synchronization
 import Testing
 
-/// Listening sockets that a service manager has made and hands over: `LISTEN_FDS`.
+/// Listening sockets that a service manager hands over: `LISTEN_FDS`.
 @Suite("Socket activation", .ownThread)
 struct SocketActivationTests {
     @Test(
-        "clients are served at the socket, whatever name it has that is for clients, and nothing else is bound",
+        "clients are served on a socket with any of the names for clients, and no other port is bound",
         arguments: [nil, "", "clients", "balancer.socket", "unknown"])
     func serves(names: String?) throws {
         let listener = try ListeningSocket()
@@ -24,7 +24,7 @@ struct SocketActivationTests {
         try greeted(at: listener, "A", by: program).close()
     }
 
-    @Test("SOURCE_IP is where connections to backends come from, not where it listens")
+    @Test("with a handed-over socket SOURCE_IP is the source of connections to backends only")
     func source() throws {
         let listener = try ListeningSocket()
         let server = try ListeningSocket()
@@ -37,7 +37,7 @@ struct SocketActivationTests {
         try connection.expect("hello")
     }
 
-    @Test("two sockets, one of TCP and one of Unix: clients of both are served", arguments: [1, 2])
+    @Test("clients of a TCP socket and of a Unix socket are served at the same time", arguments: [1, 2])
     func twoSockets(threads: Int) throws {
         let path = try TestFolder().path(of: "clients")
         let listener = try ListeningSocket()
@@ -56,12 +56,12 @@ struct SocketActivationTests {
         }
         program.signal(SIGTERM)
         #expect(try program.waitForExit() == .exited(0), "\(program.summary)")
-        // They are the manager's.
+        // The sockets belong to the manager.
         #expect(unsafe access(path, F_OK) == 0)
         #expect(Ports.isListening(listener.port))
     }
 
-    @Test("all threads accept at the one socket, and each client is served once")
+    @Test("all threads accept from one socket, and each client is served once")
     func threads() throws {
         let listener = try ListeningSocket()
         let backend = try EchoBackend(named: "A")
@@ -74,11 +74,11 @@ struct SocketActivationTests {
         }
         #expect(try StatusAnswer.read(at: status).sessions == 60)
         for client in clients { client.close() }
-        try eventually("all have ended") { try StatusAnswer.read(at: status).sessions == 0 }
+        try eventually("all sessions have ended") { try StatusAnswer.read(at: status).sessions == 0 }
     }
 
     @Test(
-        "a socket named status is the status socket, in whatever place",
+        "a socket named status is the status socket, in any position",
         arguments: ["clients:status", "status:clients"])
     func status(names: String) throws {
         let path = try TestFolder().path(of: "status")
@@ -94,13 +94,13 @@ struct SocketActivationTests {
         client.close()
         program.signal(SIGTERM)
         #expect(try program.waitForExit() == .exited(0))
-        // It is the manager's.
+        // The socket belongs to the manager.
         #expect(unsafe access(path, F_OK) == 0)
         let next = try start(sockets, names: names, to: backend)
         #expect(try StatusRun(path).answer.balancer["pid"] == "\(next.pid)")
     }
 
-    @Test("when only a status socket is handed over, clients come to the port")
+    @Test("when only a status socket is handed over, clients connect to --port")
     func statusAlone() throws {
         let path = try TestFolder().path(of: "status")
         let backend = try EchoBackend(named: "A")
@@ -112,7 +112,7 @@ struct SocketActivationTests {
         #expect(try StatusRun(path).exitCode == .exited(0))
     }
 
-    @Test("sockets for another process are left alone: it binds as ever")
+    @Test("sockets for another process are ignored, and the balancer binds its port")
     func anotherProcess() throws {
         let listener = try ListeningSocket()
         let backend = try EchoBackend(named: "A")
@@ -128,12 +128,12 @@ struct SocketActivationTests {
 
     // MARK: Mistakes
 
-    /// Something that cannot be served at.
+    /// A socket on which clients cannot be served.
     enum Mistake: String, Sendable, CaseIterable {
         case unknownName, twoForStatus, datagrams, connected, file, missing, notANumber, tooMany
     }
 
-    @Test("a mistake of the manager's: exit code 78, and one line with what is wrong", arguments: Mistake.allCases)
+    @Test("a wrong socket from the manager: exit code 78, and one line with the reason", arguments: Mistake.allCases)
     func mistake(_ mistake: Mistake) throws {
         let good = try ListeningSocket().socket
         let folder = try TestFolder()
@@ -180,14 +180,14 @@ struct SocketActivationTests {
 
     // MARK: Restarts
 
-    @Test("who comes while it drains waits, is not refused, and is served by the next one", arguments: [1, 3])
+    @Test("clients that connect during a drain are not refused, and the next process serves them", arguments: [1, 3])
     func comesWhileItDrains(threads: Int) throws {
         let listener = try ListeningSocket()
         let backend = try EchoBackend(named: "A")
         let first = try start([listener.socket], to: backend, "--threads", "\(threads)", "--drain-time", "1h")
         let old = try greeted(at: listener, "A", by: first)
         first.signal(SIGTERM)
-        try first.wait("it drains") { first.errors.text.contains("may finish: 1,") }
+        try first.wait("the balancer drains") { first.errors.text.contains("may finish: 1,") }
         let waiting = try (0..<8).map { _ in try TCPSocket.connect(to: SocketAddress("127.0.0.1", listener.port)) }
         try old.send("still here")
         try old.expect("still here")
@@ -202,7 +202,7 @@ struct SocketActivationTests {
         #expect(next.isRunning)
     }
 
-    @Test("restarts under a stream of clients refuse nobody and lose nobody", arguments: [1, 3])
+    @Test("restarts under a stream of clients refuse and lose no client", arguments: [1, 3])
     func restarts(threads: Int) throws {
         let listener = try ListeningSocket()
         let backend = try EchoBackend(named: "A")
@@ -234,12 +234,12 @@ struct SocketActivationTests {
             #expect(program.errors.text.contains("stopped; sessions cut: 0"), "\(program.summary)")
         }
         isOver.raise()
-        // Those who wait now.
+        // The clients that wait at this moment.
         _ = try start([listener.socket], to: backend)
         for stream in streams { try stream.value(within: .seconds(30)) }
     }
 
-    /// What one thread raises for others.
+    /// A flag that one thread sets for others.
     private final class Flag: Sendable {
         private let value = Atomic(false)
 
@@ -250,7 +250,7 @@ struct SocketActivationTests {
 
     // MARK: Steps
 
-    /// Starts a balancer of 127.0.0.1 before `backend`.
+    /// Starts a balancer on 127.0.0.1 with `backend`.
     private func start(
         _ sockets: [TCPSocket], names: String? = nil, process: String = "$$", to backend: EchoBackend,
         _ options: String..., at location: SourceLocation = #_sourceLocation
@@ -260,7 +260,7 @@ struct SocketActivationTests {
             ["127.0.0.1", "127.0.0.1", "\(backend.port)"] + options, at: location)
     }
 
-    /// A client that has come to `listener` and been given to the backend of this name.
+    /// Connects a client to `listener` and checks that the backend of this name greets it.
     private func greeted(
         at listener: ListeningSocket, _ name: String, by program: RunningProgram,
         at location: SourceLocation = #_sourceLocation

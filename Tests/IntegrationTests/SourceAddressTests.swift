@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// SOURCE_IP: backends see the clients' connections come from it, whether or not the kernel would choose it.
+/// Backends see connections from SOURCE_IP, whether or not the kernel would choose that address.
 @Suite("Source address", .ownThread)
 struct SourceAddressTests {
     @Test(
@@ -11,7 +11,7 @@ struct SourceAddressTests {
         let backend = try ListeningSocket()
         let balancer = try BalancerUnderTest.start(
             on: host, backends: [backend.port].onLoopback, "--threads", "\(threads)", "--probe-interval", "500ms")
-        // The first come at the time of the first probe or before it.
+        // The first clients connect at the time of the first probe or before it.
         try checkSources(balancer, backend, host)
         try balancer.wait(for: .alive, of: backend.port, times: 1)
         try checkSources(balancer, backend, host)
@@ -19,7 +19,7 @@ struct SourceAddressTests {
         try checkSources(balancer, backend, host)
     }
 
-    @Test("so do those that are held ready", arguments: ["127.0.0.1", "127.0.0.2"], [1, 2])
+    @Test("warm connections come from SOURCE_IP", arguments: ["127.0.0.1", "127.0.0.2"], [1, 2])
     func warm(host: String, threads: Int) throws {
         let backend = try ListeningSocket()
         let balancer = try BalancerUnderTest.start(
@@ -30,7 +30,7 @@ struct SourceAddressTests {
         try checkSources(balancer, backend, host)
     }
 
-    @Test("and those that begin with what the client has sent", arguments: ["127.0.0.1", "127.0.0.2"])
+    @Test("connections with --fast-open come from SOURCE_IP", arguments: ["127.0.0.1", "127.0.0.2"])
     func fastOpen(host: String) throws {
         let backend = try ListeningSocket()
         backend.socket.setOption(Int32(IPPROTO_TCP), TCP_FASTOPEN, 128)
@@ -40,7 +40,7 @@ struct SourceAddressTests {
         try checkSources(balancer, backend, host)
     }
 
-    /// Enough clients for each of two loops, but for a chance of 1 in 30,000.
+    /// So many clients that each of two loops gets one, except with a probability of 1 in 30,000.
     private func checkSources(
         _ balancer: BalancerUnderTest, _ backend: ListeningSocket, _ host: String,
         at location: SourceLocation = #_sourceLocation

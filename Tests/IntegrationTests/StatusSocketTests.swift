@@ -2,12 +2,13 @@ import Foundation
 import Glibc
 import Testing
 
-/// The socket behind `balancer status`: its file, and that asking changes nothing.
+/// The socket that `balancer status` queries: its file, and that queries have no side effects.
 @Suite("Status socket", .ownThread)
 struct StatusSocketTests {
-    // MARK: Its file
+    // MARK: The socket's file
 
-    @Test("while it runs there is one file, and none when it has ended", arguments: [1, 3], [SIGTERM, SIGINT])
+    @Test(
+        "the socket's file exists while the balancer runs, and not after its end", arguments: [1, 3], [SIGTERM, SIGINT])
     func takenAway(threads: Int, signal: Int32) throws {
         let folder = try TestFolder()
         let balancer = try start(at: folder.path(of: "s"), "--threads", "\(threads)")
@@ -17,7 +18,7 @@ struct StatusSocketTests {
         #expect(try folder.names == [])
     }
 
-    @Test("what a balancer that was killed left there is replaced by the next one's")
+    @Test("the socket that a killed balancer left is replaced by the next balancer")
     func leftByKilled() throws {
         let folder = try TestFolder()
         let killed = try start(at: folder.path(of: "s"))
@@ -30,7 +31,7 @@ struct StatusSocketTests {
         #expect(try folder.names == [])
     }
 
-    @Test("one at which another balancer answers is left to it: an error at start")
+    @Test("a path at which another balancer answers is an error at the start, and the other's socket is kept")
     func inUse() throws {
         let folder = try TestFolder()
         let path = folder.path(of: "s")
@@ -45,7 +46,7 @@ struct StatusSocketTests {
     }
 
     @Test(
-        "a balancer that drains leaves it to the next, for which it answers from then on, also when the first has ended"
+        "a draining balancer's socket is taken over by the next one, which answers also after the first has ended"
     )
     func takenOver() throws {
         let folder = try TestFolder()
@@ -67,7 +68,8 @@ struct StatusSocketTests {
         #expect(try folder.names == [])
     }
 
-    @Test("one that cannot start, for its port is in use, leaves the other's alone", arguments: [1, 2])
+    @Test(
+        "a balancer that cannot start because its port is in use does not touch the other's socket", arguments: [1, 2])
     func cannotStart(threads: Int) throws {
         let folder = try TestFolder()
         let path = folder.path(of: "s")
@@ -81,14 +83,14 @@ struct StatusSocketTests {
         #expect(try folder.names == ["s"])
     }
 
-    /// A path at which there can be no socket.
+    /// A path at which no socket can be created.
     enum WrongPath: String, Sendable, CaseIterable {
         case inMissingFolder = "missing/s"
         case aFolder = "folder"
         case aFile = "file"
         case tooLong
 
-        /// A path that cannot be is a wrong argument, which has the usage with it; the others show when it is bound.
+        /// An impossible path is a wrong argument, reported with the usage; the other errors occur at bind.
         var exitCode: Int32 { self == .tooLong ? 64 : 73 }
 
         func name() -> String {
@@ -96,7 +98,9 @@ struct StatusSocketTests {
         }
     }
 
-    @Test("a wrong path is an error at start, which names it, and nothing is left", arguments: WrongPath.allCases)
+    @Test(
+        "a wrong path is an error at the start, whose message has the path, and no file is left",
+        arguments: WrongPath.allCases)
     func wrongPath(_ wrong: WrongPath) throws {
         let folder = try TestFolder()
         try FileManager.default.createDirectory(
@@ -117,9 +121,9 @@ struct StatusSocketTests {
         }
     }
 
-    // MARK: Asking
+    // MARK: Queries
 
-    @Test("200 answers, also to askers that do not read, leave sessions, log, backends and descriptors as they were")
+    @Test("200 queries, some of them unread, do not change sessions, log, backends or descriptors")
     func noTrace() throws {
         let path = try TestFolder().path(of: "s")
         let backend = try EchoBackend(named: "A")
@@ -141,7 +145,7 @@ struct StatusSocketTests {
                 #expect(answer.state == "serving" && answer.sessions == 1, "answer \(number): \(answer)")
             }
         }
-        // Closed at its end while their answer lies unread at theirs.
+        // The balancer has closed its end while the answers are still unread at the other end.
         try balancer.program.wait("the descriptors are as they were") {
             try balancer.program.descriptors().sorted() == descriptors
         }
@@ -155,11 +159,11 @@ struct StatusSocketTests {
         #expect(balancer.errors.texts == [])
     }
 
-    @Test("a crowd that asks at once is answered, each of it")
+    @Test("many queries at the same time are all answered")
     func crowd() throws {
         let path = try TestFolder().path(of: "s")
         let balancer = try start(at: path)
-        // It cannot answer before all have asked.
+        // The balancer is stopped until all clients have connected.
         balancer.program.signal(SIGSTOP)
         let askers = try (0..<100).map { _ in try UnixSocket.connect(to: path) }
         balancer.program.signal(SIGCONT)
@@ -170,7 +174,7 @@ struct StatusSocketTests {
         }
     }
 
-    @Test("what an asker says is no reason not to answer it, and does no harm")
+    @Test("a query that sends data is answered, and the data is ignored")
     func chatter() throws {
         let path = try TestFolder().path(of: "s")
         let balancer = try start(at: path)
@@ -182,7 +186,7 @@ struct StatusSocketTests {
         #expect(balancer.errors.texts == [], "\(balancer.program.summary)")
     }
 
-    /// A balancer with a backend, whose status socket answers.
+    /// Starts a balancer with a backend and waits until its status socket answers.
     private func start(
         at path: String, _ options: String..., at location: SourceLocation = #_sourceLocation
     ) throws -> BalancerUnderTest {

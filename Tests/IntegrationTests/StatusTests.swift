@@ -1,10 +1,10 @@
 import Glibc
 import Testing
 
-/// `balancer status`: what it says and exits with, whatever state the balancer is in.
+/// The output and exit code of `balancer status` in every state of the balancer.
 @Suite("Status", .ownThread)
 struct StatusTests {
-    @Test("while it serves: exit code 0, a line about the whole, and one per backend")
+    @Test("of a serving balancer: exit code 0, one line about the balancer, and one per backend")
     func serving() throws {
         let socket = try TestFolder().path(of: "status.sock")
         let backend = try EchoBackend(named: "A")
@@ -33,7 +33,7 @@ struct StatusTests {
         #expect(run.output.hasPrefix("state=serving ") && run.output.hasSuffix("\n"), "\(run.output)")
     }
 
-    @Test("the sessions of all threads are counted, and those that have ended are not", arguments: [1, 2])
+    @Test("the open sessions of all threads are counted, and ended ones are not", arguments: [1, 2])
     func sessions(threads: Int) throws {
         let socket = try TestFolder().path(of: "status.sock")
         let backend = try EchoBackend(named: "A")
@@ -49,7 +49,7 @@ struct StatusTests {
         try balancer.waitForStatus(at: socket, "of no session") { $0.sessions == 0 }
     }
 
-    @Test("no backend up: state=no-backend and exit code 1, until one is up", arguments: [1, 2])
+    @Test("without a backend that is up: state=no-backend and exit code 1, until one is up", arguments: [1, 2])
     func noBackend(threads: Int) throws {
         let socket = try TestFolder().path(of: "status.sock")
         let ports = try Ports.free(2)
@@ -69,7 +69,7 @@ struct StatusTests {
         #expect(again.answer.backends.map { $0["health"] } == ["down", "up"], "\(again.output)")
     }
 
-    @Test("while it drains: state=draining and exit code 1", arguments: [1, 2])
+    @Test("of a draining balancer: state=draining and exit code 1", arguments: [1, 2])
     func draining(threads: Int) throws {
         let socket = try TestFolder().path(of: "status.sock")
         let backend = try EchoBackend(named: "A")
@@ -77,7 +77,9 @@ struct StatusTests {
             threads: threads, [backend.port], "--status-socket", socket, "--drain-time", "1h")
         let clients = try (0..<4).map { _ in try balancer.connectAndGreet().client }
         balancer.program.signal(SIGTERM)
-        try eventually("it drains", details: { balancer.program.summary }) { !Ports.isListening(balancer.port) }
+        try eventually("the balancer drains", details: { balancer.program.summary }) {
+            !Ports.isListening(balancer.port)
+        }
         let run = try StatusRun(socket)
         #expect(run.exitCode == .exited(1))
         #expect(run.answer.state == "draining", "\(run.output)")
@@ -88,7 +90,7 @@ struct StatusTests {
         #expect(try balancer.program.waitForExit() == .exited(0), "\(balancer.program.summary)")
     }
 
-    @Test("a balancer that stands still: exit code 1 within the time that was set, and 0 when it goes on")
+    @Test("of a stopped balancer: exit code 1 after the timeout, and 0 when it continues")
     func standsStill() throws {
         let socket = try TestFolder().path(of: "status.sock")
         let backend = try EchoBackend(named: "A")
@@ -106,15 +108,15 @@ struct StatusTests {
         #expect(try balancer.connectAndGreet().backend == "A")
     }
 
-    @Test("nobody there: exit code 1, and one line that names the path and what is missing")
-    func nobody() throws {
+    @Test("without a socket: exit code 1, and one line with the path and the missing option")
+    func noSocket() throws {
         let socket = try TestFolder().path(of: "status.sock")
         let run = try StatusRun(socket)
         #expect(run.exitCode == .exited(1))
         #expect(run.complaint.contains(socket) && run.complaint.contains("--status-socket"), "\(run.complaint)")
     }
 
-    @Test("a balancer that was killed: exit code 1, and one line that says that it has ended")
+    @Test("of a killed balancer: exit code 1, and one line that says that it has ended")
     func killed() throws {
         let socket = try TestFolder().path(of: "status.sock")
         let backend = try EchoBackend(named: "A")
@@ -127,7 +129,7 @@ struct StatusTests {
         #expect(run.complaint.contains(socket) && run.complaint.contains("has ended"), "\(run.complaint)")
     }
 
-    @Test("BALANCER_STATUS_SOCKET stands for the path on both sides, and an argument comes before it")
+    @Test("BALANCER_STATUS_SOCKET sets the path for both programs, and an argument overrides it")
     func environment() throws {
         let folder = try TestFolder()
         let chosen = ["BALANCER_STATUS_SOCKET": folder.path(of: "chosen")]
@@ -147,7 +149,7 @@ struct StatusTests {
         #expect(try folder.names == ["chosen", "other"])
     }
 
-    @Test("a path that can be none is named, as is one that too many were given", arguments: [1, 2])
+    @Test("the error for an impossible path, or a second path, has that path", arguments: [1, 2])
     func wrongQuestion(count: Int) throws {
         let path = "/tmp/" + String(repeating: "x", count: 103)
         let program = try RunningProgram.start(.balancer, ["status"] + Array(repeating: path, count: count))

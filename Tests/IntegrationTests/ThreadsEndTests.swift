@@ -1,19 +1,19 @@
 import Glibc
 import Testing
 
-/// `--threads`: how several loops start and end together.
+/// The start and end of several loops with `--threads`.
 @Suite("Threads, start and end", .ownThread)
 struct ThreadsEndTests {
-    @Test("no loop accepts any more, the sessions of all loops finish, and the last one's end is the end")
+    @Test("during a drain no loop accepts, the sessions of all loops finish, and the process ends after the last")
     func drain() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(threads: 4, [backend.port], "--drain-time", "1h")
         let clients = try (0..<16).map { _ in try balancer.connectAndGreet().client }
         balancer.program.signal(SIGTERM)
-        try eventually("it stops listening", details: { balancer.program.summary }) {
+        try eventually("the balancer stops listening", details: { balancer.program.summary }) {
             !Ports.isListening(balancer.port)
         }
-        try balancer.program.wait("draining is told") { balancer.countErrors(with: "may finish: 16, within") == 1 }
+        try balancer.program.wait("draining is logged") { balancer.countErrors(with: "may finish: 16, within") == 1 }
         for (left, client) in zip((0..<16).reversed(), clients) {
             try client.send("still here")
             try client.expect("still here")
@@ -27,7 +27,7 @@ struct ThreadsEndTests {
         #expect(balancer.countErrors(with: "stopped; sessions cut: 0") == 1)
     }
 
-    @Test("sessions of any loop that outlast the drain time are cut, and it says how many in all")
+    @Test("sessions of all loops that outlast the drain time are cut, and their total is logged")
     func drainTimeEnds() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(threads: 4, [backend.port], "--drain-time", "500ms")
@@ -47,7 +47,9 @@ struct ThreadsEndTests {
             threads: 4, [backend.port], "--drain-time", "1h", "--log", "sessions")
         let clients = try (0..<16).map { _ in try balancer.connectAndGreet().client }
         balancer.program.signal(SIGTERM)
-        try eventually("it drains", details: { balancer.program.summary }) { !Ports.isListening(balancer.port) }
+        try eventually("the balancer drains", details: { balancer.program.summary }) {
+            !Ports.isListening(balancer.port)
+        }
         balancer.program.signal(SIGINT)
         #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0))
         for client in clients { _ = try client.receiveToEnd(within: .seconds(3)) }
@@ -55,7 +57,7 @@ struct ThreadsEndTests {
         #expect(balancer.countErrors(with: "stopped; sessions cut: 16") == 1, "\(balancer.program.summary)")
     }
 
-    @Test("with no session a signal ends it at once; SIGHUP does not", arguments: [2, 64])
+    @Test("without sessions a signal ends the balancer at once; SIGHUP does not", arguments: [2, 64])
     func idle(threads: Int) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(threads: threads, [backend.port])
@@ -70,7 +72,7 @@ struct ThreadsEndTests {
         #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0), "\(balancer.program.summary)")
     }
 
-    @Test("a port in use is an error also among balancers that would share it", arguments: [(1, 2), (2, 1), (2, 2)])
+    @Test("a port in use is an error even if both balancers use SO_REUSEPORT", arguments: [(1, 2), (2, 1), (2, 2)])
     func portInUse(first: Int, second: Int) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(threads: first, [backend.port])
@@ -83,7 +85,7 @@ struct ThreadsEndTests {
         #expect(try Set(balancer.backendsOfNextClients(16)) == ["A"])
     }
 
-    @Test("a loop that cannot be made ends them all, and is named")
+    @Test("a loop that cannot be created ends the process, and the message has its number")
     func loopThatFails() throws {
         let backend = try EchoBackend(named: "A")
         let port = try Ports.free()
@@ -97,7 +99,7 @@ struct ThreadsEndTests {
     }
 
     @Test(
-        "wrong numbers of threads are named",
+        "the error for a wrong number of threads names the option",
         arguments: ["0", "-1", "65", "two", "9223372036854775807", "99999999999999999999"])
     func wrongNumber(_ value: String) throws {
         let program = try RunningProgram.start(.balancer, ["127.0.0.1", "127.0.0.1", "8090", "--threads=\(value)"])

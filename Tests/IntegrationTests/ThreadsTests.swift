@@ -1,22 +1,22 @@
 import Glibc
 import Testing
 
-/// `--threads`: several loops look like one from outside.
+/// With `--threads` several loops behave like one for clients and operators.
 @Suite("Threads", .ownThread)
 struct ThreadsTests {
-    @Test("each loop serves, and all of them count in one table", arguments: [2, 4])
+    @Test("each loop serves clients, and all count in one session table", arguments: [2, 4])
     func allLoopsServe(threads: Int) throws {
         let backends = try ["A", "B", "C"].map { try EchoBackend(named: $0) }
         let balancer = try BalancerUnderTest.start(threads: threads, backends.map(\.port), "--probe-interval", "1h")
         for backend in backends { try balancer.waitUntilAlive(backend.port) }
         let names = Set(["balancer"] + (1..<threads).map { "balancer/\($0)" })
-        // A thread names itself once it runs.
+        // A thread sets its name when it starts to run.
         try balancer.program.wait("all threads have their names") {
             (try? balancer.program.threads()).map { Set($0.keys) } == names
         }
         let before = try balancer.program.threads()
 
-        // That a loop gets none of so many is less likely than 1 in 10 million.
+        // The probability that one loop gets none of so many clients is below 1 in 10 million.
         let clients = try (0..<64).map { _ in try balancer.connectAndGreet() }
         #expect(Set(clients.map(\.backend)) == ["A", "B", "C"])
         for (number, (client, _)) in clients.enumerated() {
@@ -24,7 +24,7 @@ struct ThreadsTests {
             try client.expect("number \(number)")
         }
         let after = try balancer.program.threads()
-        for name in names { #expect(after[name, default: 0] > before[name, default: 0], "\(name) served nobody") }
+        for name in names { #expect(after[name, default: 0] > before[name, default: 0], "\(name) served no client") }
 
         var expected = balancer.output.texts
         #expect(expected.count { $0.hasPrefix("srcIP") } == 1)
@@ -32,13 +32,13 @@ struct ThreadsTests {
             let address = try client.localAddress()
             client.close()
             expected += GuideLine.terminated(address, left: clients.count - 1 - place)
-            try balancer.program.wait("row \(place) is gone") { balancer.output.texts.count >= expected.count }
+            try balancer.program.wait("row \(place) is deleted") { balancer.output.texts.count >= expected.count }
         }
         #expect(balancer.output.texts == expected)
         #expect(balancer.errors.texts == [])
     }
 
-    @Test("chat through two loops")
+    @Test("chat works through two loops")
     func chat() throws {
         let port = try Ports.free()
         let server = try startChatServer(on: port)
@@ -57,7 +57,7 @@ struct ThreadsTests {
 
     // MARK: Limits
 
-    @Test("--sessions-max holds for the sum, and each place that becomes free serves one who waits, at whatever loop")
+    @Test("--sessions-max limits the sum, and each free place serves a waiting client of any loop")
     func sessionsMax() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -65,29 +65,29 @@ struct ThreadsTests {
         try balancer.waitUntilAlive(backend.port)
         var waiting = try (0..<40).map { _ in try balancer.connect() }
         var served: [TCPSocket] = []
-        func look() -> Int {
+        func servedCount() -> Int {
             served += waiting.filter { $0.wait(for: POLLIN, Deadline(within: .zero)) }
             waiting.removeAll { client in served.contains { $0 === client } }
             return served.count
         }
-        #expect(try settled("the number of clients served", for: .milliseconds(300)) { look() } == 6)
+        #expect(try settled("the number of clients served", for: .milliseconds(300)) { servedCount() } == 6)
         while !served.isEmpty {
             let expected = min(6, served.count + waiting.count - 1)
             let client = served.removeFirst()
             try client.expect("A\n")
             client.close()
-            try balancer.program.wait("the place of one who left is taken") { look() == expected }
+            try balancer.program.wait("the place of a client that left is taken") { servedCount() == expected }
         }
         try balancer.waitUntilEmpty(after: 40)
         #expect(balancer.terminations == 40)
-        #expect(backend.accepted == 41, "the probe, and each client once")
+        #expect(backend.accepted == 41, "the backend should see the probe, and each client once")
         #expect(balancer.countErrors(with: "all 6 sessions are taken") == 1, "\(balancer.program.summary)")
-        try balancer.program.wait("the end of it is told") {
+        try balancer.program.wait("the end of the shortage is logged") {
             balancer.countErrors(with: "sessions are free again") == 1
         }
     }
 
-    @Test("a place that nobody wants at the loop that is woken goes to one who waits at another")
+    @Test("a free place that the woken loop has no client for goes to a client of another loop")
     func waitingClientsThatLeave() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -95,7 +95,7 @@ struct ThreadsTests {
         for _ in 1...20 {
             let first = try balancer.connectAndGreet().client
             let waiting = try (0..<12).map { _ in try balancer.connect() }
-            // All but one have left when the place becomes free.
+            // All waiting clients except one have left when the place becomes free.
             let stays = waiting[5]
             for client in waiting where client !== stays { client.reset() }
             first.close()
@@ -106,7 +106,9 @@ struct ThreadsTests {
 
     // MARK: Health
 
-    @Test("a server dies: redispatch before the verdict, nobody is sent there after it, and it returns to all loops")
+    @Test(
+        "clients of a failing server are redispatched until it is dead, then avoid it, and all loops use it again later"
+    )
     func deathAndReturn() throws {
         let ports = try Ports.free(3)
         let steady = try [EchoBackend(named: "A", port: ports[0]), EchoBackend(named: "C", port: ports[2])]
@@ -119,13 +121,13 @@ struct ThreadsTests {
         #expect(Set(early.map(\.backend)) == ["A", "C"])
 
         try balancer.wait(for: .dead, of: ports[1])
-        // Whoever is still sent there waits for as long as a connect may take.
+        // A client that is still sent to the dead server would wait for the connect timeout.
         let silent = try SilentBackend(port: ports[1])
         let late = try (0..<32).map { _ in try balancer.connectAndGreet(within: .seconds(2)) }
         #expect(Set(late.map(\.backend)) == ["A", "C"])
         silent.close()
 
-        // The connections that filled the silent queue linger.
+        // The connections that filled the silent backend's queue linger.
         let returned = try eventually("the port is free again") { try? EchoBackend(named: "B", port: ports[1]) }
         let alive = balancer.health(of: ports[1]).count { $0 == .alive }
         try balancer.wait(for: .alive, of: ports[1], times: alive + 1)
@@ -134,7 +136,7 @@ struct ThreadsTests {
         for backend in steady + [returned] { try backend.stop() }
     }
 
-    @Test("all servers dead: told once by all loops, and its end with the sum of those who were closed")
+    @Test("an outage of all servers is logged once for all loops, and its end with the total of closed clients")
     func allDead() throws {
         let port = try Ports.free()
         let balancer = try BalancerUnderTest.start(threads: 4, [port], .probingOften)
@@ -142,7 +144,7 @@ struct ThreadsTests {
         for _ in 1...32 { #expect(try balancer.connect().receiveToEnd(within: .seconds(3)).bytes == []) }
         #expect(try balancer.program.processorShare(over: .seconds(1)) < 0.05)
         let backend = try EchoBackend(named: "A", port: port)
-        try balancer.program.wait("the end of the outage is told") {
+        try balancer.program.wait("the end of the outage is logged") {
             balancer.countErrors(with: "a backend is up again") == 1
         }
         #expect(balancer.errors.texts.contains { $0.hasSuffix("clients closed meanwhile: 32") })
@@ -153,7 +155,7 @@ struct ThreadsTests {
 
     // MARK: Log
 
-    @Test("lines are whole, and each is there or counted as dropped, when nobody reads for a while")
+    @Test("when the output is not read for a while, lines are complete, and missing ones are counted as dropped")
     func linesAreWhole() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -166,11 +168,11 @@ struct ThreadsTests {
             }
         }
         for crowd in crowds { try crowd.value(within: .seconds(60)) }
-        // The pipe and the log hold less than that.
+        // More lines than the pipe and the log can hold.
         balancer.program.readOutput()
         let record = #/session client=127\.0\.0\.1:\d+ backend=127\.0\.0\.1:\d+ up=0 down=2 .* reason=\w+/#
         let dropped = #/(\d+) lines? dropped: the reader of this output is too slow/#
-        try balancer.program.wait("all sessions are told of") {
+        try balancer.program.wait("all sessions are logged or counted") {
             let told = balancer.output.texts.count { $0.wholeMatch(of: record) != nil }
             let missing = balancer.output.texts.compactMap { $0.wholeMatch(of: dropped).flatMap { Int($0.output.1) } }
             return told + missing.reduce(0, +) == 4 * count
@@ -179,7 +181,9 @@ struct ThreadsTests {
         #expect(texts.allSatisfy { $0.wholeMatch(of: record) != nil || $0.wholeMatch(of: dropped) != nil })
     }
 
-    @Test("the guide's three lines stay together, and the last table length is 0", arguments: ["guide", "none"])
+    @Test(
+        "the guide's three lines of a session stay together, and the last table length is 0",
+        arguments: ["guide", "none"])
     func threeLines(mode: String) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(threads: 4, [backend.port], "--probe-interval", "1h", "--log", mode)

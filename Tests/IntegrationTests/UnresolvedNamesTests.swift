@@ -1,13 +1,13 @@
 import Glibc
 import Testing
 
-/// Backends that are given by a name, in particular one that has no address (yet).
+/// Backends that are given by name, in particular by a name that has no address yet.
 @Suite("Unresolved names", .ownThread)
 struct UnresolvedNamesTests {
-    /// Nobody has it, RFC 6761.
+    /// A name that never exists, RFC 6761.
     private static let unknown = "nosuch.invalid"
 
-    @Test("without the option an unknown name is a usage error, which names the option")
+    @Test("without --allow-unresolved an unknown name is a usage error that mentions the option")
     func withoutOption() throws {
         let program = try startAlone([Self.unknown, "8090"])
         #expect(try program.waitForExit(within: .seconds(30)) == .exited(64))
@@ -16,7 +16,7 @@ struct UnresolvedNamesTests {
     }
 
     @Test(
-        "what can be no name is a usage error with the option as well",
+        "text that cannot be a name is a usage error even with --allow-unresolved",
         arguments: ["0x7f.1", "127.1", "1", "", "127.0.0.1.5", "999.0.0.1"])
     func malformed(host: String) throws {
         let program = try startAlone([host, "8090", "--allow-unresolved"])
@@ -25,7 +25,9 @@ struct UnresolvedNamesTests {
         #expect(program.output.bytes == [])
     }
 
-    @Test("with it the name is bad three times and then dead, each with its cause before it", arguments: [1, 2])
+    @Test(
+        "with --allow-unresolved an unknown name is bad three times, then dead, each line after its cause",
+        arguments: [1, 2])
     func dead(threads: Int) throws {
         let balancer = try BalancerUnderTest.start(
             backends: [], Self.unknown, "1", "--allow-unresolved", "--probe-interval=100ms", "--threads", "\(threads)",
@@ -39,26 +41,26 @@ struct UnresolvedNamesTests {
         #expect(results.prefix(5) == [bad, bad, bad, dead, dead], "\(balancer.program.summary)")
         let causes = texts.filter { $0.hasPrefix("unknown host: ") }
         #expect(Set(causes).isSubset(of: Self.reasons.map { "unknown host: \($0)" }), "\(causes)")
-        // A cause, its line, a cause, its line.
+        // Causes and health lines alternate.
         for index in 1..<9 {
             #expect(texts[index].hasPrefix("unknown host: ") == !index.isMultiple(of: 2), "\(texts[index])")
         }
     }
 
-    /// What the C library says of a name that nobody has, or that nobody can be asked for (EAI_NODATA, which the Glibc
-    /// module leaves out, is -5), and what is said when it has said nothing by the end of the probe.
+    /// The C library's texts for a name that does not exist, or that no name server can look up (EAI_NODATA, which the
+    /// Glibc module leaves out, is -5), and the balancer's text if there was no result by the end of the probe.
     private static let reasons =
         ["no name server has answered"]
         + [EAI_NONAME, EAI_AGAIN, -5].map { unsafe String(cString: gai_strerror($0)) }
 
-    @Test("clients go to the others, and none waits for the name", arguments: [1, 2])
+    @Test("clients go to the other backends, and none waits for the name", arguments: [1, 2])
     func others(threads: Int) throws {
         let backends = try [EchoBackend(named: "A"), EchoBackend(named: "B")]
         let ports = backends.map(\.port)
         let balancer = try BalancerUnderTest.start(
             backends: [ports[0]].onLoopback, Self.unknown, "1", "127.0.0.1", "\(ports[1])", "--allow-unresolved",
             "--probe-interval", "1h", "--threads", "\(threads)")
-        // Also before the name has been found dead.
+        // This also holds before the name's backend is dead.
         for _ in 0..<2 {
             let names = try balancer.backendsOfNextClients(16)
             #expect(Set(names) == ["A", "B"])
@@ -66,23 +68,23 @@ struct UnresolvedNamesTests {
         try balancer.waitUntilAlive(ports[0], ports[1])
     }
 
-    @Test("when no name has an address, clients are closed at once, and told nothing", arguments: [1, 2])
-    func nobody(threads: Int) throws {
+    @Test("when no name has an address, clients are closed at once without a byte", arguments: [1, 2])
+    func noAddress(threads: Int) throws {
         let balancer = try BalancerUnderTest.start(
             backends: [], Self.unknown, "1", "also.\(Self.unknown)", "2", "--allow-unresolved", "--probe-interval",
             "1h", "--threads", "\(threads)")
         for _ in 0..<8 { #expect(try balancer.connect().receiveToEnd() == ([], .finished)) }
-        try balancer.program.wait("it is told") { balancer.countErrors(with: "no backend is up") >= 1 }
+        try balancer.program.wait("the outage is logged") { balancer.countErrors(with: "no backend is up") >= 1 }
     }
 
-    @Test("in its status such a name has no address")
+    @Test("the status shows such a name without an address")
     func status() throws {
         let path = try TestFolder().path(of: "status")
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
             backends: [], Self.unknown, "1", "localhost", "\(backend.port)", "--allow-unresolved", "--status-socket",
             path)
-        // Where no name server answers, the second one is looked up beside the loop.
+        // If no name server answers, the second name is looked up outside the loop.
         let answer = try balancer.waitForStatus(at: path, "of one that serves") { $0.state == "serving" }
         #expect(
             answer.backends == [
@@ -91,7 +93,7 @@ struct UnresolvedNamesTests {
             ])
     }
 
-    @Test("a name that has an address is served there, with the option and without", arguments: [true, false])
+    @Test("a name with an address serves clients, with and without --allow-unresolved", arguments: [true, false])
     func localhost(allowed: Bool) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -104,7 +106,7 @@ struct UnresolvedNamesTests {
         try client.expect("hello")
     }
 
-    @Test("SIGHUP: the names are looked up again, and it says how many there are")
+    @Test("after SIGHUP the names are looked up again, and their number is logged")
     func hangUp() throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
@@ -117,7 +119,7 @@ struct UnresolvedNamesTests {
         #expect(try balancer.connectAndGreet().backend == "A")
     }
 
-    @Test("it ends at once, whatever is being looked up", arguments: [SIGTERM, SIGINT])
+    @Test("a signal ends the balancer at once, even during a look-up", arguments: [SIGTERM, SIGINT])
     func end(signal: Int32) throws {
         let balancer = try BalancerUnderTest.start(
             backends: [], Self.unknown, "1", "--allow-unresolved", "--probe-interval=100ms")

@@ -1,10 +1,10 @@
 import Glibc
 import Testing
 
-/// `--warm-connections`: backends see connections before clients come, and clients get them.
+/// `--warm-connections`: the balancer connects to backends in advance and gives the connections to clients.
 @Suite("Warm connections", .ownThread)
 struct WarmConnectionTests {
-    @Test("they are there before a client is, and another takes the place of one that a client got")
+    @Test("warm connections exist before clients, and each one given to a client is replaced")
     func servesAndReplaces() throws {
         let backend = try Backend()
         let balancer = try start(1, backend, "--probe-interval", "1h")
@@ -16,7 +16,7 @@ struct WarmConnectionTests {
             let client = try balancer.connect()
             try client.send("number \(number)")
             let server = try backend.acceptSpeaker()
-            #expect(before.contains { $0 === server }, "client \(number) was given none that was held")
+            #expect(before.contains { $0 === server }, "client \(number) did not get a warm connection")
             try server.expect("number \(number)")
             try server.send("answer \(number)")
             try client.expect("answer \(number)")
@@ -27,7 +27,7 @@ struct WarmConnectionTests {
         try balancer.waitUntilEmpty(after: 6)
     }
 
-    @Test("each of several loops holds its own")
+    @Test("each loop has its own warm connections")
     func threads() throws {
         let backend = try Backend()
         let balancer = try start(2, backend, "--probe-interval", "1h")
@@ -48,7 +48,7 @@ struct WarmConnectionTests {
         #expect(try backend.waitForHeld(4).count == 4)
     }
 
-    @Test("a client is not given one that the backend has closed", arguments: [true, false])
+    @Test("a client does not get a connection that the backend has closed", arguments: [true, false])
     func closedByBackend(reset: Bool) throws {
         let backend = try Backend()
         let balancer = try start(1, backend, "--probe-interval", "2s")
@@ -56,9 +56,9 @@ struct WarmConnectionTests {
         for round in 1...3 {
             _ = try backend.waitForHeld(2)
             backend.dropHeld(reset: reset)
-            try backend.waitUntilHeard()
-            // The balancer looks at them when it wants one. That they had ended makes it wait for a probe before it
-            // makes more.
+            try backend.waitUntilEndsArrive()
+            // The balancer checks warm connections when it needs one. After it finds ended ones it waits for a probe
+            // before it makes more.
             let client = try balancer.connect()
             try client.send("round \(round)")
             let server = try backend.acceptSpeaker()
@@ -72,12 +72,12 @@ struct WarmConnectionTests {
         #expect(balancer.terminations == 3)
     }
 
-    @Test("without a client, those that the backend has closed are replaced at the next probe", arguments: [1, 2])
+    @Test("without clients, connections that the backend has closed are replaced at the next probe", arguments: [1, 2])
     func replaced(threads: Int) throws {
         let backend = try Backend()
         let balancer = try start(threads, backend, "--probe-interval", "1s")
         _ = try backend.waitForHeld(2 * threads)
-        // A probe has one for a moment.
+        // A probe has a socket for a moment.
         let sockets = try settled("the number of sockets", for: .milliseconds(200)) {
             try balancer.program.socketCount()
         }
@@ -86,20 +86,20 @@ struct WarmConnectionTests {
             _ = try backend.waitForHeld(2 * threads)
         }
         #expect(balancer.terminations == 0)
-        // Those that have ended are closed at this end as well.
+        // The balancer closes its end of the ended connections too.
         try balancer.program.wait("no socket is left over") { try balancer.program.socketCount() == sockets }
     }
 
-    @Test("to a backend that is found dead none are held, and clients meet what they would without them")
+    @Test("a dead backend has no warm connections, and clients behave as without the option")
     func deadBackend() throws {
         let backend = try Backend()
         let balancer = try start(1, backend, "--probe-interval", "300ms")
         try balancer.waitUntilAlive(backend.port)
         let held = try backend.waitForHeld(2)
-        // Those that it holds stay open.
+        // The accepted connections stay open at the backend's end.
         backend.listener.close()
         try balancer.wait(for: .dead, of: backend.port)
-        for server in held { try balancer.program.wait("what it held is dropped") { server.hasEnded } }
+        for server in held { try balancer.program.wait("the warm connections are closed") { server.hasEnded } }
         #expect(try balancer.connect().receiveToEnd() == ([], .finished))
 
         let returned = try Backend(port: backend.port)
@@ -111,7 +111,7 @@ struct WarmConnectionTests {
         try returned.acceptSpeaker().expect("again")
     }
 
-    @Test("a backend that dies before it is found dead: its connections serve nobody, and the next backend does")
+    @Test("when a backend dies before a probe notices, its warm connections are not used, and the next backend serves")
     func redispatch() throws {
         let dying = try Backend()
         let echo = try EchoBackend()
@@ -121,7 +121,7 @@ struct WarmConnectionTests {
         _ = try dying.waitForHeld(2)
         dying.listener.close()
         dying.dropHeld(reset: true)
-        try dying.waitUntilHeard()
+        try dying.waitUntilEndsArrive()
         for number in 1...6 {
             let client = try balancer.connect()
             try client.send("number \(number)")
@@ -131,7 +131,7 @@ struct WarmConnectionTests {
         try balancer.waitUntilEmpty(after: 6)
     }
 
-    @Test("SIGTERM ends them at once, and they do not hold up the end", arguments: [1, 2])
+    @Test("SIGTERM closes warm connections at once, and they do not delay the end", arguments: [1, 2])
     func drain(threads: Int) throws {
         let backend = try Backend()
         let balancer = try start(threads, backend, "--probe-interval", "1h", "--drain-time", "1h")
@@ -152,7 +152,7 @@ struct WarmConnectionTests {
         #expect(balancer.terminations == 1)
     }
 
-    @Test("with no session SIGTERM ends the balancer at once")
+    @Test("without sessions SIGTERM ends the balancer at once")
     func idleEnd() throws {
         let backend = try Backend()
         let balancer = try start(1, backend, "--probe-interval", "1h", "--drain-time", "1h")
@@ -163,7 +163,7 @@ struct WarmConnectionTests {
     }
 
     @Test(
-        "a wrong number is a wrong call, and the message names the option",
+        "a wrong number is a usage error that names the option",
         arguments: ["257", "-1", "x", "", "9223372036854775807", "9223372036854775808"], [1, 2])
     func wrongNumber(text: String, threads: Int) throws {
         for option in [["--warm-connections", text], ["--warm-connections=\(text)"]] {
@@ -184,10 +184,10 @@ struct WarmConnectionTests {
             threads: threads, backends: [backend.port].onLoopback, ["--warm-connections", "2"] + options, at: location)
     }
 
-    /// A server that keeps what comes and says nothing.
+    /// A server that accepts connections and sends nothing by itself.
     private final class Backend {
         let listener: ListeningSocket
-        /// Connections that are open and silent, and since when.
+        /// The open connections without received data, with the time of their arrival.
         private var silent: [(socket: TCPSocket, since: ContinuousClock.Instant)] = []
 
         var port: UInt16 { listener.port }
@@ -196,7 +196,8 @@ struct WarmConnectionTests {
             listener = try ListeningSocket(port: port, at: location)
         }
 
-        /// Waits until exactly so many connections are held, and returns them. A probe's is open for a moment only.
+        /// Waits until exactly `count` warm connections are open, and returns them. A probe's connection is open only
+        /// briefly.
         func waitForHeld(_ count: Int, at location: SourceLocation = #_sourceLocation) throws -> [TCPSocket] {
             try eventually("\(count) connections are held", details: { "\(self.silent.count)" }, at: location) {
                 self.look()
@@ -205,22 +206,23 @@ struct WarmConnectionTests {
             }
         }
 
-        /// Ends all that are held.
+        /// Ends all warm connections.
         func dropHeld(reset: Bool) {
             for (socket, _) in silent { if reset { socket.reset() } else { socket.close() } }
             silent = []
         }
 
-        /// Waits until the other end's kernel has heard of it: a client who comes before that may be given one of them.
-        func waitUntilHeard(at location: SourceLocation = #_sourceLocation) throws {
-            try eventually("their ends are heard", at: location) { try Ports.connectionCount(to: port) == 0 }
+        /// Waits until the ends have reached the other side's kernel: before that a client may still get such a
+        /// connection.
+        func waitUntilEndsArrive(at location: SourceLocation = #_sourceLocation) throws {
+            try eventually("the ends have arrived", at: location) { try Ports.connectionCount(to: port) == 0 }
         }
 
-        /// The connection on which something has been said; it is counted no longer.
+        /// Returns a connection that has received data; it no longer counts as a warm one.
         func acceptSpeaker(at location: SourceLocation = #_sourceLocation) throws -> TCPSocket {
-            try eventually("a client speaks", at: location) {
+            try eventually("a client sends", at: location) {
                 self.look()
-                // Not one that has ended since: a probe's.
+                // Skips a connection that has ended since, which was a probe's.
                 let speaker = self.silent.firstIndex {
                     if case .bytes = Self.read($0.socket) { true } else { false }
                 }

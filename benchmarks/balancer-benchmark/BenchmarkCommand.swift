@@ -2,7 +2,7 @@ import ArgumentParser
 import Benchmark
 import CommandSupport
 
-/// `balancer-benchmark`: leads to ``RunCommand`` unless a subcommand is named.
+/// `balancer-benchmark`: runs ``RunCommand`` unless a subcommand is given.
 @main struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "balancer-benchmark",
@@ -13,7 +13,7 @@ import CommandSupport
             balancer-benchmark compare BEFORE.json AFTER.json
             """,
         discussion: """
-            Runs each row of work against each subject, round by round, and prints what a unit of it costs. \
+            Runs each row of work against each subject, round by round, and prints the cost of a unit. \
             `balancer-benchmark run --help` lists all options.
 
               balancer-benchmark --quick
@@ -26,7 +26,7 @@ import CommandSupport
         defaultSubcommand: RunCommand.self)
 }
 
-/// `balancer-benchmark list`: the rows and subjects.
+/// `balancer-benchmark list`: prints the rows and the subjects.
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List the rows and the subjects.")
 
@@ -43,19 +43,19 @@ struct ListCommand: ParsableCommand {
     }
 }
 
-/// `balancer-benchmark compare BEFORE AFTER`: what changed beyond noise.
+/// `balancer-benchmark compare BEFORE AFTER`: prints the costs that changed beyond noise.
 struct CompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "compare", abstract: "Print what changed beyond noise from one --json file to another.",
+        commandName: "compare", abstract: "Print the costs that changed beyond noise from one --json file to another.",
         discussion: """
-            A cost has changed when the median of each file lies outside of the range of the other's rounds, and the two \
-            are more than 3 % apart. Run both with at least 3 rounds, on a machine that has nothing else to do.
+            A cost has changed when the ranges of the rounds in the two files do not overlap, and the medians are more \
+            than 3 % apart. Run both with at least 3 rounds, on an otherwise idle machine.
             """)
 
-    @Argument(help: "What --json wrote before the change.")
+    @Argument(help: "The --json file from before the change.")
     var before: String
 
-    @Argument(help: "What --json wrote after it.")
+    @Argument(help: "The --json file from after the change.")
     var after: String
 
     func run() throws {
@@ -69,7 +69,7 @@ struct CompareCommand: ParsableCommand {
             throw ValidationError("'\(path)' cannot be read: give the path of a file that --json wrote")
         }
         guard let report = try? Report(json: text) else {
-            throw ValidationError("'\(path)' is no report of this program: give a file that --json wrote")
+            throw ValidationError("'\(path)' is not a report of this program: give a file that --json wrote")
         }
         return report
     }

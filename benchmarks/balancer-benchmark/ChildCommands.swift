@@ -4,7 +4,7 @@ import CommandSupport
 import FoundationEssentials
 import Reactor
 
-/// `balancer-benchmark load PLAN`: the load generator, a process of its own. Started by the coordinator.
+/// `balancer-benchmark load PLAN`: the load generator, which the coordinator starts as a process of its own.
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load", abstract: "Carry out one plan and print a sample, both JSON.", shouldDisplay: false)
@@ -15,7 +15,7 @@ struct LoadCommand: ParsableCommand {
     func run() throws {
         Startup.prepare()
         guard let plan = try? JSONDecoder().decode(LoadPlan.self, from: Data(plan.utf8)) else {
-            throw ValidationError("PLAN is no plan of the load generator: the coordinator starts it, people need not")
+            throw ValidationError("PLAN is not a plan of the load generator, which only the coordinator starts")
         }
         if let fault = plan.fault { throw ValidationError("PLAN: \(fault)") }
         let sample: Sample
@@ -29,10 +29,10 @@ struct LoadCommand: ParsableCommand {
     }
 }
 
-/// `balancer-benchmark origin PORT`: what stands behind every subject. Started by the coordinator.
+/// `balancer-benchmark origin PORT`: the backend of every subject, which the coordinator starts.
 struct OriginCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "origin", abstract: "Answer what the load generator asks for, until standard input ends.",
+        commandName: "origin", abstract: "Answer the load generator's requests until standard input ends.",
         shouldDisplay: false)
 
     @Argument(help: "The port to listen on, on 127.0.0.1.")

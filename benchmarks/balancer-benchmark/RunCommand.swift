@@ -4,14 +4,14 @@ import CommandSupport
 import Glibc
 import Reactor
 
-/// `balancer-benchmark [run]`: the comparison.
+/// `balancer-benchmark [run]`: runs the comparison.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Run the comparison (the default: the word may be left out).",
+        commandName: "run", abstract: "Run the comparison (the default subcommand).",
         usage: "balancer-benchmark [run] [--quick] [--only ROW,...] [options]",
         discussion: """
-            As root the run has a network namespace of its own. The subject has one core, or as many as it has threads, \
-            and the load generator and the origin the next. Connections are ended by the generator first.
+            As root, the run has its own network namespace. The subject has as many cores as threads; the load generator \
+            and the origin have the next core. The generator closes each connection first.
             """)
 
     @Flag(help: "A few rows with short windows: 90 s at most with all subjects.")
@@ -23,10 +23,10 @@ struct RunCommand: ParsableCommand {
             valueName: "row,..."))
     var only: String?
 
-    @Option(help: "How often each subject takes each row, 1 to 100. (default: 3)")
+    @Option(help: "How often each subject is measured in each row, 1 to 100. (default: 3)")
     var rounds: Int?
 
-    @Option(help: "The length of each measured window, 0.05 to 60. (default: 1, quick 0.25)")
+    @Option(help: "The length of each measured window in seconds, 0.05 to 60. (default: 1, quick 0.25)")
     var seconds: Double?
 
     @Option(help: "Requests per second of the row open-loop.")
@@ -72,10 +72,10 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    /// Wrong bytes fail the run, whoever delivered them; other errors do when they are the reference's.
+    /// Fails the run if any subject delivered wrong bytes, or if the reference had other errors.
     private func judge(_ report: Report) throws {
         if report.hasMismatch {
-            complain("balancer-benchmark", "what came back differs from what was sent: see the notes above")
+            complain("balancer-benchmark", "the received bytes differ from those that were sent: see the notes above")
             throw ExitCode.unsuccessful
         }
         let failed = report.rowsFailedByReference
@@ -87,7 +87,7 @@ struct RunCommand: ParsableCommand {
 }
 
 extension RunCommand {
-    /// What the arguments say, checked; a mistake is a usage error.
+    /// Makes the run's settings from the arguments; a mistake is a usage error.
     func makeOptions() throws -> RunOptions {
         let rounds = rounds ?? 3
         let seconds = seconds ?? (quick ? 0.25 : 1)
@@ -111,7 +111,7 @@ extension RunCommand {
             command: (["balancer-benchmark"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
     }
 
-    /// The rows of `--only`, in the order of the list.
+    /// The rows that `--only` selects, in the order of the list.
     private func rows() throws -> [Row] {
         guard let only else { return quick ? Row.all.filter(\.isQuick) : Row.all }
         var names: Set<String> = []

@@ -3,21 +3,21 @@ import Benchmark
 import CommandSupport
 import Reactor
 
-/// What is compared, and where it is.
+/// The subjects to compare, and the paths of their programs.
 struct SubjectOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Those to compare, separated by commas. (default: direct,ours,haproxy,haproxy-splice,nginx,envoy)",
+            "The subjects to compare, separated by commas. (default: direct,ours,haproxy,haproxy-splice,nginx,envoy)",
             valueName: "name,..."))
     var subjects: String?
 
     @Option(
         name: .customLong("subject"),
         help: ArgumentHelp(
-            "Another subject; may be given several times.",
+            "An additional subject; may be given several times.",
             discussion: """
-                COMMAND is run by sh(1). {port} and {backend-port} stand for the two ports, {listen} and {backend} for the \
-                addresses with them, {threads} for the number of threads. It must stay in the foreground, listen on all \
+                sh(1) runs COMMAND. {port} and {backend-port} stand for the two ports, {listen} and {backend} for address \
+                and port, {threads} for the number of threads. COMMAND must stay in the foreground, listen on all \
                 addresses and relay to {backend}.
                 """,
             valueName: "name=command"))
@@ -26,19 +26,19 @@ struct SubjectOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The subject that ratios refer to.", valueName: "name"))
     var reference = "ours"
 
-    @Option(help: ArgumentHelp("The balancer. (default: beside this program)", valueName: "path"))
+    @Option(help: ArgumentHelp("The path of the balancer. (default: beside this program)", valueName: "path"))
     var balancer: String?
 
-    @Option(help: ArgumentHelp("HAProxy. (default: found on PATH)", valueName: "path"))
+    @Option(help: ArgumentHelp("The path of HAProxy. (default: found on PATH)", valueName: "path"))
     var haproxy: String?
 
-    @Option(help: ArgumentHelp("nginx. (default: found on PATH)", valueName: "path"))
+    @Option(help: ArgumentHelp("The path of nginx. (default: found on PATH)", valueName: "path"))
     var nginx: String?
 
-    @Option(help: ArgumentHelp("Envoy. (default: found on PATH)", valueName: "path"))
+    @Option(help: ArgumentHelp("The path of Envoy. (default: found on PATH)", valueName: "path"))
     var envoy: String?
 
-    /// Where programs are, by name.
+    /// The paths of programs, by name.
     var programs: [String: String] {
         var programs = ["balancer": balancer ?? ThisProgram.sibling("balancer")]
         programs["haproxy"] = haproxy
@@ -54,7 +54,7 @@ struct SubjectOptions: ParsableArguments {
             chosen = try subjects.split(separator: ",", omittingEmptySubsequences: false).map { name in
                 guard let subject = Subject.known.first(where: { $0.name == name }) else {
                     let names = Subject.known.map(\.name).joined(separator: ", ")
-                    throw ValidationError("--subjects names '\(name)', which is none of \(names)")
+                    throw ValidationError("--subjects names '\(name)', which is not one of \(names)")
                 }
                 return subject
             }
@@ -66,24 +66,24 @@ struct SubjectOptions: ParsableArguments {
                 Subject(name: String(other[..<end]), kind: .command(String(other[other.index(after: end)...]))))
         }
         for subject in chosen where chosen.count(where: { $0.name == subject.name }) > 1 {
-            throw ValidationError("two subjects are called '\(subject.name)'")
+            throw ValidationError("two subjects have the name '\(subject.name)'")
         }
         return chosen
     }
 }
 
-/// Where results go besides the terminal.
+/// Files for the results, in addition to the terminal.
 struct OutputOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Everything, for programs and for `compare`.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write all results, for programs and for `compare`.", valueName: "file"))
     var json: String?
 
-    @Option(help: ArgumentHelp("The tables, with machine, kernel, versions and commit.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the tables, with machine, kernel, versions and commit.", valueName: "file"))
     var markdown: String?
 
-    @Option(help: ArgumentHelp("The headline rows as a chart.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write a chart of the headline rows.", valueName: "file"))
     var svg: String?
 
-    /// Files that cannot be written are found out before the run, not after it.
+    /// Checks before the run, which takes minutes, that the files can be written.
     func check() throws {
         for (option, path) in [("json", json), ("markdown", markdown), ("svg", svg)] {
             guard let path else { continue }

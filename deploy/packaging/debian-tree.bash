@@ -1,9 +1,9 @@
 # A clean Debian for tests. Sourced, not run; needs root and checks.bash.
 
-# debian_tree DIRECTORY: a Debian 12 there, as debootstrap's variant minbase leaves it: the required packages and apt, which
-# is what Docker's image debian:bookworm-slim is made from. Nothing of this machine is in it. What is written to it goes
-# to memory and is gone with the mount namespace, so every run begins with the same tree.
-# It is kept in CLEAN_DEBIAN (default: /var/tmp/balancer-bookworm), for the next run.
+# debian_tree DIRECTORY: puts a Debian 12 there, as made by debootstrap's variant minbase: the required packages and apt, the
+# basis of Docker's image debian:bookworm-slim. It contains nothing of this machine. Writes go to memory and disappear with
+# the mount namespace, so every run begins with the same tree.
+# CLEAN_DEBIAN (default: /var/tmp/balancer-bookworm) keeps the tree for the next run.
 debian_tree() {
   local cache=${CLEAN_DEBIAN:-/var/tmp/balancer-bookworm} mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
   (
@@ -21,8 +21,8 @@ debian_tree() {
   cp -L /etc/resolv.conf "$1/root/etc/resolv.conf"
 }
 
-# in_own_namespaces SCRIPT ARGUMENTS...: runs the script again with mounts and processes of its own, which end with it.
-# Skips where that is not allowed. Returns in the inner run.
+# in_own_namespaces SCRIPT ARGUMENTS...: runs the script again in its own mount and process namespaces, which end with it.
+# Skips the test where that is not allowed. Returns only in the inner run.
 in_own_namespaces() {
   [[ -z ${IN_OWN_NAMESPACES:-} ]] || return 0
   unshare --mount --pid --fork --mount-proc true 2>/dev/null || skip "mount and process namespaces are not allowed here"

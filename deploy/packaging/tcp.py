@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Peers of a balancer under test.
+"""Clients, servers and service managers for tests of the balancer.
 
-tcp.py echo PORT [PORT ...]              servers on loopback that send back what they get, until SIGTERM
-tcp.py relay HOST PORT                   sends one byte, prints it when it has come back
-tcp.py session HOST PORT                 sends a byte at each line of its input and prints what comes back; `q` ends it
-tcp.py stream HOST PORT                  connection after connection, a byte there and back, until SIGTERM; then how many,
-                                         and exit code 1 if one of them failed
+tcp.py echo PORT [PORT ...]              servers on loopback that echo what they receive, until SIGTERM
+tcp.py relay HOST PORT                   sends one byte and prints it when it has come back
+tcp.py session HOST PORT                 sends a byte for each line of its input and prints what comes back; `q` ends it
+tcp.py stream HOST PORT                  one connection after the other, with a byte there and back, until SIGTERM; then
+                                         prints how many, and exits with 1 if one of them failed
 tcp.py bulk HOST PORT                    64 MiB there and back in one connection
 tcp.py notified PATH                     prints what is sent to the notification socket PATH (sd_notify(3))
-tcp.py hold PORT NAME COMMAND [ARG ...]  listens as systemd does for a socket unit: hands the socket NAME to COMMAND, and
-                                         to the next one when it has ended, until SIGTERM
+tcp.py hold PORT NAME COMMAND [ARG ...]  listens as systemd does for a socket unit: passes the socket NAME to COMMAND and
+                                         starts COMMAND again when it has ended, until SIGTERM
 """
 import os
 import signal
@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-PATIENCE = 30.0     # seconds for one answer: longer than a restart takes
+ANSWER_SECONDS = 30.0     # seconds to wait for one answer: longer than a restart takes
 PAUSE = 0.005       # seconds between two connections of `stream`
 BULK = 64 << 20
 
@@ -45,7 +45,7 @@ def accept(listener):
 
 
 def connect(host, port):
-    return socket.create_connection((host, int(port)), timeout=PATIENCE)
+    return socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS)
 
 
 def exchange(connection, data=b"x"):
@@ -71,7 +71,7 @@ def session(host, port):
 
 
 def stream(host, port):
-    # Not a threading.Event: its lock may be held when the handler runs.
+    # Not a threading.Event, whose lock may be held when the handler runs.
     ended = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     served, failures, longest = 0, [], 0.0

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 extension CompletionKind {
-    /// The names of hosts that this machine knows without asking a name server.
+    /// The host names in this machine's own database, which need no query to a name server.
     public static var host: CompletionKind {
         .shellCommand("getent hosts | tr -s ' ' '\\n' | sort -u")
     }

@@ -8,31 +8,33 @@ public func complain(_ program: String, _ reason: String) {
     _ = unsafe line.utf8.withContiguousStorageIfAvailable { unsafe write(2, $0.baseAddress, $0.count) }
 }
 
-/// Says which call failed, in which part of the program, why, and what may help; returns the code to exit with, from
-/// sysexits.h.
+/// Prints which call failed, in which part of the program, the cause, and a remedy if one is known. Returns the exit
+/// code, from sysexits.h.
 public func failure(_ program: String, _ error: SystemCallError, in part: String? = nil) -> ExitCode {
     let (remedy, code) = error.subject.hasPrefix("unix:") ? pathRemedy(error.errno) : remedy(error.errno)
     complain(program, "\(part.map { "\($0): " } ?? "")\(error)\(remedy.map { " (\($0))" } ?? "")")
     return ExitCode(code)
 }
 
+/// The remedy and the exit code for an error of a TCP socket or of a resource.
 private func remedy(_ errno: Errno) -> (text: String?, code: Int32) {
     switch errno.rawValue {
     case EADDRINUSE: ("another program listens there: stop it, or choose another port", EX_UNAVAILABLE)
-    case EADDRNOTAVAIL: ("no address of this machine: give one that `ip address` lists, or 0.0.0.0", EX_UNAVAILABLE)
+    case EADDRNOTAVAIL:
+        ("this machine does not have that address: give one that `ip address` lists, or 0.0.0.0", EX_UNAVAILABLE)
     case EACCES, EPERM: ("a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE", EX_NOPERM)
     case EMFILE, ENFILE: ("raise the limit of open descriptors: ulimit -n", EX_OSERR)
-    case EAFNOSUPPORT: ("this machine has no such address family: IPv6 may be switched off", EX_UNAVAILABLE)
+    case EAFNOSUPPORT: ("this machine does not support that address family: IPv6 may be disabled", EX_UNAVAILABLE)
     default: (nil, EX_OSERR)
     }
 }
 
-/// For a Unix socket.
+/// The remedy and the exit code for an error of a Unix socket.
 private func pathRemedy(_ errno: Errno) -> (text: String?, code: Int32) {
     switch errno.rawValue {
     case EADDRINUSE: ("another process answers there: stop it, or choose another path", EX_UNAVAILABLE)
-    case EEXIST: ("what is there is no socket: remove it, or choose another path", EX_CANTCREAT)
-    case ENOENT, ENOTDIR: ("its folder does not exist: make it first", EX_CANTCREAT)
+    case EEXIST: ("the file there is not a socket: remove it, or choose another path", EX_CANTCREAT)
+    case ENOENT, ENOTDIR: ("its folder does not exist: create it first", EX_CANTCREAT)
     case EACCES, EPERM, EROFS: ("this user may not write to its folder", EX_CANTCREAT)
     case ENAMETOOLONG: ("choose a shorter path", EX_CANTCREAT)
     default: remedy(errno)

@@ -1,23 +1,24 @@
 import ArgumentParser
 
-/// A length of time as an argument: a number and its unit, `500ms`, `5s`, `1.5m`, `1h`. A number alone counts seconds.
+/// A duration as an argument: a number and its unit, `500ms`, `5s`, `1.5m`, `1h`. A number without a unit is in
+/// seconds.
 public struct DurationArgument: ExpressibleByArgument, CustomStringConvertible, Sendable {
-    /// The length of time; never negative.
+    /// The duration; never negative.
     public let duration: Duration
 
-    /// The units and how many milliseconds they have, the longest first, for reading and for printing.
+    /// The units and their length in milliseconds, the longest first.
     private static let units: [(name: String, milliseconds: Int64)] = [
         ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
-    /// A year: nobody waits longer, and it keeps arithmetic far from its ends.
+    /// A year: more than any useful timeout, and small enough that arithmetic with instants cannot overflow.
     private static let millisecondsMax = 365.0 * 24 * 3_600_000
 
-    /// A length of time of the program's own.
+    /// Wraps a duration that the program itself chooses, such as a default.
     public init(_ duration: Duration) {
         self.duration = duration
     }
 
-    /// Reads an argument; nil when it is no length of time, negative, or longer than a year.
+    /// Parses an argument; nil when it is not a duration, negative, or longer than a year.
     public init?(argument: String) {
         let number = argument.prefix { $0.isASCII && $0.isNumber || $0 == "." }
         let name = argument.dropFirst(number.count)
@@ -29,13 +30,13 @@ public struct DurationArgument: ExpressibleByArgument, CustomStringConvertible, 
         duration = .milliseconds(Int64(milliseconds.rounded()))
     }
 
-    /// The shortest text that reads as the same length: `5s`, `1h`, `1500ms`.
+    /// The shortest text that parses to the same duration: `5s`, `1h`, `1500ms`.
     public var description: String {
         let (seconds, attoseconds) = duration.components
         let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         let unit = Self.units.first { milliseconds.isMultiple(of: $0.milliseconds) } ?? ("ms", 1)
         return milliseconds == 0 ? "0s" : "\(milliseconds / unit.milliseconds)\(unit.name)"
     }
-    /// What help shows.
+    /// The default value as shown in help.
     public var defaultValueDescription: String { description }
 }

@@ -2,15 +2,15 @@ import ArgumentParser
 
 /// A TCP port as an argument: a decimal number from 1 to 65535.
 public struct Port: ExpressibleByArgument, CustomStringConvertible, Sendable {
-    /// The port.
+    /// The port number, never 0.
     public let rawValue: UInt16
 
-    /// A port of the program's own.
+    /// Wraps a port that the program itself chooses, such as a default.
     public init(_ rawValue: UInt16) {
         self.rawValue = rawValue
     }
 
-    /// Reads an argument; nil when it is no port. Port 0, which means any, is none.
+    /// Parses an argument; nil when it is not a port. Port 0 is refused, because the kernel takes it for any port.
     public init?(argument: String) {
         guard argument.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let number = UInt16(argument), number > 0
@@ -18,8 +18,8 @@ public struct Port: ExpressibleByArgument, CustomStringConvertible, Sendable {
         rawValue = number
     }
 
-    /// The number.
+    /// The number in decimal.
     public var description: String { String(rawValue) }
-    /// What help shows.
+    /// The default value as shown in help.
     public var defaultValueDescription: String { description }
 }

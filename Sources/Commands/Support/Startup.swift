@@ -1,14 +1,13 @@
 import Glibc
 import Reactor
 
-/// What every program here does before anything else.
+/// The first steps of every program here.
 public enum Startup {
-    /// Makes descriptors 0, 1 and 2 stand for something, lets writes without reader fail with EPIPE, lets a
-    /// container's first process be ended, and raises the
-    /// limit of descriptors. Returns that limit.
+    /// Opens descriptors 0, 1 and 2 if they are closed, makes writes without a reader fail with EPIPE, makes a
+    /// container's first process end on signals, and raises the limit of descriptors. Returns that limit.
     ///
-    /// A program started with a standard descriptor closed (`0<&-`) would otherwise open its first socket in that
-    /// place and print its lines to it.
+    /// A program started with a standard descriptor closed (`0<&-`) would otherwise get its first socket under that
+    /// number and print its lines to it.
     @discardableResult public static func prepare() -> Int {
         while true {
             let number = unsafe open("/dev/null", O_RDWR)

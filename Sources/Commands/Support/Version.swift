@@ -1,2 +1,2 @@
-/// The version of the three programs. The one place where it stands.
+/// The version of the three programs. Packages and the image take it from here.
 public let version = "0.1.0"

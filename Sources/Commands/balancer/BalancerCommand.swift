@@ -1,11 +1,11 @@
 import ArgumentParser
 import CommandSupport
 
-/// `balancer`: the program's front door, which leads to ``ServeCommand`` unless a subcommand is named.
+/// `balancer`: runs ``ServeCommand`` unless a subcommand is given.
 @main struct BalancerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "balancer",
-        abstract: "A TCP load balancer: one line to set it up.",
+        abstract: "A TCP load balancer that one command line sets up.",
         usage: """
             balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
             balancer status [PATH]

@@ -2,14 +2,14 @@ import Chat
 import Glibc
 import Reactor
 
-/// A chat client of the demo, and what stands on its terminal.
+/// A chat client of the demo, with the lines on its terminal.
 struct DemoClient: ~Copyable {
     let name: String
-    /// Its own address, once the session table has told it.
+    /// The client's own address, once its row in the session table is known.
     var address = SocketAddress.unix(path: "")
-    /// The number of the server that it landed on.
+    /// The index of the server that the client is connected to; -1 before that is known.
     var server = -1
-    /// Its connection has ended.
+    /// True when the client's connection has ended.
     private(set) var hasEnded = false
     private(set) var lines: [DemoLine] = []
     private var partial: [UInt8] = []
@@ -26,20 +26,20 @@ struct DemoClient: ~Copyable {
         self.name = name
     }
 
-    /// What it has received, without what was typed.
+    /// The received lines, without the typed ones.
     var received: [String] { lines.filter { !$0.isTyped }.map(\.text) }
 
-    /// Sends what its user types; returns the line that everybody at its server should now receive.
+    /// Sends a line as if its user had typed it; returns the line that all clients of the same server should receive.
     mutating func type(_ text: String) -> String {
         lines.append(DemoLine(text: text, isTyped: true))
         var bytes: [UInt8] = []
         encoder.encode(Array((text + "\n").utf8).span, into: &bytes)
-        // A few bytes on a connection that stands: the kernel takes them all.
+        // A few bytes on an established connection: the kernel takes them all.
         _ = unsafe bytes.withUnsafeBytes { unsafe stream.send($0) }
         return String(decoding: bytes.dropLast(), as: UTF8.self)
     }
 
-    /// Takes what has arrived.
+    /// Reads everything that has arrived.
     mutating func read() {
         var bytes = [UInt8](repeating: 0, count: Self.readBytes)
         while !hasEnded {

@@ -3,17 +3,17 @@ import Balancer
 import CommandSupport
 import Reactor
 
-/// `balancer demo`: the whole system in one process, shown in a few seconds.
+/// `balancer demo`: demonstrates the whole system in one process, within a few seconds.
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Show three chat servers, the balancer and six clients, all in this process.",
-        discussion: "Needs nothing else on the machine, and sends nothing beyond loopback.")
+        discussion: "Needs no other programs, and sends nothing beyond loopback.")
 
-    @Option(help: "The balancer's port; a free one is taken when it is in use.")
+    @Option(help: "The balancer's port; if it is in use, the balancer gets a free one.")
     var port = Port(20000)
 
-    @Flag(help: "Keep servers and balancer running afterwards, for a chat-client of your own.")
+    @Flag(help: "Keep servers and balancer running afterwards, so that you can connect with chat-client.")
     var stay = false
 
     func run() throws {
@@ -31,7 +31,7 @@ struct DemoCommand: ParsableCommand {
     }
 }
 
-/// Tells the lines of probes that say something new from those that repeat what is known of a server.
+/// Filters probe lines: passes those that change what is known of a server, and drops repetitions.
 private struct ProbeLines {
     private var last: [Substring: Substring] = [:]
 
@@ -46,7 +46,7 @@ private struct ProbeLines {
     }
 }
 
-/// The acts of the demo, in their order. Every act checks what it shows.
+/// The steps of the demo in order. Each step checks what it shows.
 private struct DemoPlay: ~Copyable {
     private var stage: DemoStage
     private let console = DemoConsole()
@@ -68,12 +68,12 @@ private struct DemoPlay: ~Copyable {
         summarise()
     }
 
-    // MARK: acts
+    // MARK: steps
 
     private mutating func begin() throws {
         console.line(
             console.styled("balancer demo", .strong) + ": servers, balancer and clients in this process, on loopback.")
-        console.line("Probes come every 300 ms here, so that it takes seconds; the default is 5 s.")
+        console.line("Servers are probed every 300 ms here, so that the demo takes seconds; the default is 5 s.")
         console.heading(1, "Three servers and the balancer")
         for (number, address) in stage.serverAddresses.enumerated() {
             console.field("server\(number + 1)", "\(address)")
@@ -95,7 +95,7 @@ private struct DemoPlay: ~Copyable {
         ]
         for (client, text) in dialogue { try stage.say(clients[client].place, text) }
         console.line()
-        console.line("   Clients of one server share their talk. The line before an echo was typed.")
+        console.line("   Clients of one server see each other's lines. The line before an echo was typed.")
         console.line()
         for server in 0..<DemoStage.serverCount {
             let pair = clients.filter { $0.server == server }
@@ -107,29 +107,29 @@ private struct DemoPlay: ~Copyable {
 
     private mutating func shutDownAndReturn() throws {
         let port = stage.serverAddresses[1].port
-        func isItsLine(_ line: String) -> Bool {
+        func concernsServer2(_ line: String) -> Bool {
             line.contains("Port : <\(port)>") || line.hasPrefix("connection ") || Self.isAboutTheTable(line)
         }
         console.heading(3, "server2 is shut down")
         stage.shutDown(server: 1)
         try disconnect(server: 1)
-        console.line("   Its two clients are disconnected. Three failed probes are bad, four are dead.")
+        console.line("   Its two clients are disconnected. After three failed probes it is bad, after four dead.")
         console.line("   (The lines of the other servers are left out here.)")
         try stage.wait(for: "server2 to be dead") { $0.hasPrinted { $0.hasSuffix("<\(port)> Server is dead") } }
-        quote(stage.takeLines(where: isItsLine))
-        showTable("The table has shrunk; new clients go to the other servers:")
+        quote(stage.takeLines(where: concernsServer2))
+        showTable("The table is shorter; new clients go to the other servers:")
         for number in 7...8 { try connect(number) }
 
         console.heading(4, "server2 comes back on its port")
         try stage.restart(server: 1)
         try stage.wait(for: "server2 to be alive") { $0.hasPrinted { $0.hasSuffix("<\(port)> Server is alive") } }
-        quote(stage.takeLines(where: isItsLine).suffix(1))
-        console.line("   The next probe found it, and it takes its turn again:")
+        quote(stage.takeLines(where: concernsServer2).suffix(1))
+        console.line("   The next probe succeeded, and server2 gets clients again:")
         for number in 9...11 { try connect(number) }
         guard clients.suffix(3).contains(where: { $0.server == 1 }) else { throw DemoError("a client at server2") }
     }
 
-    /// The clients of a server that is gone read the end of their connection, and leave.
+    /// Waits until the clients of a stopped server have read the end of their connections, and removes them.
     private mutating func disconnect(server: Int) throws {
         let places = clients.filter { $0.server == server }.map(\.place)
         try stage.wait(for: "the clients to be disconnected") { stage in places.allSatisfy { stage.hasEnded($0) } }
@@ -140,7 +140,7 @@ private struct DemoPlay: ~Copyable {
     }
 
     private mutating func leave() throws {
-        console.heading(5, "The clients leave, and their rows go (the last three of \(clients.count))")
+        console.heading(5, "The clients leave, and their rows are deleted (the last three of \(clients.count))")
         _ = stage.takeLines()
         for client in clients {
             stage.leave(client.place)
@@ -154,8 +154,8 @@ private struct DemoPlay: ~Copyable {
     private mutating func summarise() {
         console.heading(6, "Summary")
         console.field("clients", "\(served) served by 3 servers in turn, none lost, none refused")
-        console.field("messages", "each was read by exactly the clients of its server")
-        console.field("shutdown", "bad three times, then dead; back after one good probe")
+        console.field("messages", "each was received by exactly the clients of its server")
+        console.field("shutdown", "bad three times, then dead; back after one successful probe")
         console.field("table", "\(stage.table.count) rows left")
         console.line()
         console.line("   Your turn: balancer 127.0.0.1 HOST PORT [HOST PORT ...]     (balancer --help)")
@@ -164,10 +164,10 @@ private struct DemoPlay: ~Copyable {
     mutating func stay() throws {
         console.line()
         console.line("   Still running. In another terminal:  chat-client 127.0.0.1 \(stage.address.port) YOURNAME")
-        console.line("   Ctrl-C ends it. Probes are shown when they tell something new.")
+        console.line("   Ctrl-C ends it. Probe lines are shown when the state of a server changes.")
         let console = console
         var probes = ProbeLines()
-        // Servers and balancer go on when the terminal is stopped (Ctrl-S): these lines wait for nobody.
+        // LineLog never waits for its reader, so servers and balancer continue when the terminal is stopped (Ctrl-S).
         var log = LineLog(OutputStream(number: 1))
         try stage.stay { line in
             guard probes.isNews(line) else { return }
@@ -176,7 +176,7 @@ private struct DemoPlay: ~Copyable {
         }
     }
 
-    // MARK: parts
+    // MARK: helpers
 
     private mutating func connect(_ number: Int) throws {
         let client = try stage.connect("test\(number)")
@@ -193,7 +193,7 @@ private struct DemoPlay: ~Copyable {
         (stage.name(of: place), stage.terminal(of: place))
     }
 
-    /// The guide's two lines on a row that was deleted.
+    /// True for the two lines that the balancer prints when a row is deleted.
     private static func isAboutTheTable(_ line: String) -> Bool {
         line.hasPrefix("client <") || line.hasPrefix(" Current NAT table")
     }

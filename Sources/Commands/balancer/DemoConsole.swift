@@ -1,14 +1,14 @@
 import Glibc
 import Reactor
 
-/// Draws what the demo shows: aligned, and in colour where that is welcome.
+/// Prints the demo's text, aligned, and in colour if the terminal supports it.
 struct DemoConsole {
     private let isColoured: Bool
 
     /// The width of the left terminal of a pair, in columns.
     private static let column = 38
 
-    /// Colour on a terminal, unless NO_COLOR is set (https://no-color.org) or the terminal has none.
+    /// Uses colour on a terminal, unless NO_COLOR is set (https://no-color.org) or the terminal has no colours.
     init() {
         let refused = unsafe getenv("NO_COLOR").map { unsafe $0.pointee != 0 } ?? false
         let isDumb = unsafe getenv("TERM").map { unsafe String(cString: $0) == "dumb" } ?? true
@@ -25,12 +25,12 @@ struct DemoConsole {
         case name = "36"
     }
 
-    /// The text in a style, closed again.
+    /// The text with the escape sequences of a style around it.
     func styled(_ text: String, _ style: Style) -> String {
         isColoured && style != .plain && !text.isEmpty ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
     }
 
-    /// Prints a line and lets it be seen at once.
+    /// Prints a line without buffering.
     func line(_ text: String = "") {
         var bytes = Array((text + "\n").utf8)[...]
         while !bytes.isEmpty {
@@ -45,12 +45,12 @@ struct DemoConsole {
         line(styled("\(number). \(text)", .strong))
     }
 
-    /// Shows a line that the balancer printed.
+    /// Prints a line of the balancer's output as a quotation.
     func quote(_ text: String) {
         line(quotation(text))
     }
 
-    /// A line that the balancer printed, as the demo shows it.
+    /// A line of the balancer's output, marked and coloured as a quotation.
     func quotation(_ text: String) -> String {
         let style: Style =
             if text.hasSuffix("alive") { .good } else if text.hasSuffix("dead") { .bad } else if text.hasSuffix("bad") {
@@ -59,12 +59,12 @@ struct DemoConsole {
         return "   \(styled("|", .faint)) \(styled(text, style))"
     }
 
-    /// Name and value in two columns.
+    /// Prints a name and a value in two columns.
     func field(_ name: String, _ value: String, _ style: Style = .plain) {
         line("   \(styled(padded(name, 12), .name))\(styled(value, style))")
     }
 
-    /// Two terminals side by side: what was typed is faint, what came back is not.
+    /// Prints two terminals side by side, typed lines faint and received lines plain.
     func terminals(_ left: (title: String, lines: [DemoLine]), _ right: (title: String, lines: [DemoLine])) {
         line("   \(styled(padded(left.title, Self.column), .name))\(styled(right.title, .name))")
         for place in 0..<max(left.lines.count, right.lines.count) {
@@ -84,7 +84,7 @@ struct DemoConsole {
 /// A line on a client's terminal.
 struct DemoLine {
     var text: String
-    /// Typed by its user; otherwise received.
+    /// True when the client's user typed the line, false when it was received.
     var isTyped: Bool
 
     var style: DemoConsole.Style { isTyped ? .faint : .plain }

@@ -3,34 +3,34 @@ import Chat
 import Glibc
 import Reactor
 
-/// Everything that the demo shows, in one process and on one thread: three chat servers, the balancer and clients. Each
-/// server and the balancer is a loop of its own; a parent poller watches theirs.
+/// The system that the demo shows, in one process and on one thread: three chat servers, the balancer and clients. The
+/// balancer and each server have a poller of their own; a parent poller waits for all of these.
 struct DemoStage: ~Copyable {
     private let parent: Poller
     private var events: EventBuffer
     private var balancer: BalancerLoop
     private var servers: Slab<ChatServer>
     private var clients: Slab<DemoClient>
-    /// Where the balancer's lines come out.
+    /// The pipe to which the balancer writes its log.
     private let pipe: Pipe
-    /// What the balancer has printed and the demo has not shown yet.
+    /// Lines that the balancer has printed and the demo has not taken yet.
     private var unread: [String] = []
-    /// Where the servers listen, in the order of their turns; they keep their ports when they come back.
+    /// The servers' addresses in round-robin order; a server keeps its port when it is restarted.
     let serverAddresses: [SocketAddress]
-    /// Where the balancer listens.
+    /// The balancer's address.
     let address: SocketAddress
 
     static let serverCount = 3
-    /// So short that the demo takes seconds; with the default of 5 s a shutdown is noticed after 15 to 20 s.
+    /// Short, so that the demo takes seconds; with the default of 5 s a server is dead 15 to 20 s after its shutdown.
     static let probeInterval: Duration = .milliseconds(300)
-    /// How long the demo waits for anything that it is about to show.
-    static let patience: Duration = .seconds(15)
+    /// How long the demo waits for each event that it is about to show.
+    static let eventTimeout: Duration = .seconds(15)
     private static let clientsMax = 16
     private static let pipeBytes = 64 * 1024
-    /// A descriptor that swallows what is written to it, open for the life of the process.
-    private static let nowhere: CInt = unsafe open("/dev/null", O_WRONLY | O_CLOEXEC)
+    /// A descriptor of /dev/null, open for the life of the process.
+    private static let devNull: CInt = unsafe open("/dev/null", O_WRONLY | O_CLOEXEC)
 
-    /// Starts servers and balancer; when `port` is taken the balancer gets a free one.
+    /// Starts servers and balancer; if `port` is in use, the balancer gets a free one.
     init(port: UInt16) throws {
         let parent = try Poller()
         var servers = Slab<ChatServer>(capacity: Self.serverCount)
@@ -54,10 +54,10 @@ struct DemoStage: ~Copyable {
     }
 
     private static func makeServer(port: UInt16, _ parent: borrowing Poller) throws -> ChatServer {
-        // What servers print belongs on their own terminals.
+        // The servers' own lines are not part of the demo.
         let server = try ChatServer(
-            port: port, bind: .ipv4(INADDR_LOOPBACK, port: 0), output: LineLog(OutputStream(number: nowhere)),
-            errors: LineLog(OutputStream(number: nowhere)))
+            port: port, bind: .ipv4(INADDR_LOOPBACK, port: 0), output: LineLog(OutputStream(number: devNull)),
+            errors: LineLog(OutputStream(number: devNull)))
         if let errno = server.add(to: parent, Token(kind: 1, index: 0)) { throw errno }
         return server
     }
@@ -85,9 +85,9 @@ struct DemoStage: ~Copyable {
         }
     }
 
-    // MARK: time
+    // MARK: turns
 
-    /// Lets everybody do what there is to do, after a wait of at most 20 ms.
+    /// Waits for events, at most 20 ms, then runs one turn of servers, balancer and clients.
     mutating func step() throws {
         try parent.poll(into: &events, timeout: balancer.hasMoreToDo ? .immediately : .milliseconds(20))
         var index = -1
@@ -101,21 +101,21 @@ struct DemoStage: ~Copyable {
             clients[next].read()
             index = next
         }
-        // The log writes whole lines, and the pipe is emptied far more often than it could fill.
+        // The log writes whole lines, and the pipe is emptied long before it is full.
         let printed = pipe.read(atMost: Self.pipeBytes).split(separator: UInt8(ascii: "\n"))
         unread += printed.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Goes on until `condition` holds; throws when it takes too long.
+    /// Runs turns until `condition` holds; throws after ``eventTimeout``.
     mutating func wait(for what: String, until condition: (borrowing DemoStage) -> Bool) throws {
-        let deadline = Clock.monotonic.now() + Self.patience
+        let deadline = Clock.monotonic.now() + Self.eventTimeout
         while !condition(self) {
             guard Clock.monotonic.now() < deadline else { throw DemoError(what) }
             try step()
         }
     }
 
-    // MARK: what it shows
+    // MARK: state
 
     /// The session table.
     var table: [SessionRow] { balancer.sessionTable() }
@@ -123,20 +123,20 @@ struct DemoStage: ~Copyable {
     /// How many clients the servers have.
     func clientCount(of server: Int) -> Int { servers.isTaken(server) ? servers[server].clientCount : 0 }
 
-    /// The lines that the balancer has printed since the last time and that `wanted` takes; the others are dropped.
+    /// Takes the lines that the balancer has printed since the last call and returns those that are `wanted`.
     mutating func takeLines(where wanted: (String) -> Bool = { _ in true }) -> [String] {
         defer { unread = [] }
         return unread.filter(wanted)
     }
 
-    /// True when a line like that is among those not shown yet.
+    /// True when at least `count` of the lines not yet taken are `wanted`.
     func hasPrinted(_ count: Int = 1, _ wanted: (String) -> Bool) -> Bool {
         unread.count(where: wanted) >= count
     }
 
     // MARK: clients and servers
 
-    /// Connects a client and waits for its row; returns its place and the number of its server.
+    /// Connects a client and waits for its row; returns the client's index and its server's.
     mutating func connect(_ name: String) throws -> (place: Int, server: Int) {
         let before = Set(table.map(\.client))
         let client = try DemoClient(name: name, to: address)
@@ -152,16 +152,16 @@ struct DemoStage: ~Copyable {
         return (Int(key.index), server)
     }
 
-    /// Types a line at a client, and waits until everybody at its server has it on the terminal.
+    /// Types a line at a client, and waits until all clients of its server have received it.
     mutating func say(_ place: Int, _ text: String) throws {
         let line = clients[place].type(text)
         let server = clients[place].server
         try wait(for: "'\(line)' on the terminals") { stage in
-            stage.everybody(at: server) { $0.received.contains(line) }
+            stage.allClients(of: server) { $0.received.contains(line) }
         }
     }
 
-    private func everybody(at server: Int, _ holds: (borrowing DemoClient) -> Bool) -> Bool {
+    private func allClients(of server: Int, _ holds: (borrowing DemoClient) -> Bool) -> Bool {
         var index = -1
         while let next = clients.index(after: index) {
             if clients[next].server == server, !holds(clients[next]) { return false }
@@ -170,19 +170,19 @@ struct DemoStage: ~Copyable {
         return true
     }
 
-    /// What stands on a client's terminal.
+    /// The lines on a client's terminal.
     func terminal(of place: Int) -> [DemoLine] { clients[place].lines }
-    /// Its name.
+    /// A client's name.
     func name(of place: Int) -> String { clients[place].name }
-    /// Its own address, as the session table has it.
+    /// A client's own address, from the session table.
     func address(of place: Int) -> SocketAddress { clients[place].address }
-    /// True when its connection has ended.
+    /// True when a client's connection has ended.
     func hasEnded(_ place: Int) -> Bool { !clients.isTaken(place) || clients[place].hasEnded }
 
-    /// Closes a client.
+    /// Closes a client's connection and removes the client.
     mutating func leave(_ place: Int) { _ = clients.remove(at: place) }
 
-    /// Shuts a server down: its port refuses, its clients are disconnected.
+    /// Shuts a server down: its port refuses connections, and its clients are disconnected.
     mutating func shutDown(server: Int) { _ = servers.remove(at: server) }
 
     /// Starts the server that was shut down, on its old port.
@@ -190,7 +190,7 @@ struct DemoStage: ~Copyable {
         _ = servers.insert(try Self.makeServer(port: serverAddresses[server].port, parent))
     }
 
-    /// Goes on until SIGINT or SIGTERM, and shows what the balancer prints.
+    /// Runs until SIGINT or SIGTERM, and passes the balancer's lines to `show`.
     mutating func stay(_ show: (String) -> Void) throws {
         let signals = try Signals([.interrupt, .terminate])
         if let errno = signals.add(to: parent, Token(kind: 2, index: 0)) { throw errno }
@@ -201,11 +201,11 @@ struct DemoStage: ~Copyable {
     }
 }
 
-/// Something that the demo waited for, and that did not come.
+/// An event that the demo waited for did not happen.
 struct DemoError: Error, CustomStringConvertible {
     let description: String
 
     init(_ what: String) {
-        description = "waited in vain for \(what)"
+        description = "timed out waiting for \(what)"
     }
 }

@@ -3,14 +3,14 @@ import CommandSupport
 import Glibc
 import Reactor
 
-/// The listening sockets that a service manager has handed over, by what their names say they are for.
+/// The listening sockets that a service manager has handed over, sorted by their names.
 struct HandedSockets {
-    /// Where clients come in.
+    /// The sockets for clients.
     var clients: [InheritedSocket] = []
-    /// Where the balancer tells its state.
+    /// The status socket, if one was handed over.
     var status: InheritedSocket?
 
-    /// Takes them over; those of an unknown name, or of a wrong kind, end the program with one clear line.
+    /// Takes the sockets over. One with an unknown name or of a wrong kind ends the program with an error message.
     static func take() throws -> HandedSockets {
         var sockets = HandedSockets()
         do throws(SocketActivationError) {
@@ -22,14 +22,15 @@ struct HandedSockets {
         return sockets
     }
 
-    /// Without `FileDescriptorName=` a socket has the name of its unit, or `unknown`: those take clients as well.
+    /// Sorts a socket by its name. Without `FileDescriptorName=` a socket has the name of its unit, or `unknown`, and
+    /// is for clients.
     mutating func add(_ socket: InheritedSocket) throws(SocketActivationError) {
         switch socket.name {
         case "status" where status == nil:
-            // What is written to a TCP socket before its close may be lost; and the state is not for the network.
+            // Data written to a TCP socket just before its close may be lost, and the state must not be public.
             guard socket.address.family == AF_UNIX else {
                 throw SocketActivationError(
-                    "socket 'status' (\(socket.address)) from the service manager is no Unix socket: ListenStream= is to "
+                    "socket 'status' (\(socket.address)) from the service manager is not a Unix socket: ListenStream= must "
                         + "be a path")
             }
             status = socket
@@ -39,7 +40,7 @@ struct HandedSockets {
             clients.append(socket)
         default:
             throw SocketActivationError(
-                "socket '\(socket.name)' (\(socket.address)) from the service manager: FileDescriptorName= is to be "
+                "socket '\(socket.name)' (\(socket.address)) from the service manager: FileDescriptorName= must be "
                     + "clients, any number of times, or status, once")
         }
     }

@@ -3,29 +3,29 @@ import Balancer
 import CommandSupport
 import Reactor
 
-/// `balancer SOURCE_IP HOST PORT [HOST PORT ...]`: the main job.
+/// `balancer SOURCE_IP HOST PORT [HOST PORT ...]`: runs the balancer.
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Balance clients over backends (the default: the word may be left out).",
+        abstract: "Balance clients over backends (the default subcommand).",
         usage: "balancer [serve] SOURCE_IP HOST PORT [HOST PORT ...] [options]")
 
     @Argument(
         help: ArgumentHelp(
-            "The balancer's own address: it listens there, and its connections to backends come from it.",
-            discussion: "0.0.0.0 and :: listen on every address and leave the source of connections to the kernel."),
+            "The address to listen on, which is also the source address of connections to backends.",
+            discussion: "With 0.0.0.0 or :: it listens on every address, and the kernel chooses the source address."),
         completion: .list(["0.0.0.0", "::"]))
     var sourceIP: String
 
     @Argument(
-        help: ArgumentHelp("The backends: names or addresses, each with its port.", valueName: "host port"),
+        help: ArgumentHelp("The backends: a name or address and a port for each.", valueName: "host port"),
         completion: .host)
     var backends: [String] = []
 
-    @Option(help: "The port to listen on. Not used where a service manager hands over listening sockets.")
+    @Option(help: "The port to listen on. Not used if a service manager hands over listening sockets.")
     var port = Port(20000)
 
-    @Flag(help: "Start although a HOST has no address yet: it is down until it has one.")
+    @Flag(help: "Start even if a HOST has no address yet; that backend is down until it has one.")
     var allowUnresolved = false
 
     @OptionGroup(title: "Health")
@@ -39,26 +39,26 @@ struct ServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Loops, each on a thread of its own, that share the port and the limit of sessions; at most one per core pays.",
-            discussion: "The kernel deals clients out among them by a hash of their addresses (SO_REUSEPORT)."))
+            "The number of loops, each on its own thread, behind one port; more than one per core does not help.",
+            discussion: "The kernel distributes clients over the loops by a hash of their addresses (SO_REUSEPORT)."))
     var threads = 1
 
     @Option(
         help:
-            "guide: the guide's lines; changes: changes of health and trouble; sessions: those and a line per session; none."
+            "guide: the guide's lines; changes: changes of health, and problems; sessions: also a line per session; none."
     )
     var log = LogMode.guide
 
     @Option(
         help: ArgumentHelp(
-            "A Unix socket that tells its state: see `balancer status`. (default: $BALANCER_STATUS_SOCKET, or none)",
+            "The Unix socket for `balancer status`. (default: $BALANCER_STATUS_SOCKET, or none)",
             valueName: "path"),
         completion: .file())
     var statusSocket: String?
 
     func run() throws {
         let limit = Startup.prepare()
-        // It means "look the names up again", also while they are looked up for the first time.
+        // SIGHUP makes the loop look names up again. Held so that it does not end the program during the first look-up.
         Signals.hold(.hangup)
         let sockets = try HandedSockets.take()
         let configuration = try makeConfiguration(descriptors: limit, sockets)
@@ -85,15 +85,15 @@ struct ServeCommand: ParsableCommand {
 }
 
 extension ServeCommand {
-    /// What the arguments say, checked; a mistake is a usage error.
+    /// Makes the configuration from the arguments; a mistake is a usage error.
     func makeConfiguration(descriptors: Int, _ sockets: HandedSockets) throws -> Configuration {
         guard let source = SocketAddress(host: sourceIP, port: port.rawValue) else {
-            throw ValidationError("SOURCE_IP '\(sourceIP)' is no IPv4 or IPv6 address")
+            throw ValidationError("SOURCE_IP '\(sourceIP)' is not an IPv4 or IPv6 address")
         }
         let targets = try BackendArguments(backends, allowUnresolved).resolve(preferring: source.family)
         let listeners: [Configuration.Listener] =
             sockets.clients.isEmpty ? [.init(address: source)] : sockets.clients.map { .init(inherited: $0) }
-        // Of a socket that was handed over there are two descriptors: the one that came, and the loop's own.
+        // A socket that was handed over takes two descriptors: the received one, and the loop's own.
         var limits = Limits(
             sessionsMax: Limits.sessionsMax(
                 descriptors: descriptors, listeners: listeners.count + sockets.clients.count, backends: targets.count,
@@ -117,7 +117,7 @@ extension ServeCommand {
             listeners.contains { $0.address.receives(target) }
         }
         if let own {
-            throw ValidationError("backend \(own) is the balancer itself, which listens there: it would serve itself")
+            throw ValidationError("backend \(own) is the balancer's own address, so it would connect to itself")
         }
         return configuration
     }

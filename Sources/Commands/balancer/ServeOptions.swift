@@ -2,21 +2,21 @@ import ArgumentParser
 import Balancer
 import CommandSupport
 
-// The groups of options of `balancer serve`, each with what it means for a configuration.
+// The groups of options of `balancer serve`, each with the part of the configuration that it sets.
 
-/// How backends are probed.
+/// The options for probes of backends.
 struct HealthOptions: ParsableArguments {
-    @Option(help: "From the start of one probe of a backend to the next.")
+    @Option(help: "Time from the start of one probe of a backend to the start of the next.")
     var probeInterval = DurationArgument(.seconds(5))
 
     @Option(
-        help: "A probe that has not connected by then has failed. (default: 2s, or the interval if that is shorter)")
+        help: "A probe that has not connected within this time fails. (default: 2s, or the interval if shorter)")
     var probeTimeout: DurationArgument?
 
     @Option(help: "Failures in a row that take a backend out of rotation.")
     var fall = 4
 
-    @Option(help: "Successes in a row that put it back.")
+    @Option(help: "Successes in a row that put a backend back into rotation.")
     var rise = 1
 
     var check: Configuration.HealthCheck {
@@ -29,17 +29,17 @@ struct HealthOptions: ParsableArguments {
     }
 }
 
-/// What trades something for latency.
+/// The options that lower latency at some other cost.
 struct LatencyOptions: ParsableArguments {
-    @Flag(help: "Never sleep: each loop keeps a core busy, and no event waits for a wake-up.")
+    @Flag(help: "Never sleep: each loop keeps a core busy, so that events are not delayed by a wake-up.")
     var busyPoll = false
 
-    @Flag(help: "Send what a client has sent already with the SYN to the backend, whose system must allow it.")
+    @Flag(help: "Send a client's first data with the SYN to the backend (TCP Fast Open); both systems must allow it.")
     var fastOpen = false
 
     @Option(
         help: ArgumentHelp(
-            "Connections held ready to each backend. For protocols in which the client speaks first.",
+            "Idle connections to keep open to each backend. Only for protocols in which the client speaks first.",
             valueName: "count"))
     var warmConnections = 0
 
@@ -52,18 +52,18 @@ struct LatencyOptions: ParsableArguments {
     }
 }
 
-/// What sessions may take.
+/// The limits of sessions.
 struct SessionOptions: ParsableArguments {
-    @Option(help: "One attempt to connect to a backend; then the next backend is tried.")
+    @Option(help: "Time for one attempt to connect to a backend; then the next backend is tried.")
     var connectTimeout = DurationArgument(.seconds(5))
 
-    @Option(help: "A session in which nothing moves for so long is ended.")
+    @Option(help: "A session in which no byte moves for this long is ended.")
     var idleTimeout = DurationArgument(.seconds(3600))
 
-    @Option(help: "Sessions at most; further clients wait. (default: what the descriptor limit allows)")
+    @Option(help: "The maximum number of sessions; further clients wait. (default: what the descriptor limit allows)")
     var sessionsMax: Int?
 
-    @Option(help: "How long sessions may go on after SIGTERM or SIGINT; a second signal ends them at once.")
+    @Option(help: "How long sessions may continue after SIGTERM or SIGINT; a second signal ends them at once.")
     var drainTime = DurationArgument(.seconds(10))
 
     var timeouts: Configuration.Timeouts {

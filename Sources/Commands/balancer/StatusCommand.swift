@@ -3,23 +3,24 @@ import Balancer
 import CommandSupport
 import Reactor
 
-/// `balancer status`: asks a running balancer how it does. For people, health checks and scripts.
+/// `balancer status`: prints the state of a running balancer, for operators, health checks and scripts.
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Ask a running balancer for its state; exit code 0 when new clients are served.",
+        abstract: "Ask a running balancer for its state; exit code 0 when it serves new clients.",
         discussion: """
-            Prints a line about the balancer and one per backend. Exits with 1 when it does not run or does not answer, \
-            when no backend is up, and when it drains. No session is made, and no backend notices.
+            Prints a line about the balancer and one per backend. Exits with 1 when the balancer does not run, does not \
+            answer, drains, or has no backend that is up. Creates no session and no connection to a backend.
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "Its --status-socket. (default: $BALANCER_STATUS_SOCKET, or \(StatusPath.standard))", valueName: "path"),
+            "The balancer's --status-socket. (default: $BALANCER_STATUS_SOCKET, or \(StatusPath.standard))",
+            valueName: "path"),
         completion: .file())
     var path: String?
 
-    @Option(help: "A balancer that has not answered by then does not run as it should.")
+    @Option(help: "How long to wait for the answer.")
     var timeout = DurationArgument(.seconds(2))
 
     func run() throws {
@@ -37,12 +38,12 @@ struct StatusCommand: ParsableCommand {
     }
 }
 
-/// Where the status socket is.
+/// The path of the status socket.
 enum StatusPath {
-    /// Where `balancer status` looks when it is told nothing else: where the packaged service has it.
+    /// The default path for `balancer status`: that of the packaged service.
     static let standard = "/run/balancer/status.sock"
 
-    /// The path that was given, or that of the environment; nil when there is neither.
+    /// The path from the argument, or else from the environment; nil when neither has one.
     static func chosen(_ argument: String?) -> String? {
         let path = argument ?? Environment.value("BALANCER_STATUS_SOCKET")
         return path.flatMap { $0.isEmpty ? nil : $0 }

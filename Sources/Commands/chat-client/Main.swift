@@ -7,10 +7,10 @@ import Reactor
 @main struct ChatClientCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chat-client",
-        abstract: "Chats through a chat server, or a balancer in front of several.",
+        abstract: "A chat client for a chat server, or for a balancer in front of several.",
         discussion: """
-            Each line typed is sent as '[NAME] line'; what the server sends is printed. A line that is exactly \
-            'q' or 'Q', or the end of the input, leaves.
+            Sends each line typed as '[NAME] line', and prints what the server sends. A line that is exactly 'q' or \
+            'Q', or the end of the input, quits.
             """,
         version: version)
 
@@ -20,7 +20,7 @@ import Reactor
     @Argument(help: "The server's TCP port, 1 to 65535.")
     var port: Port
 
-    @Argument(help: "Your name, which stands before each of your lines.")
+    @Argument(help: "Your name, which is put before each of your lines.")
     var name: String
 
     func validate() throws {
@@ -36,11 +36,11 @@ import Reactor
         let end: ChatClient.End
         do {
             let addresses = try Resolver.addresses(of: host, port: port.rawValue)
-            // The client ends in here: its terminal is as it was before a line on standard error follows.
+            // The client ends inside this call, which restores the terminal before a line on standard error follows.
             end = try chat(with: addresses)
         } catch let error as ChatConnectError {
             complain(line: "connect() error")
-            // What everybody reads into the line above; any other reason is worth a line.
+            // Users take the line above for a refused connection; any other cause is printed.
             if error.errno.rawValue != ECONNREFUSED { complain("chat-client", error.description) }
             throw ExitCode.unsuccessful
         } catch let error as ResolverError {

@@ -6,9 +6,9 @@ import Reactor
 @main struct ChatServerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chat-server",
-        abstract: "A chat: what one client sends goes to all of them.",
+        abstract: "A chat server that sends what it receives from one client to all clients.",
         discussion: """
-            Prints 'Connected client IP: ADDRESS' for each client and 'client N terminated' when it has gone. \
+            Prints 'Connected client IP: ADDRESS' for each client and 'client N terminated' when it has left. \
             Ends on SIGTERM or SIGINT.
             """,
         version: version)
@@ -16,7 +16,7 @@ import Reactor
     @Argument(help: "The TCP port to listen on, 1 to 65535.")
     var port: Port
 
-    @Option(help: "The address to listen on, IPv4 or IPv6; all addresses if left out.")
+    @Option(help: "The address to listen on, IPv4 or IPv6. (default: all addresses)")
     var bind: String?
 
     private var address: SocketAddress? {

@@ -1,8 +1,8 @@
 import Testing
 
-/// A running balancer and what a test asks of it.
+/// A running balancer, with the operations that tests use.
 struct BalancerUnderTest {
-    /// What one probe of one backend came to.
+    /// A health line of the guide, which is the result of one probe.
     enum Health: Equatable {
         case alive, bad, dead
     }
@@ -22,26 +22,26 @@ struct BalancerUnderTest {
             at: location)
     }
 
-    /// The same with `--threads`, on the loopback address.
+    /// Starts a balancer with `--threads` on the loopback address.
     static func start(
         threads: Int, backends: [SocketAddress], _ options: [String], at location: SourceLocation
     ) throws -> BalancerUnderTest {
         try start(on: "127.0.0.1", backends, ["--threads", "\(threads)"] + options, at: location)
     }
 
-    /// The same with servers on the loopback address.
+    /// Starts a balancer with `--threads` and servers on the loopback address.
     static func start(
         threads: Int, _ ports: [UInt16], _ options: String..., at location: SourceLocation = #_sourceLocation
     ) throws -> BalancerUnderTest {
         try start(threads: threads, backends: ports.onLoopback, options, at: location)
     }
 
-    /// How many lines of its standard error have `text` in them.
+    /// The number of lines on standard error that contain `text`.
     func countErrors(with text: String) -> Int {
         errors.count { $0.contains(text) }
     }
 
-    /// The same with a list of options.
+    /// Starts a balancer with a list of options.
     static func start(
         on host: String = "127.0.0.1", backends: [SocketAddress], _ options: [String], openFilesMax: Int? = nil,
         environment: [String: String] = [:], at location: SourceLocation
@@ -74,7 +74,7 @@ struct BalancerUnderTest {
         try TCPSocket.connect(to: address, receiveBuffer: receiveBuffer, at: location)
     }
 
-    /// Connects and reads the greeting: the name of the ``EchoBackend`` this client was given.
+    /// Connects and reads the greeting, which is the name of the ``EchoBackend`` that serves the client.
     func connectAndGreet(
         within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> (client: TCPSocket, backend: String) {
@@ -86,7 +86,8 @@ struct BalancerUnderTest {
         }
     }
 
-    /// The names of the backends that the next `count` clients are given, all connected until the last has been served.
+    /// The names of the backends that serve the next `count` clients, which all stay connected until the last is
+    /// served.
     func backendsOfNextClients(_ count: Int, at location: SourceLocation = #_sourceLocation) throws -> [String] {
         let served = try (0..<count).map { _ in try connectAndGreet(at: location) }
         for (client, _) in served { client.close() }
@@ -106,9 +107,9 @@ struct BalancerUnderTest {
         healthLines(of: port).map(\.health)
     }
 
-    /// Each bad and each dead line must stand right after its cause, and no cause may stand alone.
+    /// Checks that each bad or dead line comes right after its cause, and that no cause comes without such a line.
     ///
-    /// For a balancer whose streams are merged.
+    /// The balancer's streams must be merged.
     func expectCauses(_ causes: [UInt16: String], at location: SourceLocation = #_sourceLocation) {
         let texts = output.texts
         var explained = 0
@@ -133,19 +134,19 @@ struct BalancerUnderTest {
         }
     }
 
-    /// Waits until each of `ports` has been found alive: the balancer's first round is over.
+    /// Waits until a probe of each of `ports` has succeeded, so that the first round of probes is over.
     func waitUntilAlive(_ ports: UInt16..., at location: SourceLocation = #_sourceLocation) throws {
         for port in ports { try wait(for: .alive, of: port, at: location) }
     }
 
     // MARK: Sessions
 
-    /// How many `client <...> terminated` lines there are, whatever client they name.
+    /// The number of `client <...> terminated` lines, for any client.
     var terminations: Int {
         output.count { $0.hasPrefix("client <") && $0.hasSuffix("> terminated") }
     }
 
-    /// The latest length of the table, if one was printed.
+    /// The table length that was printed last, if any.
     var tableLength: Int? {
         let prefix = " Current NAT table length : "
         return output.texts.last { $0.hasPrefix(prefix) }.flatMap { Int($0.dropFirst(prefix.count)) }
@@ -173,6 +174,6 @@ extension [UInt16] {
 }
 
 extension String {
-    /// So that a test of the options reads well: probes that come often, for tests that wait for their lines.
+    /// The option for frequent probes, for tests that wait for their lines.
     static let probingOften = "--probe-interval=250ms"
 }

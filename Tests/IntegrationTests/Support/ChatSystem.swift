@@ -1,6 +1,6 @@
 import Testing
 
-/// The guide's whole set-up: chat servers, the balancer before them, clients that join by name.
+/// The guide's whole set-up: chat servers, the balancer in front of them, and clients with names.
 struct ChatSystem {
     let servers: [RunningProgram]
     let ports: [UInt16]
@@ -16,13 +16,13 @@ struct ChatSystem {
         return ChatSystem(servers: servers, ports: ports, balancer: balancer)
     }
 
-    /// How many clients each server has announced.
+    /// The number of clients that each server has announced.
     var announced: [Int] { servers.map { $0.output.count(of: GuideLine.connected()) } }
 
-    /// How many clients each server has seen leave.
+    /// The number of clients that each server has reported as terminated.
     var terminated: [Int] { servers.map { $0.output.count(where: GuideLine.isServerTermination) } }
 
-    /// Starts a client and waits until one of the servers has announced it, so that the next one comes after it.
+    /// Starts a client and waits until a server has announced it, so that the next client connects after it.
     func join(_ name: String, at location: SourceLocation = #_sourceLocation) throws -> RunningProgram {
         let before = announced.reduce(0, +)
         let client = try startChatClient(to: balancer.address, as: name, at: location)
@@ -30,7 +30,7 @@ struct ChatSystem {
         return client
     }
 
-    /// Waits until each of `terminals` shows exactly its lines, and no line more.
+    /// Waits until each of `terminals` shows exactly its lines.
     func expect(
         _ terminals: [(client: RunningProgram, lines: [String])], at location: SourceLocation = #_sourceLocation
     ) throws {

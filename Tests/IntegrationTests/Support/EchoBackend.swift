@@ -2,9 +2,9 @@ import Glibc
 import Synchronization
 import Testing
 
-/// A server that greets each connection with its name and a line's end, and then writes back what it reads.
+/// A server that greets each connection with its name and a line end, and then echoes what it reads.
 ///
-/// Without a name it only echoes. One thread serves all connections; it is meant for small messages.
+/// Without a name it only echoes. One thread serves all connections, so it is suitable for small messages only.
 final class EchoBackend: Sendable {
     let port: UInt16
     private let listener: ListeningSocket
@@ -27,10 +27,10 @@ final class EchoBackend: Sendable {
         TestScope.atEnd { [self] in try? stop() }
     }
 
-    /// How many connections there have been, probes included.
+    /// The number of accepted connections, including probes.
     var accepted: Int { connections.value }
 
-    /// Shuts it down: the port refuses, the connections are closed.
+    /// Stops the server: the port refuses connections, and open ones are closed.
     func stop(at location: SourceLocation = #_sourceLocation) throws {
         isStopping.withLock { $0 = true }
         try eventually("the echo server stops", at: location) { hasStopped.withLock { $0 } }
@@ -42,7 +42,7 @@ final class EchoBackend: Sendable {
         while !isStopping.withLock({ $0 }) {
             var entries = [pollfd(fd: listener.socket.descriptor, events: Int16(POLLIN), revents: 0)]
             entries += connections.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-            // It wakes up now and then to see whether it is to stop.
+            // Wakes up every 20 ms to check whether it must stop.
             guard unsafe poll(&entries, nfds_t(entries.count), 20) > 0 else { continue }
             connections = zip(connections, entries.dropFirst()).filter { connection, entry in
                 entry.revents == 0 || echo(connection, &buffer)
@@ -57,7 +57,7 @@ final class EchoBackend: Sendable {
         for connection in connections { connection.close() }
     }
 
-    /// Whether the connection goes on.
+    /// Echoes what has arrived; false when the connection has ended.
     private func echo(_ connection: TCPSocket, _ buffer: inout [UInt8]) -> Bool {
         switch unsafe buffer.withUnsafeMutableBytes({ unsafe connection.readNow($0) }) {
         case .nothingYet: return true

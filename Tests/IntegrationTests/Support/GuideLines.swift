@@ -1,4 +1,4 @@
-/// The lines of the guides, byte for byte.
+/// The exact lines of the guides.
 enum GuideLine {
     static let timeoutCause = "connection timeout: Operation now in progress"
     static let refusedCause = "connection refused: Connection refused"
@@ -19,7 +19,7 @@ enum GuideLine {
         "IP: <\(host)>, Port : <\(port)> Server is dead"
     }
 
-    /// The three lines for a client that has gone, and how many are left.
+    /// The three lines for a client whose session has ended, with the number of sessions left.
     static func terminated(_ client: SocketAddress, left: Int) -> [String] {
         ["", "client <\(client.host),\(client.port)> terminated", " Current NAT table length : \(left)"]
     }
@@ -28,7 +28,8 @@ enum GuideLine {
         "Connected client IP: \(host)"
     }
 
-    /// A chat server's line for a client that has gone: `client <n> terminated` with the number of its descriptor.
+    /// True for a chat server's line about a client that has left: `client <n> terminated` with its descriptor's
+    /// number.
     static func isServerTermination(_ line: String) -> Bool {
         let words = line.split(separator: " ", omittingEmptySubsequences: false)
         return words.count == 3 && words[0] == "client" && Int(words[1]) != nil && words[2] == "terminated"

@@ -1,13 +1,13 @@
 import Glibc
 import Testing
 
-/// Starting a program as a service manager does that listens for it: sd_listen_fds(3).
+/// Starts programs with listening sockets, as a service manager does: sd_listen_fds(3).
 extension RunningProgram {
-    /// Starts a balancer that finds `sockets` at its descriptors 3 and following.
+    /// Starts a balancer that has `sockets` as descriptors 3 and up.
     ///
     /// - Parameters:
-    ///   - names: `LISTEN_FDNAMES`, which not every manager sets.
-    ///   - process: `LISTEN_PID`, as a shell says it. The shell's own number becomes the program's.
+    ///   - names: The value of `LISTEN_FDNAMES`, which not every manager sets.
+    ///   - process: `LISTEN_PID` as a shell expression. `$$` is the shell's process id, which exec keeps for the program.
     static func startBalancer(
         handing sockets: [TCPSocket], names: String? = nil, process: String = "$$", _ arguments: [String],
         environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation

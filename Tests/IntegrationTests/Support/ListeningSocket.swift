@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 
-/// A server whose connections the test itself accepts and plays.
+/// A listening socket whose connections the test itself accepts and uses.
 final class ListeningSocket: Sendable {
     let port: UInt16
     let socket: TCPSocket
@@ -13,8 +13,8 @@ final class ListeningSocket: Sendable {
         at location: SourceLocation = #_sourceLocation
     ) throws {
         var number = port
-        // A child that another test has just started may hold the socket with which a free port was tried, until its
-        // exec: another port is taken then.
+        // Until its exec, a child that another test has just started may hold the socket with which the port was
+        // tested: then another port is used.
         for attempt in 1...Self.attemptsMax {
             let candidate = try port ?? Ports.free(at: location)
             if let socket = try Self.listening(host, candidate, backlog, at: location) {
@@ -40,7 +40,7 @@ final class ListeningSocket: Sendable {
         return code == 0 && listen(socket.descriptor, backlog) == 0 ? socket : nil
     }
 
-    /// Takes the next connection, whoever made it; `nil` if none comes in time or it listens no more.
+    /// Accepts the next connection, a client's or a probe's; `nil` if none comes in time or the socket is closed.
     func accept(_ deadline: Deadline) -> TCPSocket? {
         repeat {
             let descriptor = withoutSpawning {
@@ -57,11 +57,11 @@ final class ListeningSocket: Sendable {
         return nil
     }
 
-    /// Takes the next connection on which something arrives: a client's that speaks first, never a probe's.
+    /// Accepts the next connection on which data arrives, which is a client's: probes send nothing.
     func acceptClient(
         within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> TCPSocket {
-        try eventually("a client comes to \(port) and speaks", within: limit, at: location) {
+        try eventually("a client connects to \(port) and sends", within: limit, at: location) {
             while let connection = accept(Deadline(within: .zero)) { silent.withLock { $0.append(connection) } }
             for connection in silent.withLock({ $0 }) {
                 var byte: UInt8 = 0
@@ -75,15 +75,15 @@ final class ListeningSocket: Sendable {
         }
     }
 
-    /// Nobody is accepted from now on, and the port is free: also while a child that another test starts holds a copy of
-    /// the descriptor, until its exec.
+    /// Stops listening and frees the port, even while a child that another test starts holds a copy of the descriptor
+    /// until its exec.
     func close() {
         socket.shutDown()
         socket.close()
     }
 }
 
-/// A server whose connections are never answered: its queue is full, so the kernel drops every new SYN.
+/// A server that never answers a connect: its accept queue is full, so the kernel drops every new SYN.
 final class SilentBackend: Sendable {
     let listener: ListeningSocket
 
@@ -94,7 +94,7 @@ final class SilentBackend: Sendable {
         let address = SocketAddress("127.0.0.1", listener.port)
         var refusals = 0
         for _ in 0..<16 {
-            // On this host a connection that is accepted at all is accepted at once, unless the machine is too busy.
+            // On loopback a connect succeeds at once if it succeeds at all, unless the machine is too busy.
             let filler = try TCPSocket.connectIfPossible(to: address, within: .milliseconds(150), at: location)
             refusals = filler == nil ? refusals + 1 : 0
             if refusals == 2 { return }

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 
-/// The service manager's side of sd_notify(3): a socket whose datagrams are read as they come.
+/// The service manager's side of sd_notify(3): a socket whose datagrams are read as they arrive.
 final class NotifySocket: Sendable {
     /// One datagram: lines `KEY=value`.
     struct Message: Sendable {
@@ -14,14 +14,14 @@ final class NotifySocket: Sendable {
         }
     }
 
-    /// What `NOTIFY_SOCKET` is to be.
+    /// The value for `NOTIFY_SOCKET`.
     let name: String
     private let socket: TCPSocket
     private let received = Mutex<[Message]>([])
     private let isStopping = Mutex(false)
     private let hasStopped = Mutex(false)
 
-    /// - Parameter isAbstract: a name without a file, `@name`, as a manager for users may have one.
+    /// - Parameter isAbstract: Whether the name is abstract (`@name`, without a file), as a user's manager may have it.
     init(isAbstract: Bool = false, at location: SourceLocation = #_sourceLocation) throws {
         let folder = try TestFolder(at: location)
         name = isAbstract ? "@\(folder.path)" : folder.path(of: "notify")
@@ -35,19 +35,19 @@ final class NotifySocket: Sendable {
 
     var messages: [Message] { received.withLock { $0 } }
 
-    /// How many messages have this key, with this value if one is given.
+    /// The number of messages with this key, and with this value if one is given.
     func count(_ key: String, _ value: String? = nil) -> Int {
         messages.count { $0[key] != nil && (value == nil || $0[key] == value) }
     }
 
-    /// Waits for the message number `place` (1 is the first) with this key, whose value begins so.
+    /// Waits for message number `place`, from 1, among those with this key and a value that begins with `start`.
     @discardableResult
     func wait(
         for key: String, _ start: String = "", number place: Int = 1, from program: RunningProgram,
         within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> Message {
         try eventually(
-            "\(program.name) says \(key)=\(start) \(place) times", within: limit,
+            "\(program.name) sends \(key)=\(start) \(place) times", within: limit,
             details: { "\(summary)\n\(program.summary)" }, at: location
         ) {
             let fitting = messages.filter { $0[key]?.hasPrefix(start) ?? false }
@@ -55,13 +55,13 @@ final class NotifySocket: Sendable {
         }
     }
 
-    /// Nobody listens there any more.
+    /// Closes the socket.
     func stop(at location: SourceLocation = #_sourceLocation) throws {
         isStopping.withLock { $0 = true }
         try eventually("the notify socket stops", at: location) { hasStopped.withLock { $0 } }
     }
 
-    /// For failure messages: what has come.
+    /// The received messages, for failure messages.
     var summary: String {
         "  notified:\n" + messages.map { "    | " + $0.text.replacing("\n", with: " ") }.joined(separator: "\n")
     }
@@ -69,7 +69,7 @@ final class NotifySocket: Sendable {
     private func receive() {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while !isStopping.withLock({ $0 }) {
-            // It wakes up now and then to see whether it is to stop.
+            // Wakes up every 20 ms to check whether it must stop.
             guard socket.wait(for: POLLIN, Deadline(within: .milliseconds(20))) else { continue }
             let read = unsafe buffer.withUnsafeMutableBytes { unsafe socket.readNow($0) }
             guard case .bytes(let count) = read else { continue }

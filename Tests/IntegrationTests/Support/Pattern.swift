@@ -1,19 +1,19 @@
 import Glibc
 import Testing
 
-/// An endless stream of bytes in which every position can be checked: a block whose length is a prime number, over and
-/// over, so that no piece of a buffer's size can be lost, doubled or moved unnoticed.
+/// An endless stream of bytes in which every position can be checked. It repeats a block whose length is a prime
+/// number, so that losing, doubling or moving a piece of a buffer's size is always detected.
 struct Pattern: Sendable {
     struct Receipt: Equatable, Sendable {
         let count: Int
         let isIntact: Bool
-        /// `nil`: the count asked for was reached first.
+        /// How the other side ended the stream; `nil` if the requested count was reached first.
         let ending: TCPSocket.Ending?
     }
 
     private static let period = 65_521
 
-    /// Two periods, so that one period's worth starts anywhere in the first.
+    /// Two periods, so that a whole period can start anywhere in the first.
     private let bytes: [UInt8]
 
     init(seed: UInt64) {
@@ -27,7 +27,7 @@ struct Pattern: Sendable {
         bytes = block + block
     }
 
-    /// Sends the first `count` bytes of the stream, and counts in `progress` what the kernel has taken.
+    /// Sends the first `count` bytes of the stream, and adds to `progress` what the kernel has accepted.
     func send(
         _ count: Int, through socket: TCPSocket, progress: Progress? = nil, within limit: Duration = .seconds(60),
         at location: SourceLocation = #_sourceLocation
@@ -54,7 +54,7 @@ struct Pattern: Sendable {
         }
     }
 
-    /// Reads the stream from its start until `count` bytes are there or the other side ends it.
+    /// Reads and checks the stream from its start until `count` bytes have arrived or the other side ends it.
     func receive(
         upTo count: Int = .max, from socket: TCPSocket, within limit: Duration = .seconds(60),
         at location: SourceLocation = #_sourceLocation
@@ -84,7 +84,7 @@ struct Pattern: Sendable {
         return Receipt(count: received, isIntact: isIntact, ending: nil)
     }
 
-    /// By `memcmp`: megabytes are compared in a build without optimisation.
+    /// Uses `memcmp`, because megabytes are compared in builds without optimisation.
     private func matches(_ buffer: [UInt8], at start: Int, count: Int) -> Bool {
         unsafe buffer.withUnsafeBytes { got in
             unsafe bytes[start..<start + count].withUnsafeBytes { wanted in

@@ -5,13 +5,13 @@ import Testing
 
 /// Ports for the programs and servers of a test.
 enum Ports {
-    /// Below the kernel's ephemeral range (32768 and up unless an operator moved it), so that no outgoing connection of
-    /// another test takes one in between, and above the balancer's own default of 20000.
+    /// Below the kernel's default ephemeral range (32768 and up), so that no outgoing connection of another test takes
+    /// a port meanwhile, and above the balancer's default port of 20000.
     private static let range: Range<UInt16> = 21_000..<32_000
 
     private static let next = Mutex<UInt16?>(nil)
 
-    /// A port that nobody uses and that no other call in this process returns.
+    /// A port that no process uses and that no other call in this process returns.
     static func free(at location: SourceLocation = #_sourceLocation) throws -> UInt16 {
         for _ in range {
             let port = advance()
@@ -24,16 +24,17 @@ enum Ports {
         try (0..<count).map { _ in try free(at: location) }
     }
 
-    /// Does anybody listen on this port? Asked of the kernel's tables, so that the listener notices nothing.
+    /// True when a process listens on this port. Reads the kernel's tables, so that the listener gets no connection.
     static func isListening(_ port: UInt16) -> Bool {
         listensIn("/proc/net/tcp", port) || listensIn("/proc/net/tcp6", port)
     }
 
-    /// How many connections to this port stand, seen from those who made them: at neither end has an end been heard.
+    /// The number of established connections to this port, counted at their clients: neither end has received a FIN or
+    /// RST.
     static func connectionCount(
         to port: UInt16, at location: SourceLocation = #_sourceLocation
     ) throws -> Int {
-        // Not with Foundation, which takes the first page for the whole of a file without a size.
+        // Not with Foundation, which reads only the first page of a file whose size is 0.
         let descriptor = unsafe open("/proc/net/tcp", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw TestFailure("/proc/net/tcp: errno \(errno)", at: location) }
         defer { close(descriptor) }
@@ -55,7 +56,7 @@ enum Ports {
         on port: UInt16, of program: RunningProgram, within limit: Duration = .seconds(10),
         at location: SourceLocation = #_sourceLocation
     ) throws {
-        try program.wait("listens on \(port)", within: limit, at: location) {
+        try program.wait("listens on port \(port)", within: limit, at: location) {
             guard program.isRunning else { throw TestFailure("ended instead\n\(program.summary)", at: location) }
             return isListening(port)
         }
@@ -63,14 +64,14 @@ enum Ports {
 
     private static func advance() -> UInt16 {
         next.withLock { next in
-            // Two runs of the suite at the same time start far apart.
+            // Concurrent runs of the suite begin at distant ports.
             let port = next ?? range.lowerBound + UInt16(truncatingIfNeeded: getpid()) &* 337 % UInt16(range.count)
             next = port + 1 < range.upperBound ? port + 1 : range.lowerBound
             return port
         }
     }
 
-    /// Free for IPv4 and IPv6, and without old connections that linger on it.
+    /// True when the port can be bound on IPv4 and IPv6, so that no old connection lingers on it.
     private static func isFree(_ port: UInt16, at location: SourceLocation) throws -> Bool {
         for host in ["0.0.0.0", "::"] {
             let address = SocketAddress(host, port)
@@ -88,10 +89,11 @@ enum Ports {
         return ":" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
     }
 
-    /// A row of the table: `sl local_address rem_address st ...`, addresses as `0100007F:1F90`, state 0A is LISTEN.
+    /// True when the table has a listener on the port. A row is `sl local_address rem_address st ...`, an address is
+    /// written `0100007F:1F90`, and state 0A is LISTEN.
     ///
-    /// The kernel puts the listeners first, a page at each read; there may be thousands of rows of old connections
-    /// after them, which are left unread.
+    /// The kernel lists listeners first, and returns a page at each read. The rows of connections after them, which may
+    /// be thousands, are not read.
     private static func listensIn(_ table: String, _ port: UInt16) -> Bool {
         let suffix = suffix(of: port)
         let descriptor = unsafe open(table, O_RDONLY | O_CLOEXEC)
@@ -100,7 +102,7 @@ enum Ports {
         var page = [UInt8](repeating: 0, count: 16_384)
         var isHeading = true
         while true {
-            // Whole rows: the kernel does not split one between two reads into so large a buffer.
+            // The kernel does not split a row between two reads into such a large buffer.
             let count = unsafe page.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { return false }
             for row in String(decoding: page[..<count], as: UTF8.self).split(separator: "\n") {

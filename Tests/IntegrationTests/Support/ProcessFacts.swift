@@ -2,11 +2,11 @@ import Foundation
 import Glibc
 import Testing
 
-/// What the kernel knows of a running program.
+/// Facts about a running program from the kernel.
 extension RunningProgram {
-    /// How much of one core it has used since it started.
+    /// The processor time that the program has used since it started.
     func processorTime(at location: SourceLocation = #_sourceLocation) throws -> Duration {
-        // `pid (name) state ppid ...`: the name may hold blanks, so count from its closing parenthesis.
+        // `pid (name) state ppid ...`: the name may contain blanks, so fields are counted from its closing parenthesis.
         let text = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
         let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
         guard fields.count > 13, let user = Int(fields[12]), let system = Int(fields[13]) else {
@@ -15,7 +15,7 @@ extension RunningProgram {
         return .seconds(1) * (user + system) / sysconf(Int32(_SC_CLK_TCK))
     }
 
-    /// Which share of one core it uses over `window`: there is nothing to wait for but the window's end.
+    /// The share of one core that the program uses during `window`. Waits for the whole window.
     func processorShare(
         over window: Duration, at location: SourceLocation = #_sourceLocation
     ) throws -> Double {
@@ -25,7 +25,8 @@ extension RunningProgram {
         return try (processorTime(at: location) - before) / (ContinuousClock.now - start)
     }
 
-    /// Its threads by name, and how often each has gone to sleep: a loop does after whatever it was woken for.
+    /// The program's threads by name, with the number of times each has gone to sleep: a loop sleeps after each
+    /// wake-up.
     func threads(at location: SourceLocation = #_sourceLocation) throws -> [String: Int] {
         let folder = "/proc/\(pid)/task"
         let counts = try FileManager.default.contentsOfDirectory(atPath: folder).map { thread in
@@ -37,7 +38,7 @@ extension RunningProgram {
         return Dictionary(counts, uniquingKeysWith: +)
     }
 
-    /// Bytes of memory it occupies.
+    /// The program's resident memory in bytes.
     func residentMemory(at location: SourceLocation = #_sourceLocation) throws -> Int {
         let text = try String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8)
         let fields = text.split(separator: " ")
@@ -47,8 +48,8 @@ extension RunningProgram {
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }
 
-    /// What its descriptors stand for, as the kernel names it: `socket:[4711]`, `pipe:[4712]`. One that is closed while
-    /// they are listed is left out. It may have inherited some from whoever runs the tests.
+    /// The targets of the program's descriptors in the kernel's notation: `socket:[4711]`, `pipe:[4712]`. Leaves out a
+    /// descriptor that is closed during the listing. Some may be inherited from the process that runs the tests.
     func descriptors() throws -> [String] {
         let folder = "/proc/\(pid)/fd"
         return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
@@ -56,21 +57,21 @@ extension RunningProgram {
         }
     }
 
-    /// How many sockets it holds.
+    /// The number of sockets that the program has open.
     func socketCount() throws -> Int {
         try descriptors().count { $0.hasPrefix("socket:") }
     }
 
-    /// The pipes that it reads from and writes to: those that it splices through, not its standard streams; and those
-    /// that it has inherited from whoever runs the tests, in whose process other tests have pipes that are not closed
-    /// on exec (Foundation's are not).
+    /// The pipes of which the program has both ends: those that it splices through, not its standard streams, and those
+    /// inherited from the process that runs the tests, in which other tests have pipes without the close-on-exec flag
+    /// (such as Foundation's).
     func pipes() throws -> Set<String> {
         let folder = "/proc/\(pid)/fd"
         var ends: [String: Set<Bool>] = [:]
         for number in try FileManager.default.contentsOfDirectory(atPath: folder) {
             let path = "\(folder)/\(number)"
             guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { continue }
-            // The link's own permissions tell how the descriptor was opened, see proc_pid_fd(5).
+            // The permissions of the link show how the descriptor was opened, see proc_pid_fd(5).
             var status = stat()
             guard target.hasPrefix("pipe:"), unsafe lstat(path, &status) == 0 else { continue }
             ends[target, default: []].insert(status.st_mode & S_IWUSR != 0)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// The programs under test, as the package's build leaves them.
+/// The programs under test, as built by the package.
 enum Program: String, Sendable, CustomTestStringConvertible {
     case balancer
     case chatServer = "chat-server"
@@ -10,7 +10,7 @@ enum Program: String, Sendable, CustomTestStringConvertible {
 
     var testDescription: String { rawValue }
 
-    /// Beside the test runner, where the build puts all its products, or where `BALANCER_PROGRAMS` says.
+    /// The path of the program: in the folder of the test runner, which has all products, or in `BALANCER_PROGRAMS`.
     func path(at location: SourceLocation = #_sourceLocation) throws -> String {
         let path = try Self.folder() + "/" + rawValue
         guard unsafe access(path, X_OK) == 0 else {

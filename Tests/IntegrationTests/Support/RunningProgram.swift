@@ -5,20 +5,20 @@ import Testing
 
 /// A program under test with pipes for its three standard streams.
 ///
-/// Started with no signal blocked or ignored. It is killed and reaped, by its own
-/// process identifier, when its ``TestScope`` ends.
+/// The program starts with no signal blocked or ignored. It is killed and reaped by its
+/// process id when its ``TestScope`` ends.
 final class RunningProgram: Sendable {
     enum End: Equatable, Sendable {
         case exited(Int32)
         case killed(signal: Int32)
     }
 
-    /// What becomes of the program's standard output and standard error.
+    /// Where the program's standard output and standard error go.
     enum Streams {
         case separate
-        /// Both into ``output``, in the order in which they were written.
+        /// Both go to ``output``, in the order in which they were written.
         case merged
-        /// Standard output into a pipe of the smallest size that nobody reads before ``readOutput()``.
+        /// Standard output goes to a pipe of the smallest size that is not read before ``readOutput()``.
         case outputUnread
     }
 
@@ -34,7 +34,7 @@ final class RunningProgram: Sendable {
     let errors: Transcript
     private let state: Mutex<State>
 
-    /// Starts `program` with `arguments`, under a limit of its open files if one is given.
+    /// Starts `program` with `arguments`, and with a limit of open files if one is given.
     static func start(
         _ program: Program, _ arguments: [String], named name: String? = nil, streams: Streams = .separate,
         openFilesMax: Int? = nil, environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
@@ -53,8 +53,8 @@ final class RunningProgram: Sendable {
     /// Starts any command by its full path.
     ///
     /// - Parameters:
-    ///   - environment: what its environment has beside that of the tests.
-    ///   - descriptors: what it finds at its descriptors 3 and following.
+    ///   - environment: Variables in addition to the environment of the tests.
+    ///   - descriptors: The program's descriptors 3 and up.
     static func start(
         _ command: [String], named name: String, streams: Streams = .separate, environment: [String: String] = [:],
         descriptors: [Int32] = [], at location: SourceLocation = #_sourceLocation
@@ -85,7 +85,7 @@ final class RunningProgram: Sendable {
         self.errors = Transcript(named: "\(name) stderr")
         self.errors.collect(from: errors.reading)
         if streams == .outputUnread {
-            // Rounded up to a page, so a few dozen lines fill it.
+            // The kernel rounds the size up to a page, which a few dozen lines fill.
             _ = fcntl(output.reading, setPipeSize, 1)
             state = Mutex(State(input: input.writing, unreadOutput: output.reading))
         } else {
@@ -94,7 +94,7 @@ final class RunningProgram: Sendable {
         }
     }
 
-    /// Begins to read an output that was left unread.
+    /// Starts reading an output that was left unread.
     func readOutput() {
         if let descriptor = state.withLock({ $0.unreadOutput.take() }) { output.collect(from: descriptor) }
     }
@@ -114,7 +114,7 @@ final class RunningProgram: Sendable {
         while sent < bytes.count {
             let count = unsafe bytes[sent...].withUnsafeBytes { unsafe write(input, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw TestFailure("\(name) takes no input\n\(summary)", at: location) }
+            guard count > 0 else { throw TestFailure("\(name) does not read its input\n\(summary)", at: location) }
             sent += count
         }
     }
@@ -127,13 +127,13 @@ final class RunningProgram: Sendable {
 
     // MARK: Lines
 
-    /// For failure messages: what it has printed and whether it still runs.
+    /// The program's output and whether it still runs, for failure messages.
     var summary: String {
         let life = endIfAny().map { "\($0)" } ?? "running"
         return "  \(name) (\(life))\n\(output.summary)\n\(errors.summary)"
     }
 
-    /// Waits for a line of standard output that is exactly `text`, as often as `times` says.
+    /// Waits until standard output has `times` lines that are exactly `text`.
     func waitForLine(
         _ text: String, times: Int = 1, within limit: Duration = .seconds(10),
         at location: SourceLocation = #_sourceLocation
@@ -152,7 +152,7 @@ final class RunningProgram: Sendable {
         }
     }
 
-    /// Waits for `condition`, and shows what the program printed if it does not come true.
+    /// Waits for `condition`; the failure message has the program's output.
     func wait(
         _ what: String, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation,
         for condition: () throws -> Bool
@@ -166,25 +166,25 @@ final class RunningProgram: Sendable {
 
     func signal(_ number: Int32) {
         state.withLock { state in
-            // Once reaped the number may be someone else's.
+            // After the process has been reaped, another one may have its process id.
             if reap(&state) == nil { kill(pid, number) }
         }
     }
 
-    /// Waits until it has ended by itself and all it printed has been read.
+    /// Waits until the program has ended by itself and all its output has been read.
     @discardableResult
     func waitForExit(
         within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> End {
         let end: End = try eventually("\(name) ends", within: limit, details: { summary }, at: location) { endIfAny() }
         let hasOutput = state.withLock { $0.unreadOutput == nil }
-        try wait("its streams end", within: .seconds(5), at: location) {
+        try wait("the end of its streams", within: .seconds(5), at: location) {
             errors.isEnded && (!hasOutput || output.isEnded)
         }
         return end
     }
 
-    /// Ends it as a power cut would and waits until it is gone.
+    /// Kills the program with SIGKILL and waits until it has ended.
     func destroy() {
         signal(SIGKILL)
         try? eventually("\(name) is reaped", within: .seconds(10)) { endIfAny() != nil }
@@ -214,8 +214,9 @@ private let spawning = Mutex(())
 
 /// Runs `body` while no program is being started.
 ///
-/// A descriptor that is not born with its close-on-exec flag (the Glibc module has neither `pipe2` nor `accept4`) would
-/// otherwise be inherited by a program that another test starts at that moment, and would never come to its end.
+/// A descriptor that is created without its close-on-exec flag (the Glibc module has neither `pipe2` nor `accept4`)
+/// would otherwise be inherited by a program that another test starts at that moment, so that its other end never sees
+/// it close.
 func withoutSpawning<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     try spawning.withLock { _ throws(Failure) in try body() }
 }
@@ -235,16 +236,16 @@ private struct Pipe {
     }
 }
 
-/// What a service manager, or whoever runs the tests, would tell a program by its environment.
+/// True for variables with which a service manager or a user configures the programs; tests must not inherit them.
 private func concernsPrograms(_ variable: String) -> Bool {
     ["NOTIFY_", "WATCHDOG_", "LISTEN_", "BALANCER_STATUS_"].contains { variable.hasPrefix($0) }
 }
 
-/// - Parameter descriptors: what the program finds at 0, 1, 2 and so on.
+/// - Parameter descriptors: The program's descriptors 0, 1, 2 and so on.
 private func spawn(
     _ command: [String], descriptors: [Int32], _ additions: [String: String], at location: SourceLocation
 ) throws -> pid_t {
-    // Out of the way of the numbers that they are to have, so that none is overwritten before its turn.
+    // Copies with high numbers, so that no descriptor is overwritten before it has been duplicated.
     let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 256) }
     defer { for copy in copies { close(copy) } }
     var actions = unsafe posix_spawn_file_actions_t()

@@ -13,7 +13,7 @@ struct SocketAddress: Sendable, Equatable {
         self.port = port
     }
 
-    /// Reads what the kernel has filled in.
+    /// Reads an address that the kernel has filled in.
     init?(_ storage: sockaddr_storage) {
         var text = [UInt8](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let family = Int32(storage.ss_family)
@@ -44,7 +44,7 @@ struct SocketAddress: Sendable, Equatable {
         self.port = port
     }
 
-    /// Calls `body` with the address as the kernel wants it.
+    /// Calls `body` with the address in the kernel's format.
     func withPointer<Result>(
         at location: SourceLocation, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) throws -> Result {

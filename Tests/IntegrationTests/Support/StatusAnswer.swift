@@ -1,6 +1,6 @@
 import Testing
 
-/// What a balancer says of itself: `key=value` pairs, in a line about the whole and one per backend.
+/// A balancer's status report: `key=value` pairs, in one line about the balancer and one per backend.
 struct StatusAnswer {
     let balancer: [String: String]
     let backends: [[String: String]]
@@ -17,7 +17,7 @@ struct StatusAnswer {
     var state: String? { balancer["state"] }
     var sessions: Int? { balancer["sessions"].flatMap { Int($0) } }
 
-    /// Asks at the socket itself, without a program.
+    /// Queries the socket directly, without `balancer status`.
     static func read(
         at path: String, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> StatusAnswer {
@@ -28,7 +28,7 @@ struct StatusAnswer {
     }
 }
 
-/// `balancer status`, run to its end.
+/// The result of `balancer status`.
 struct StatusRun {
     let exitCode: RunningProgram.End
     let answer: StatusAnswer
@@ -38,10 +38,10 @@ struct StatusRun {
     init(
         _ arguments: String..., environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
     ) throws {
-        // A busy machine may take longer than the program's own two seconds, which are for a balancer that hangs.
-        let patience = arguments.contains("--timeout") ? [] : ["--timeout", "20s"]
+        // A busy machine may take longer than the program's default of two seconds.
+        let timeout = arguments.contains("--timeout") ? [] : ["--timeout", "20s"]
         let program = try RunningProgram.start(
-            .balancer, ["status"] + arguments + patience, named: "balancer status", environment: environment,
+            .balancer, ["status"] + arguments + timeout, named: "balancer status", environment: environment,
             at: location)
         exitCode = try program.waitForExit(at: location)
         output = program.output.text
@@ -49,14 +49,15 @@ struct StatusRun {
         errors = program.errors.texts
     }
 
-    /// The one line on its standard error, with nothing on its output: there was no answer.
+    /// The only line on standard error, if there was no output, as when there was no answer.
     var complaint: String {
         output == "" && errors.count == 1 ? errors[0] : "printed \(output.debugDescription), complained \(errors)"
     }
 }
 
 extension BalancerUnderTest {
-    /// Waits until the balancer tells at `path` what is wanted. Its status socket is there a moment after its listener.
+    /// Waits until the balancer's report at `path` satisfies `isWanted`. The status socket exists a moment after the
+    /// listener.
     @discardableResult
     func waitForStatus(
         at path: String, _ what: String, within limit: Duration = .seconds(10),

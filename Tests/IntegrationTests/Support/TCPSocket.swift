@@ -2,16 +2,16 @@ import Glibc
 import Synchronization
 import Testing
 
-/// A connected or listening TCP socket whose every operation has a deadline. One of another kind will do where only
-/// bytes are read and written: see ``UnixSocket``.
+/// A connected or listening TCP socket; every operation has a deadline. A socket of another kind can be used for
+/// reading and writing: see ``UnixSocket``.
 ///
-/// It stays open until it is closed by name or its ``TestScope`` ends; losing the last reference does not close it.
+/// The socket stays open until it is closed explicitly or its ``TestScope`` ends, not until the last reference is gone.
 final class TCPSocket: Sendable {
     /// How the other side ended the connection.
     enum Ending: Equatable, Sendable {
-        /// FIN: everything it had sent has been read.
+        /// A FIN, after everything that the other side had sent.
         case finished
-        /// RST, or whatever else the kernel calls it.
+        /// A RST or another error.
         case failed(errno: Int32)
     }
 
@@ -43,9 +43,10 @@ final class TCPSocket: Sendable {
         return TCPSocket(owning: descriptor)
     }
 
-    /// Connects to `address`; `nil` if it was refused or has not been answered in time.
+    /// Connects to `address`; `nil` if the connect was refused or not answered in time.
     ///
-    /// - Parameter receiveBuffer: keeps what the kernel holds for a client that does not read small and known.
+    /// - Parameter receiveBuffer: The receive buffer in bytes, which limits what the kernel holds for a client that does not
+    ///   read.
     static func connectIfPossible(
         to address: SocketAddress, receiveBuffer: Int32? = nil, within limit: Duration = .seconds(10),
         at location: SourceLocation = #_sourceLocation
@@ -77,12 +78,12 @@ final class TCPSocket: Sendable {
 
     // MARK: Facts
 
-    /// Its own end: what the balancer knows this client by.
+    /// The socket's own address, which the balancer logs for a client.
     func localAddress(at location: SourceLocation = #_sourceLocation) throws -> SocketAddress {
         unsafe try address("getsockname", at: location) { unsafe getsockname(descriptor, $0, $1) }
     }
 
-    /// The other end.
+    /// The address of the other end.
     func peerAddress(at location: SourceLocation = #_sourceLocation) throws -> SocketAddress {
         unsafe try address("getpeername", at: location) { unsafe getpeername(descriptor, $0, $1) }
     }
@@ -109,7 +110,7 @@ final class TCPSocket: Sendable {
         return error
     }
 
-    /// How much of what was sent the other side's kernel has not acknowledged yet.
+    /// The number of sent bytes that the other side's kernel has not acknowledged yet.
     var unacknowledged: Int {
         var count: Int32 = 0
         // SIOCOUTQ, which has no Swift name: it is the terminal's TIOCOUTQ.
@@ -158,7 +159,7 @@ final class TCPSocket: Sendable {
         }
     }
 
-    /// Sends what fits now, without waiting.
+    /// Sends as much as fits now, without waiting.
     func sendNow(_ bytes: UnsafeRawBufferPointer) -> Written {
         let count = unsafe Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         if count >= 0 { return .bytes(count) }
@@ -174,7 +175,7 @@ final class TCPSocket: Sendable {
         if count != bytes.count { throw TestFailure("urgent data: errno \(errno)", at: location) }
     }
 
-    /// FIN: nothing more will be sent, but reading goes on.
+    /// Sends a FIN; reading is still possible.
     func finishSending() {
         shutdown(descriptor, Int32(SHUT_WR))
     }
@@ -203,7 +204,7 @@ final class TCPSocket: Sendable {
         return bytes
     }
 
-    /// Reads exactly as many bytes as `text` has, which should be those.
+    /// Reads as many bytes as `text` has, and checks that they are equal to it.
     func expect(
         _ text: String, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws {
@@ -211,7 +212,7 @@ final class TCPSocket: Sendable {
         if got != text { throw TestFailure("expected \"\(text)\", got \"\(got)\"", at: location) }
     }
 
-    /// Reads up to and with the next line's end, and returns the line without it.
+    /// Reads a line including its end, and returns the line without it.
     func receiveLine(
         within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> String {
@@ -234,7 +235,7 @@ final class TCPSocket: Sendable {
         return (bytes, ending)
     }
 
-    /// Has the other side ended the connection with nothing left to read?
+    /// True when the other side has ended the connection and nothing is left to read.
     var hasEnded: Bool {
         var byte: UInt8 = 0
         let read = unsafe withUnsafeMutableBytes(of: &byte) { unsafe readNow($0, peeking: true) }
@@ -268,7 +269,7 @@ final class TCPSocket: Sendable {
         }
     }
 
-    /// RST: throws away what has not been sent yet.
+    /// Sends a RST and discards unsent data.
     func reset() {
         isClosed.withLock { isClosed in
             if isClosed { return }
@@ -280,7 +281,7 @@ final class TCPSocket: Sendable {
         }
     }
 
-    /// Ends both directions but keeps the descriptor, so that a thread that waits on it wakes up.
+    /// Ends both directions but keeps the descriptor open, so that a thread that waits on it wakes up.
     func shutDown() {
         isClosed.withLock { isClosed in
             if !isClosed { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }

@@ -4,10 +4,10 @@ import Glibc
 import Synchronization
 import Testing
 
-/// What a test has started and must not leave behind: programs, sockets, threads.
+/// The programs, sockets and threads that a test has started and that must not outlive it.
 ///
-/// They register themselves, so a test may drop its own reference (an idle client, a server nobody talks to) and they
-/// still live until the end of the test, and are gone after it whether it passed or not.
+/// These register themselves. So they live until the end of the test even if the test drops its reference (to an idle
+/// client, or a server without clients), and are ended after it whether it passed or not.
 final class TestScope: Sendable {
     @TaskLocal static var current: TestScope?
 
@@ -27,13 +27,14 @@ final class TestScope: Sendable {
         current?.contents.withLock { $0.sockets.append(socket) }
     }
 
-    /// `stop` has to end a thread and return when it has ended.
+    /// Registers `stop`, which must end a thread and return when it has ended.
     static func atEnd(_ stop: @escaping @Sendable () -> Void) {
         current?.contents.withLock { $0.stops.append(stop) }
     }
 
-    /// Programs first, then both directions of every socket: whatever thread still waits for either wakes up. Only
-    /// when the threads are gone are the descriptors closed, so that none of them ever touches a reused number.
+    /// Ends the programs, then both directions of every socket, so that every thread that waits for one wakes up.
+    /// Descriptors are closed only after the threads have ended, so that no thread uses a descriptor number that was
+    /// reused.
     func end() {
         let ending = contents.withLock { contents in
             defer { contents = Contents() }
@@ -46,11 +47,11 @@ final class TestScope: Sendable {
     }
 }
 
-/// Runs each test of a suite on a thread of its own, inside a ``TestScope``, and only a few of them at a time.
+/// Runs each test of a suite on its own thread, inside a ``TestScope``, and only a few tests at a time.
 ///
-/// These tests wait for programs and sockets by blocking, which keeps them readable; the threads of Swift concurrency,
-/// one per core, must not be blocked by that. The limit keeps a small machine responsive: each test runs up to ten
-/// processes.
+/// These tests block while they wait for programs and sockets, which keeps them readable. The threads of Swift
+/// concurrency, one per core, must not be blocked. The limit keeps a small machine responsive, because each test runs
+/// up to ten processes.
 struct OwnThread: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
     var isCounted = true
@@ -80,18 +81,19 @@ struct OwnThread: SuiteTrait, TestTrait, TestScoping {
 extension Trait where Self == OwnThread {
     static var ownThread: OwnThread { OwnThread() }
 
-    /// For the one long test that mostly waits: it starts at once and takes no other test's place.
+    /// For the one long test that mostly waits: it starts at once and does not count towards the limit.
     static var ownThreadAtOnce: OwnThread { OwnThread(isCounted: false) }
 }
 
 extension TestScope {
-    /// Asynchronous only so that it runs where the caller prefers: it waits for processes and threads to be gone.
+    /// Asynchronous only so that it runs on the caller's preferred executor: it waits until processes and threads have
+    /// ended.
     fileprivate func endOnThisExecutor() async {
         end()
     }
 }
 
-/// How many tests may run at the same time.
+/// Limits the number of tests that run at the same time.
 private actor Slots {
     static let shared = Slots(free: 4)
 
@@ -119,7 +121,7 @@ private actor Slots {
     }
 }
 
-/// One thread that runs the jobs of one test in order.
+/// A thread that runs the jobs of one test in order.
 private final class ThreadExecutor: TaskExecutor {
     private struct State {
         var jobs: [UnownedJob] = []
@@ -159,7 +161,8 @@ private final class ThreadExecutor: TaskExecutor {
     }
 }
 
-/// Starts a thread on which writing to a pipe nobody reads is an error of `write`, not the end of all tests.
+/// Starts a thread that blocks SIGPIPE, so that writing to a closed pipe is an error of `write` and does not end the
+/// tests.
 func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     let thread = Thread {
         var signals = sigset_t()
@@ -172,7 +175,7 @@ func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     thread.start()
 }
 
-/// Work on a thread of its own whose outcome is asked for later.
+/// Work on its own thread, whose result is fetched later.
 final class Background<Value: Sendable>: Sendable {
     private let outcome = Mutex<Result<Value, any Error>?>(nil)
 
@@ -193,7 +196,7 @@ final class Background<Value: Sendable>: Sendable {
     }
 }
 
-/// A number that one thread moves and another looks at.
+/// A counter that one thread increases and another reads.
 final class Progress: Sendable {
     private let count = Atomic<Int>(0)
 

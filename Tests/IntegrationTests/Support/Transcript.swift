@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 
-/// Everything a program has printed on one stream, and when each line came.
+/// The output of a program on one stream, with the arrival time of each line.
 final class Transcript: Sendable {
     struct Line: Sendable {
         let text: String
@@ -27,11 +27,11 @@ final class Transcript: Sendable {
     var lines: [Line] { contents.withLock { $0.lines } }
     var texts: [String] { lines.map(\.text) }
     var bytes: [UInt8] { contents.withLock { $0.bytes } }
-    /// All of it, also a last line that has no end yet.
+    /// The whole output, including a last line without a line end.
     var text: String { String(decoding: bytes, as: UTF8.self) }
     var isEnded: Bool { contents.withLock { $0.isEnded } }
 
-    /// For failure messages: the end of what was seen.
+    /// The last lines, for failure messages.
     var summary: String {
         let lines = texts
         let shown = lines.suffix(40).map { "    | \($0)" }.joined(separator: "\n")
@@ -46,7 +46,7 @@ final class Transcript: Sendable {
         lines.count { isCounted($0.text) }
     }
 
-    /// Reads `descriptor` to its end on a thread of its own, and closes it.
+    /// Reads `descriptor` to its end on its own thread, and closes it.
     func collect(from descriptor: Int32) {
         startThread(name: name) { [self] in
             var buffer = [UInt8](repeating: 0, count: 65_536)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// Sockets that have a path instead of an address and a port, or a name in the abstract namespace: `@name`, unix(7).
+/// Sockets with a path instead of an address and a port, or with an abstract name: `@name`, unix(7).
 enum UnixSocket {
     static func listen(at path: String, at location: SourceLocation = #_sourceLocation) throws -> TCPSocket {
         let socket = try make(SOCK_STREAM, at: location)
@@ -19,19 +19,19 @@ enum UnixSocket {
         return socket
     }
 
-    /// One that takes datagrams.
+    /// A socket that receives datagrams.
     static func receiving(at path: String, at location: SourceLocation = #_sourceLocation) throws -> TCPSocket {
         let socket = try make(SOCK_DGRAM, at: location)
         unsafe try check("bind", path, at: location) { unsafe bind(socket.descriptor, $0, $1) }
         return socket
     }
 
-    /// Sends to a receiving socket until it takes nothing more: what others send then finds no room.
+    /// Sends to a receiving socket until its queue is full, so that other senders find no room.
     static func fill(_ path: String, at location: SourceLocation = #_sourceLocation) throws {
         let socket = try make(SOCK_DGRAM, at: location)
         defer { socket.close() }
         unsafe try check("connect", path, at: location) { unsafe Glibc.connect(socket.descriptor, $0, $1) }
-        // Some kernels count the datagrams, others the bytes: after large ones there may be room for small ones.
+        // Some kernels count datagrams, others bytes: after large datagrams there may be room for small ones.
         for size in [8192, 1] {
             let bytes = [UInt8](repeating: 0, count: size)
             try eventually("the queue is full", at: location) {
@@ -71,7 +71,7 @@ enum UnixSocket {
     }
 }
 
-/// A folder of the test's own, with a path so short that sockets in it have room for their names. It is gone when the
+/// A folder for one test, with a path short enough for sockets in it. It is removed when the
 /// ``TestScope`` ends.
 struct TestFolder {
     let path: String
@@ -85,7 +85,7 @@ struct TestFolder {
 
     func path(of name: String) -> String { "\(path)/\(name)" }
 
-    /// What lies in it.
+    /// The names of the files in the folder.
     var names: [String] {
         get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
     }

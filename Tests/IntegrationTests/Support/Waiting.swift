@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Why a test cannot go on: what was waited for, where, and what had been seen by then.
+/// The reason why a test cannot continue: the awaited condition, the place in the test, and the output so far.
 struct TestFailure: Error, CustomStringConvertible {
     let description: String
 
@@ -11,7 +11,7 @@ struct TestFailure: Error, CustomStringConvertible {
     }
 }
 
-/// A point in time by which something has to have happened.
+/// The time limit of an operation.
 struct Deadline: Sendable {
     private let instant: ContinuousClock.Instant
 
@@ -21,26 +21,27 @@ struct Deadline: Sendable {
 
     var hasPassed: Bool { ContinuousClock.now >= instant }
 
-    /// What is left as `poll` wants it: never negative, and rounded up so that the last turn does not spin.
+    /// The time left in milliseconds for `poll`: never negative, and rounded up so that the last wait does not spin.
     var millisecondsLeft: Int32 {
         let left = ContinuousClock.now.duration(to: instant)
         return left <= .zero ? 0 : Int32(clamping: Int(left / .milliseconds(1)) + 1)
     }
 }
 
-/// How long the polling helpers rest between two looks: short against every limit, cheap on a small machine.
+/// The pause between two checks of the polling helpers in seconds: short compared with every limit, and cheap enough
+/// for a small machine.
 private let pollingInterval: TimeInterval = 0.003
 
-/// Looks at `value` again and again until it is there; throws once `limit` has passed.
+/// Calls `value` repeatedly until it returns a value; throws once `limit` has passed.
 ///
-/// - Parameter details: what to add to the failure: usually the lines seen so far.
+/// - Parameter details: Text to add to the failure, usually the lines seen so far.
 func eventually<Value>(
     _ what: String, within limit: Duration = .seconds(10), details: () -> String = { "" },
     at location: SourceLocation = #_sourceLocation, value: () throws -> Value?
 ) throws -> Value {
     let deadline = Deadline(within: limit)
     while true {
-        // Read before the look: the last look comes after the limit, however late this thread was scheduled.
+        // Read before the check, so that the last check comes after the limit, however late this thread is scheduled.
         let isLastLook = deadline.hasPassed
         if let value = try value() { return value }
         if isLastLook { throw TestFailure("not within \(limit): \(what)\n\(details())", at: location) }
@@ -48,7 +49,7 @@ func eventually<Value>(
     }
 }
 
-/// Looks at `condition` again and again until it holds; throws once `limit` has passed.
+/// Checks `condition` repeatedly until it holds; throws once `limit` has passed.
 func eventually(
     _ what: String, within limit: Duration = .seconds(10), details: () -> String = { "" },
     at location: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool
@@ -58,9 +59,9 @@ func eventually(
     }
 }
 
-/// Watches for the whole `window` that `condition` keeps holding, and throws as soon as it does not.
+/// Checks during the whole `window` that `condition` holds, and throws as soon as it does not.
 ///
-/// Only for what must *not* happen: there is no event to wait for then, so the window is the price of the statement.
+/// Only for things that must *not* happen: there is no event to wait for, so the test takes the whole window.
 func remains(
     _ what: String, for window: Duration, details: () -> String = { "" },
     at location: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool
@@ -72,10 +73,10 @@ func remains(
     } while !deadline.hasPassed
 }
 
-/// Waits until `reading` has not changed for `calm`, and returns where it came to rest.
+/// Waits until `reading` has not changed for `calm`, and returns its value.
 ///
-/// A machine that is too busy to look is too busy to change anything: half as many looks as fit into `calm` must have
-/// seen the same.
+/// On a machine too busy for this thread to check, other programs may be delayed too: so at least half as many checks
+/// as fit into `calm` must have seen the same value.
 func settled<Value: Equatable>(
     _ what: String, for calm: Duration, within limit: Duration = .seconds(20),
     at location: SourceLocation = #_sourceLocation, reading: () throws -> Value
@@ -84,7 +85,7 @@ func settled<Value: Equatable>(
     var last = try reading()
     var since = ContinuousClock.now
     var looks = 0
-    return try eventually("\(what) comes to rest", within: limit, at: location) {
+    return try eventually("\(what) stops changing", within: limit, at: location) {
         let next = try reading()
         if next != last {
             last = next
@@ -96,8 +97,8 @@ func settled<Value: Equatable>(
     }
 }
 
-/// Watches how late this machine is: a thread that asks for a short rest, and is woken later than that, tells of other
-/// programs, or other machines on the same hardware, that had the processors. A bound on times is widened by that.
+/// Measures scheduling delays: a thread sleeps for a short time and is woken late when other programs, or other
+/// machines on the same hardware, use the processors. Tests add that delay to their time limits.
 final class LatenessWatch: Sendable {
     private typealias Rest = (end: ContinuousClock.Instant, lateness: Duration)
 
@@ -117,7 +118,7 @@ final class LatenessWatch: Sendable {
         TestScope.atEnd { [self] in isOver.store(true, ordering: .relaxed) }
     }
 
-    /// How late it was between the two, at its latest.
+    /// The longest delay between the two instants.
     func lateness(from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) -> Duration {
         late.withLock { $0 }.filter { $0.end > start && $0.end - $0.lateness < end }
             .map(\.lateness).max() ?? .zero

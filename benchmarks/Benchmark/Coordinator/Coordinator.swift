@@ -1,59 +1,61 @@
 import Glibc
 import Reactor
 
-/// Runs rows against subjects, round by round, and reports.
+/// Measures every row against every subject, round by round, and makes the report.
 public struct Coordinator: ~Copyable {
     private let options: RunOptions
     private let namespace: Namespace.State
-    private let tell: (String) -> Void
+    private let printLine: (String) -> Void
     private var progress: Progress
-    private var stand: Stand
+    private var testBed: TestBed
     private var modules: [String: String] = [:]
     private var infos: [Report.SubjectInfo] = []
 
-    /// Prepares a run. `own` is the path of this program, which is also the generator and the origin; `tell` prints a
-    /// line for people.
+    /// Prepares a run. `own` is the path of this program, which is also the generator and the origin; `printLine` shows
+    /// a line to the operator.
     public init(
-        _ options: RunOptions, own: String, namespace: Namespace.State, tell: @escaping (String) -> Void
+        _ options: RunOptions, own: String, namespace: Namespace.State, printLine: @escaping (String) -> Void
     ) throws(SystemCallError) {
         let placement = Placement(cores: Placement.cores(), threads: options.threads)
         progress = Progress(
             total: options.rows.count * options.rounds * options.subjects.count,
             seconds: options.seconds + options.warmUp + 0.15)
-        stand = try Stand(
+        testBed = try TestBed(
             placement: placement, threads: options.threads, own: own, isOwnNamespace: namespace == .own)
         self.options = options
         self.namespace = namespace
-        self.tell = tell
+        self.printLine = printLine
         if case .none(let reason) = namespace {
-            tell("not in a network namespace of its own (\(reason)): firewall rules and other traffic take part")
+            printLine(
+                "not in a network namespace of its own (\(reason)): firewall rules and other traffic matter")
         }
         if placement.isShared {
             let cores = placement.subject.count
-            tell("\(cores) core\(cores == 1 ? "" : "s"): the subject and the generator share them; ratios are coarser")
+            printLine(
+                "\(cores) core\(cores == 1 ? "" : "s"): subject and generator share them; ratios are less exact")
         }
     }
 
-    /// Runs all rows; `finished` is told each as it is done.
+    /// Runs all rows and calls `finished` with each row's result as soon as it is complete.
     public mutating func run(_ finished: (Report.RowResult) -> Void) throws(RunError) -> Report {
         defer { progress.clear() }
         let began = Machine.date()
-        tell(Machine.line + "; " + stand.placement.description)
-        let standing = try startSubjects()
-        if !standing.contains(where: { $0.subject.name == options.reference }) {
-            tell("\(options.reference) is what ratios refer to, and is not here: there are none")
+        printLine(Machine.line + "; " + testBed.placement.description)
+        let ready = try startSubjects()
+        if !ready.contains(where: { $0.subject.name == options.reference }) {
+            printLine("the reference \(options.reference) is not available: there are no ratios")
         }
-        if !standing.contains(where: { $0.subject.kind == .direct }),
+        if !ready.contains(where: { $0.subject.kind == .direct }),
             options.rows.contains(where: { $0.cost == .memory })
         {
-            tell("without direct, kernel memory includes the sockets of the generator and the origin")
+            printLine("without direct, kernel memory includes the sockets of the generator and the origin")
         }
-        tell("")
-        for line in Table.legend(reference: options.reference) { tell(line) }
-        tell("")
+        printLine("")
+        for line in Table.legend(reference: options.reference) { printLine(line) }
+        printLine("")
         var rows: [Report.RowResult] = []
         for row in options.rows {
-            var result = try run(row, standing)
+            var result = try run(row, ready)
             result.summarize(reference: options.reference, threads: options.threads)
             rows.append(result)
             progress.clear()
@@ -64,34 +66,34 @@ public struct Coordinator: ~Copyable {
 
     // MARK: subjects
 
-    /// Starts every subject that is to be had; says of the others how to come by them.
-    private mutating func startSubjects() throws(RunError) -> [Standing] {
-        var standing: [Standing] = []
+    /// Starts every available subject; for the others prints how to install them.
+    private mutating func startSubjects() throws(RunError) -> [ReadySubject] {
+        var ready: [ReadySubject] = []
         for subject in options.subjects {
             let wanted = subject.program.map { options.programs[$0] ?? $0 }
             guard let program = wanted == nil ? "" : wanted.flatMap({ Programs.find($0) }) else {
-                tell("\(subject.name): skipped, \(wanted ?? "") is not here (\(subject.remedy))")
+                printLine("\(subject.name): skipped, \(wanted ?? "") was not found (\(subject.remedy))")
                 continue
             }
             if subject.kind == .nginx, !findStreamModule(program) {
-                tell("\(subject.name): skipped, it has no stream module (\(subject.remedy))")
+                printLine("\(subject.name): skipped, it has no stream module (\(subject.remedy))")
                 continue
             }
             let version = version(of: subject, program)
             do throws(RunError) {
-                let one = try stand.start(subject, program: program, module: modules[program])
-                standing.append(one)
+                let one = try testBed.start(subject, program: program, module: modules[program])
+                ready.append(one)
             } catch .unavailable(let reason) {
-                tell("\(subject.name): skipped. \(reason)")
+                printLine("\(subject.name): skipped. \(reason)")
                 continue
             }
-            tell("\(subject.name): \(Self.description(subject, version))")
+            printLine("\(subject.name): \(Self.description(subject, version))")
             infos.append(.init(name: subject.name, version: version, command: Self.description(subject, version)))
             programs[subject.name] = program
         }
-        guard !standing.isEmpty else { throw .unavailable("no subject is left to be measured") }
-        progress.total = options.rows.count * options.rounds * standing.count
-        return standing
+        guard !ready.isEmpty else { throw .unavailable("no subject could be started") }
+        progress.total = options.rows.count * options.rounds * ready.count
+        return ready
     }
 
     private var programs: [String: String] = [:]
@@ -109,13 +111,13 @@ public struct Coordinator: ~Copyable {
 
     private func version(of subject: Subject, _ program: String) -> String {
         guard !program.isEmpty else { return "" }
-        let text = Programs.output([program] + subject.versionArguments, in: stand.directory) ?? ""
+        let text = Programs.output([program] + subject.versionArguments, in: testBed.directory) ?? ""
         return Programs.version(in: text) ?? "of unknown version"
     }
 
-    /// nginx's stream module is part of the program, or a file beside the others. False when it is neither.
+    /// Finds nginx's stream module, which is part of the program or a file among its modules. False when it is missing.
     private mutating func findStreamModule(_ program: String) -> Bool {
-        let text = Programs.output([program, "-V"], in: stand.directory) ?? ""
+        let text = Programs.output([program, "-V"], in: testBed.directory) ?? ""
         let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
         if words.contains("--with-stream") { return true }
         let directories: [String] =
@@ -130,8 +132,8 @@ public struct Coordinator: ~Copyable {
 
     // MARK: rows
 
-    private mutating func run(_ row: Row, _ standing: [Standing]) throws(RunError) -> Report.RowResult {
-        var results = standing.map {
+    private mutating func run(_ row: Row, _ ready: [ReadySubject]) throws(RunError) -> Report.RowResult {
+        var results = ready.map {
             Report.SubjectResult(subject: $0.subject.name, samples: [], failure: nil, summary: Summary())
         }
         var plan = row.plan
@@ -139,12 +141,12 @@ public struct Coordinator: ~Copyable {
         plan.warmUp = options.warmUp
         if plan.work == .openLoop { plan.rate = options.rate }
         for round in 0..<options.rounds {
-            for turn in standing.indices {
-                // Each round begins with another subject, so that none always follows the same one.
-                let index = (turn + round) % standing.count
+            for turn in ready.indices {
+                // Each round begins with another subject, so that none is always first.
+                let index = (turn + round) % ready.count
                 progress.show("\(row.name), round \(round + 1) of \(options.rounds), \(results[index].subject)")
                 let failed = results[index].failure != nil
-                if !failed { try measure(plan, standing[index], into: &results[index]) }
+                if !failed { try measure(plan, ready[index], into: &results[index]) }
                 progress.step()
             }
         }
@@ -152,31 +154,31 @@ public struct Coordinator: ~Copyable {
     }
 
     private mutating func measure(
-        _ plan: LoadPlan, _ standing: Standing, into result: inout Report.SubjectResult
+        _ plan: LoadPlan, _ ready: ReadySubject, into result: inout Report.SubjectResult
     ) throws(RunError) {
-        if let child = standing.child, !child.isRunning {
-            result.failure = "it has ended"
+        if let child = ready.child, !child.isRunning {
+            result.failure = "the subject has ended"
             return
         }
-        // Memory is measured of a process that has done nothing yet.
-        let isFresh = plan.work == .idle && standing.child != nil
-        var subject = standing
+        // Memory is measured on a process that has not worked yet.
+        let isFresh = plan.work == .idle && ready.child != nil
+        var subject = ready
         if isFresh {
-            let program = programs[standing.subject.name] ?? ""
+            let program = programs[ready.subject.name] ?? ""
             do throws(RunError) {
-                subject = try stand.start(standing.subject, program: program, module: modules[program])
+                subject = try testBed.start(ready.subject, program: program, module: modules[program])
             } catch .unavailable(let reason) {
                 result.failure = reason
                 return
             }
         }
-        let sample = try stand.measure(plan, subject)
+        let sample = try testBed.measure(plan, subject)
         let hasEnded = subject.child.map { !$0.isRunning } ?? false
-        if isFresh { stand.end(subject) }
+        if isFresh { testBed.end(subject) }
         if let sample { result.samples.append(sample) }
         if sample == nil || hasEnded {
-            result.failure = hasEnded ? "it has ended" : "the generator failed"
-            tell("\(standing.subject.name): \(result.failure ?? ""). \(stand.lastWords(subject))")
+            result.failure = hasEnded ? "the subject has ended" : "the generator failed"
+            printLine("\(ready.subject.name): \(result.failure ?? ""). \(testBed.lastLines(subject))")
         }
     }
 
@@ -185,8 +187,8 @@ public struct Coordinator: ~Copyable {
         return Report.Setting(
             date: date, processor: Machine.processor, cores: Placement.cores().count,
             memoryBytes: Machine.memoryBytes, kernel: Machine.kernel, congestionControl: Machine.congestionControl,
-            namespace: isOwn, commit: Machine.commit(in: stand.directory), command: options.command,
+            namespace: isOwn, commit: Machine.commit(in: testBed.directory), command: options.command,
             rounds: options.rounds, seconds: options.seconds, threads: options.threads,
-            reference: options.reference, coresAreShared: stand.placement.isShared)
+            reference: options.reference, coresAreShared: testBed.placement.isShared)
     }
 }

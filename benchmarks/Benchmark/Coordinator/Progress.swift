@@ -1,7 +1,7 @@
 import Glibc
 import Reactor
 
-/// How far a run has come, on standard error: a line that is rewritten at a terminal, nothing elsewhere.
+/// Shows the progress of a run on standard error: one line that is rewritten on a terminal, nothing elsewhere.
 struct Progress {
     var total: Int
     private var done = 0

@@ -1,27 +1,27 @@
-/// What a run is to do, checked.
+/// The settings of a run, already checked.
 public struct RunOptions: Sendable {
     /// The rows, in the order in which they run.
     public var rows: [Row]
-    /// The subjects.
+    /// The subjects to compare.
     public var subjects: [Subject]
-    /// What ratios refer to.
+    /// The name of the subject that ratios refer to.
     public var reference: String
-    /// How often each subject takes each row.
+    /// How often each subject is measured in each row.
     public var rounds: Int
-    /// The length of a measured window.
+    /// The length of a measured window in seconds.
     public var seconds: Double
-    /// How long each row is worked before.
+    /// How long a row runs before its measured window begins, in seconds.
     public var warmUp: Double
     /// Threads of each subject.
     public var threads: Int
-    /// Arrivals per second of the open loop.
+    /// Requests per second of the open loop.
     public var rate: Double
-    /// Where programs are, by their names; others are looked for.
+    /// Paths of programs by name; other programs are searched for on PATH.
     public var programs: [String: String]
     /// The command line, for the report.
     public var command: String
 
-    /// A run of these rows and subjects.
+    /// Makes the settings of a run.
     public init(
         rows: [Row], subjects: [Subject], reference: String = "ours", rounds: Int = 3, seconds: Double = 1,
         warmUp: Double = 0.2, threads: Int = 1, rate: Double = 10_000, programs: [String: String] = [:],
@@ -40,22 +40,22 @@ public struct RunOptions: Sendable {
     }
 }
 
-/// Why a run ended before it was done.
+/// Why a run ended early.
 public enum RunError: Error, CustomStringConvertible {
-    /// A signal asked for it; its number.
+    /// The signal with this number arrived.
     case interrupted(Int32)
-    /// Something that every row needs is missing; what, and what helps.
+    /// Something that every row needs is missing; the text names it and the remedy.
     case unavailable(String)
     /// A system call of the set-up failed.
     case failed(SystemFailure)
 
-    /// A failed call, in words.
+    /// The description of a failed system call.
     public struct SystemFailure: Sendable, CustomStringConvertible {
-        /// The words.
+        /// The call, its subject and the error.
         public let description: String
     }
 
-    /// For people.
+    /// The reason as a line for the operator.
     public var description: String {
         switch self {
         case .interrupted(let signal): "ended by signal \(signal)"

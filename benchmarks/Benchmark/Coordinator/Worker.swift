@@ -2,7 +2,7 @@ import CEpoll
 import Glibc
 import Reactor
 
-/// Runs children to their ends while it listens for the signals that end the run.
+/// Runs child processes to their end while it watches for the signals that end the run.
 struct Worker: ~Copyable {
     private let signals: Signals
     private let poller: Poller
@@ -23,12 +23,12 @@ struct Worker: ~Copyable {
         self.poller = poller
     }
 
-    /// Throws when a signal has come.
+    /// Throws when a signal has arrived.
     func check() throws(RunError) {
         if let signal = signals.next() { throw .interrupted(signal.rawValue) }
     }
 
-    /// Waits, and throws when a signal comes meanwhile.
+    /// Waits, and throws when a signal arrives meanwhile.
     mutating func pause(_ duration: Duration) throws(RunError) {
         let clock = Clock.monotonic
         let end = clock.now() + duration
@@ -47,10 +47,10 @@ struct Worker: ~Copyable {
         }
     }
 
-    /// Starts a child and returns what it writes to its standard output, once it has ended. nil when it does not end in
-    /// time; it is ended then, as it is when a signal comes.
+    /// Starts a child and returns its standard output once it has ended; nil when it does not end before the timeout.
+    /// The child is then ended, as it is when a signal arrives.
     mutating func output(
-        of arguments: [String], errors: String, patience: Duration
+        of arguments: [String], errors: String, timeout: Duration
     ) throws(RunError) -> String? {
         var ends: InlineArray<2, CInt> = [-1, -1]
         var span = ends.mutableSpan
@@ -69,7 +69,7 @@ struct Worker: ~Copyable {
         _ = poller.add(reader, Token(kind: Kind.output.rawValue, index: 0), .input)
 
         let clock = Clock.monotonic
-        let deadline = clock.now() + patience
+        let deadline = clock.now() + timeout
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 16 * 1024)
         while clock.now() < deadline {

@@ -1,6 +1,6 @@
 import Histogram
 
-/// Latencies as they are recorded: three significant digits from a nanosecond to a minute.
+/// Records latencies with three significant digits, from a nanosecond to a minute.
 struct LatencyRecorder {
     private var histogram = Histogram<UInt32>(
         highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
@@ -11,7 +11,7 @@ struct LatencyRecorder {
 
     mutating func reset() { histogram.reset() }
 
-    /// What was recorded; nil when nothing was.
+    /// The percentiles of the recorded latencies; nil when none was recorded.
     var latency: Latency? {
         guard histogram.totalCount > 0 else { return nil }
         func microseconds(_ percentile: Double) -> Double { Double(histogram.valueAtPercentile(percentile)) / 1000 }
@@ -21,20 +21,20 @@ struct LatencyRecorder {
     }
 }
 
-/// How long things took, in microseconds.
+/// The latencies of the exchanges in a window, in microseconds.
 public struct Latency: Codable, Equatable, Sendable {
-    /// How many were timed.
+    /// The number of exchanges.
     public var count: UInt64
     /// The mean.
     public var mean: Double
     /// The median.
     public var p50: Double
-    /// What 90 % stayed below.
+    /// The 90th percentile.
     public var p90: Double
-    /// What 99 % stayed below.
+    /// The 99th percentile.
     public var p99: Double
-    /// What 99.9 % stayed below.
+    /// The 99.9th percentile.
     public var p999: Double
-    /// The longest.
+    /// The longest latency.
     public var max: Double
 }

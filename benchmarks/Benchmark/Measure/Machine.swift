@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// What has to be known of the machine to judge figures.
+/// Facts about the machine that a reader needs to judge the figures.
 enum Machine {
     static var processor: String {
         let lines = (Proc.text("/proc/cpuinfo") ?? "").split(separator: "\n")
@@ -20,10 +20,11 @@ enum Machine {
     /// Machine and kernel in one line.
     static var line: String { "\(processor), Linux \(kernel), congestion control \(congestionControl)" }
 
-    /// The present time, ISO 8601, in UTC.
+    /// The current time, ISO 8601, in UTC.
     static func date() -> String { Date().formatted(.iso8601) }
 
-    /// The commit that is checked out where the program runs; empty when there is none.
+    /// The commit that is checked out in the working directory, with `+` if files differ from it; empty when there is
+    /// none.
     static func commit(in directory: TemporaryDirectory) -> String {
         guard let git = Programs.find("git"),
             let hash = Programs.output([git, "rev-parse", "--short", "HEAD"], in: directory)

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Small files of proc(5), read whole: they tell of processes and of the machine.
+/// Reads files of proc(5) about processes and the machine.
 enum Proc {
-    /// More than any file that is read here has, reports included.
+    /// Larger than any file that is read here, including reports.
     private static let bytesMax = 64 << 20
 
-    /// The file's text; nil when it cannot be opened, as when its process has ended.
+    /// The file's text; nil when it cannot be opened, for instance because its process has ended.
     static func text(_ path: String) -> String? {
         let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard number >= 0 else { return nil }
@@ -20,7 +20,7 @@ enum Proc {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The names in a directory; none when it cannot be read.
+    /// The names in a directory; empty when it cannot be read.
     static func names(in path: String) -> [String] {
         guard let directory = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(directory) }
@@ -43,7 +43,7 @@ enum Proc {
         return nil
     }
 
-    /// All processes that stem from `roots`, those included, as they are now.
+    /// The processes `roots` and all their descendants at this moment.
     static func tree(_ roots: [Int32]) -> [Int32] {
         guard !roots.isEmpty else { return [] }
         var parents: [(process: Int32, parent: Int32)] = []
@@ -65,8 +65,8 @@ enum Proc {
         return found
     }
 
-    /// The fourth field of /proc/PID/stat. The second, the name, may hold spaces and brackets; the last bracket ends
-    /// it.
+    /// The parent's process id: the fourth field of /proc/PID/stat. The second field, the name, may contain spaces and
+    /// parentheses; the last closing parenthesis ends it.
     static func parent(inStat stat: String) -> Int32? {
         guard let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")

@@ -1,12 +1,12 @@
 import Glibc
 import Reactor
 
-/// Text files, written whole.
+/// Reads and writes whole text files.
 public enum TextFile {
     /// The text of a file, at most 64 MiB of it; nil when it cannot be read.
     public static func read(_ path: String) -> String? { Proc.text(path) }
 
-    /// True when a file can be written there; it stays as it is, and is not left behind if it was not there.
+    /// True when a file can be written at this path. An existing file is not changed, and no new file is left behind.
     public static func isWritable(_ path: String) -> Bool {
         let wasThere = unsafe access(path, F_OK) == 0
         let number = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
@@ -16,7 +16,7 @@ public enum TextFile {
         return true
     }
 
-    /// Writes a file, in place of one that may be there.
+    /// Writes a file, replacing an existing one.
     public static func write(_ text: String, to path: String) throws(SystemCallError) {
         let number = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard number >= 0 else { throw SystemCallError(call: "open", subject: path, errno: Errno(rawValue: errno)) }

@@ -1,11 +1,11 @@
-/// What processes have used of the processor.
+/// Processor time and context switches of processes.
 public struct Usage: Codable, Equatable, Sendable {
-    /// Time on a core, of all threads, in nanoseconds.
+    /// The processor time of all threads in nanoseconds.
     public var nanoseconds: UInt64 = 0
-    /// Context switches, voluntary or not, of all threads.
+    /// Context switches of all threads, voluntary or not.
     public var switches: UInt64 = 0
 
-    /// From `earlier` to `later`; never negative, though a thread that has ended takes its share along.
+    /// The usage from `earlier` to `later`. Never negative, although the figures of a thread are lost when it ends.
     static func - (later: Usage, earlier: Usage) -> Usage {
         Usage(
             nanoseconds: later.nanoseconds - min(earlier.nanoseconds, later.nanoseconds),
@@ -13,17 +13,17 @@ public struct Usage: Codable, Equatable, Sendable {
     }
 }
 
-/// Processes under observation: a root and all that stem from it.
+/// A set of observed processes: the roots and all their descendants.
 struct Watch {
-    /// The processes, as they were when the watch began.
+    /// The processes that existed when the observation began.
     let processes: [Int32]
 
     init(_ roots: [Int32]) {
         processes = Proc.tree(roots)
     }
 
-    /// What all threads have used since they began. From /proc/PID/task/TID/schedstat, which counts nanoseconds; times
-    /// in /proc/PID/stat are sampled every 10 ms or so. Source: the kernel's Documentation/scheduler/sched-stats.rst.
+    /// The usage of all threads since they began. From /proc/PID/task/TID/schedstat, which counts nanoseconds; times in
+    /// /proc/PID/stat are sampled every 10 ms or so. Source: the kernel's Documentation/scheduler/sched-stats.rst.
     func usage() -> Usage {
         var usage = Usage()
         for process in processes {
@@ -40,7 +40,7 @@ struct Watch {
         return usage
     }
 
-    /// The memory of the processes in bytes, pages shared with others counted in part: Pss.
+    /// The memory of the processes in bytes, with shared pages divided among their users (Pss).
     func memory() -> Int {
         processes.reduce(0) { sum, process in
             let text = Proc.text("/proc/\(process)/smaps_rollup") ?? ""
@@ -49,24 +49,24 @@ struct Watch {
     }
 }
 
-/// What the whole machine has used.
+/// Figures of the whole machine.
 enum WholeMachine {
-    /// Time that the cores were busy, in nanoseconds; steps of 10 ms.
+    /// The time that the cores were busy, in nanoseconds; the resolution is 10 ms.
     static func busyNanoseconds() -> UInt64 {
         guard let line = Proc.text("/proc/stat")?.split(separator: "\n").first else { return 0 }
         let ticks = line.split(separator: " ").dropFirst().map { UInt64($0) ?? 0 }
         guard ticks.count >= 8 else { return 0 }
-        // user, nice, system, irq, softirq; without idle, iowait and what other guests took.
+        // user, nice, system, irq and softirq, without idle, iowait and steal.
         return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) * 10_000_000
     }
 
-    /// Memory that the kernel holds in slabs and in buffers of TCP, in bytes.
+    /// The memory of the kernel's slabs and TCP buffers in bytes.
     static func kernelMemory() -> Int {
         let slab = Proc.number(after: "Slab", in: Proc.text("/proc/meminfo") ?? "") ?? 0
         return 1024 * slab + socketPages(Proc.text("/proc/net/sockstat") ?? "") * 4096
     }
 
-    /// The pages after `mem` in the line of TCP: `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1`.
+    /// The number of pages after `mem` in TCP's line: `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1`.
     static func socketPages(_ text: String) -> Int {
         for line in text.split(separator: "\n") where line.hasPrefix("TCP:") {
             let words = line.split(separator: " ")

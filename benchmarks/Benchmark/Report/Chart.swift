@@ -1,24 +1,24 @@
-/// The headline rows as a picture: for each, a bar per subject, the cost relative to the dearest.
+/// The headline rows as an SVG picture: each has a bar per subject, whose length is the cost relative to the most
+/// expensive subject.
 ///
-/// Scalable, without scripts, fonts or colours of a background: grey text and bars that stand out on white and on
-/// black alike.
+/// The picture has no scripts, fonts or background; grey text and the bars are legible on white and on black.
 public struct Chart {
-    /// One group of bars.
+    /// The bars of one row.
     struct Group {
         var title: String
         var unit: String
         var bars: [Bar]
     }
 
-    /// One bar.
+    /// The cost of one subject.
     struct Bar {
         var subject: String
         var value: Double
-        /// The range of the rounds.
+        /// The range over the rounds.
         var range: ClosedRange<Double>
     }
 
-    /// The rows shown, as far as the report has them, and what their headings say.
+    /// The rows to show, if the report has them, with their headings.
     static let headlines: [(row: String, title: String, unit: String)] = [
         ("short-64B", "Short connections with a 64 B echo", "µs of CPU each"),
         ("pingpong-64B-64", "Ping-pong of 64 B, 64 connections", "µs of CPU per request"),
@@ -32,7 +32,7 @@ public struct Chart {
     private let footer: String
     private let reference: String
 
-    /// The chart of a report; it is empty when none of the headline rows was run.
+    /// The chart of a report; it has no bars when none of the headline rows was measured.
     public init(_ report: Report) {
         reference = report.setting.reference
         groups = Self.headlines.compactMap { headline in
@@ -50,7 +50,7 @@ public struct Chart {
         footer = seen.joined(separator: " · ")
     }
 
-    // MARK: measures, in pixels
+    // MARK: dimensions in pixels, and colours
 
     private static let width = 880
     private static let columns = 2
@@ -73,7 +73,7 @@ public struct Chart {
 
     private func height(_ group: Group) -> Int { Self.titleHeight + group.bars.count * Self.barPitch + Self.groupGap }
 
-    /// The picture, as SVG.
+    /// The picture as SVG text.
     public var svg: String {
         var body: [String] = []
         var y = Self.top

@@ -1,38 +1,39 @@
-/// What changed from one report to another.
+/// The changes from one report to another.
 public struct Comparison: Sendable {
     /// A cost that changed beyond noise.
     public struct Change: Equatable, Sendable {
-        /// The row.
+        /// The row's name.
         public var row: String
-        /// The subject.
+        /// The subject's name.
         public var subject: String
-        /// The unit's heading.
+        /// The heading of the cost's unit.
         public var heading: String
-        /// What it cost before.
+        /// The cost before.
         public var before: Spread
-        /// What it costs now.
+        /// The cost now.
         public var after: Spread
 
-        /// 1.1 when a tenth dearer.
+        /// The cost now divided by the cost before: 1.1 when it has grown by a tenth.
         public var factor: Double { after.median / before.median }
     }
 
-    /// What is changed beyond noise: the ranges of the rounds have nothing in common, and the medians differ by more
+    /// The costs that changed beyond noise: the ranges of the rounds do not overlap, and the medians differ by more
     /// than ``leastChange``.
     public var changes: [Change] = []
-    /// What could be measured before and cannot be now, with the reason.
+    /// The costs that could be measured before but not now, with the reason.
     public var failures: [String] = []
-    /// The fewest rounds of a cost that was compared.
+    /// The smallest number of rounds of a compared cost.
     public var rounds = Int.max
-    /// Rows and subjects that were compared.
+    /// The number of compared costs.
     public var compared = 0
-    /// What was different about the circumstances.
+    /// Differences between the circumstances of the two runs.
     public var warnings: [String] = []
 
-    /// Less than this is not spoken of, even if the rounds agree: they do not tell what differs from run to run.
+    /// Smaller relative changes are not reported, even if all rounds agree, because the rounds of one run do not show
+    /// how much results vary from run to run.
     public static let leastChange = 0.03
 
-    /// With so many rounds hardly anything looks changed by chance: one of 126.
+    /// With this many rounds an unchanged cost seldom appears changed by chance: one of 126 does.
     public static let roundsWanted = 5
 
     /// Compares two reports.
@@ -67,7 +68,7 @@ public struct Comparison: Sendable {
         guard other.isSound else {
             return failures.append("\(name): \(other.summary.notes.first ?? "no figure")")
         }
-        // A median of 0 or less (memory that went back) has no factor.
+        // A median of 0 or less (memory that was given back) has no factor.
         guard let one = result.summary.cost, let two = other.summary.cost, one.median > 0, two.median > 0 else {
             return
         }
@@ -79,13 +80,13 @@ public struct Comparison: Sendable {
         if abs(change.factor - 1) > Self.leastChange, one.differs(from: two) { changes.append(change) }
     }
 
-    /// Of so many costs that have not changed, one looks as if it had: (2n over n) / 2, for a few rounds.
+    /// One of this many unchanged costs appears changed by chance: (2n over n) / 2, for n rounds.
     private var falseAlarmOneIn: Int {
         let ways = (1...max(rounds, 1)).reduce(1.0) { $0 * Double(rounds + $1) / Double($1) }
         return max(1, Int(ways / 2))
     }
 
-    /// For the terminal.
+    /// The comparison as text for the terminal.
     public var text: String {
         var lines = warnings.map { "differs: \($0)" }
         let rows = changes.map { change in
@@ -107,14 +108,14 @@ public struct Comparison: Sendable {
         if compared > 0, rounds < Self.roundsWanted {
             lines.append(
                 "with \(rounds == 1 ? "1 round" : "\(rounds) rounds") one of \(falseAlarmOneIn) costs looks changed by chance: "
-                    + "--rounds \(Self.roundsWanted), or look for it twice")
+                    + "use --rounds \(Self.roundsWanted), or repeat the comparison")
         }
         return lines.joined(separator: "\n") + "\n"
     }
 }
 
 extension Spread {
-    /// The same in another unit.
+    /// The same spread in a unit that is `divisor` times as large.
     func scaled(_ divisor: Double) -> Spread {
         var spread = self
         spread.median /= divisor

@@ -1,4 +1,4 @@
-/// Numbers for people: three significant digits, thousands separated.
+/// Formats numbers for reading: three significant digits, thousands separated.
 enum Numbers {
     /// `0.052`, `0.79`, `15.2`, `178`, `12,345`.
     static func short(_ value: Double) -> String {
@@ -16,7 +16,7 @@ enum Numbers {
 
     static func short(_ value: Double?) -> String { value.map { short($0) } ?? "-" }
 
-    /// With so many digits after the point.
+    /// The value with `digits` digits after the decimal point.
     static func fixed(_ value: Double, _ digits: Int) -> String {
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }

@@ -1,29 +1,29 @@
 import FoundationEssentials
 
 extension Report {
-    /// The report as JSON, keys in order, for people to read as well.
+    /// The report as indented JSON with sorted keys.
     public func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
     }
 
-    /// Reads what ``json()`` wrote.
+    /// Reads a report that ``json()`` wrote.
     public init(json: String) throws {
         self = try JSONDecoder().decode(Report.self, from: Data(json.utf8))
     }
 
-    /// True when something else came back than was sent, from any subject.
+    /// True when any subject returned bytes that differ from those that were sent.
     public var hasMismatch: Bool {
         rows.contains { $0.subjects.contains(where: \.hasMismatch) }
     }
 
-    /// The rows that the reference failed.
+    /// The names of the rows in which the reference failed or had errors.
     public var rowsFailedByReference: [String] {
         rows.filter { row in row.subjects.contains { $0.subject == setting.reference && !$0.isSound } }.map(\.name)
     }
 
-    /// The report as a page of Markdown; `chart` is the name of the picture to show, if there is one.
+    /// The report as a Markdown page; `chart` is the file name of the picture to show, if there is one.
     public func markdown(chart: String?) -> String {
         let memory = Numbers.fixed(Double(setting.memoryBytes) / 1_073_741_824, 0)
         let place = setting.namespace == "own" ? "own" : "none (\(setting.namespace))"

@@ -1,65 +1,65 @@
-/// All that a run has found out: what `--json` writes and `compare` reads.
+/// The complete results of a run: the data that `--json` writes and `compare` reads.
 public struct Report: Codable, Sendable {
-    /// Where and how it was measured.
+    /// The machine and the settings of the run.
     public var setting: Setting
-    /// What was compared, in the order of the tables.
+    /// The compared subjects, in the order of the tables.
     public var subjects: [SubjectInfo]
-    /// What came of it.
+    /// The results by row.
     public var rows: [RowResult]
 
-    /// The run's circumstances.
+    /// The machine and the settings of a run.
     public struct Setting: Codable, Equatable, Sendable {
-        /// When it began, ISO 8601.
+        /// When the run began, ISO 8601.
         public var date: String
         /// The processor's name.
         public var processor: String
-        /// How many cores this program may use.
+        /// The number of cores that this program may use.
         public var cores: Int
-        /// Memory of the machine in bytes.
+        /// The machine's memory in bytes.
         public var memoryBytes: Int
         /// The kernel's release.
         public var kernel: String
         /// TCP's congestion control.
         public var congestionControl: String
-        /// In a network namespace of its own; else why not.
+        /// `own` if the run had its own network namespace; otherwise the reason why not.
         public var namespace: String
-        /// The commit of the sources, with `+` when they have changed since; empty when that is not known.
+        /// The commit of the sources, with `+` when files differ from it; empty when it is not known.
         public var commit: String
         /// The command line.
         public var command: String
-        /// Rounds.
+        /// The number of rounds.
         public var rounds: Int
-        /// The length of each measured window.
+        /// The length of each measured window in seconds.
         public var seconds: Double
         /// Threads of each subject.
         public var threads: Int
-        /// What ratios refer to.
+        /// The name of the subject that ratios refer to.
         public var reference: String
-        /// The subject and the generator share cores.
+        /// True when the subject and the generator shared cores.
         public var coresAreShared: Bool
     }
 
-    /// A subject as it was run.
+    /// A subject and its version.
     public struct SubjectInfo: Codable, Equatable, Sendable {
-        /// Its name.
+        /// The subject's name.
         public var name: String
-        /// Its version; empty when it has none.
+        /// The program's version; empty when there is no program.
         public var version: String
-        /// The command that started it; empty for none.
+        /// The program and version as a text for the report, or the command of an additional subject.
         public var command: String
     }
 
-    /// A row's results.
+    /// The results of a row.
     public struct RowResult: Codable, Sendable {
         /// The row's name.
         public var name: String
-        /// What was done.
+        /// The work, in a few words.
         public var title: String
-        /// What was counted.
+        /// The unit of work.
         public var unit: Unit
-        /// What is compared.
+        /// The compared cost.
         public var cost: Cost
-        /// By subject: what each round came to, and what that says.
+        /// The results by subject.
         public var subjects: [SubjectResult]
     }
 
@@ -69,9 +69,9 @@ public struct Report: Codable, Sendable {
         public var subject: String
         /// One sample for each round; fewer when the subject failed.
         public var samples: [Sample]
-        /// Why it failed, if it did.
+        /// Why the subject failed, if it did.
         public var failure: String?
-        /// What the samples say.
+        /// The figures derived from the samples.
         public var summary: Summary
     }
 }

@@ -1,34 +1,34 @@
-/// What the rounds of one subject in one row say.
+/// The figures of one subject in one row, over all rounds.
 public struct Summary: Codable, Equatable, Sendable {
-    /// Units per second; for idle sessions, how many there were.
+    /// Units per second; for idle sessions, their number.
     public var throughput: Spread?
-    /// What a unit costs; see ``Cost``. None of a subject that is no process, except latencies.
+    /// The cost of a unit; see ``Cost``. The subject `direct`, which has no process, has only latencies.
     public var cost: Spread?
-    /// The reference's cost divided by this one's, round by round; none where either has errors.
+    /// The reference's cost divided by this subject's, round by round; nil when either has errors.
     public var ratio: Spread?
-    /// Medians of the latency's percentiles in microseconds.
+    /// The median over the rounds of the 50th percentile of the latency, in microseconds.
     public var p50: Double?
-    /// The 99th percentile.
+    /// The median over the rounds of the 99th percentile, in microseconds.
     public var p99: Double?
-    /// The 99th percentile before the disturbance began.
+    /// The same before the disturbance began, in microseconds.
     public var p99Alone: Double?
     /// Context switches per unit.
     public var switches: Double?
-    /// Memory of a session in the subject, in bytes.
+    /// The subject's memory per session, in bytes.
     public var userBytes: Double?
-    /// Memory of a session in the kernel, in bytes, less what the same connections take without a subject.
+    /// The kernel's memory per session in bytes, minus what the same connections take without a subject.
     public var kernelBytes: Double?
-    /// What a reader has to know.
+    /// Notes for the reader: failures, errors, limits of the measurement.
     public var notes: [String] = []
 }
 
 extension Report.RowResult {
-    /// A core is taken for busy from this share of the window on.
+    /// A core counts as busy from this share of the window on.
     static let busyShare = 0.9
-    /// Other programs disturb from this share of a core on.
+    /// Other programs count as a disturbance from this share of a core on.
     static let disturbedShare = 0.25
 
-    /// Works out what the samples say, of all subjects of the row.
+    /// Computes the summaries of all subjects of the row.
     public mutating func summarize(reference: String, threads: Int) {
         let base = subjects.first { $0.subject == reference }
         let direct = subjects.first { $0.subject == "direct" }
@@ -70,7 +70,7 @@ extension Report.RowResult {
         return summary
     }
 
-    /// What a unit cost in each round; nil where that cannot be said.
+    /// The cost of a unit in each round; nil where it is not defined.
     private func costs(of result: Report.SubjectResult, direct: Report.SubjectResult?) -> [Double?] {
         let isDirect = result.subject == "direct"
         let kernelWithout = Spread((direct?.samples ?? []).compactMap { $0.memory?.kernelEach })?.median ?? 0
@@ -114,11 +114,11 @@ extension Report.RowResult {
 }
 
 extension Report.SubjectResult {
-    /// No errors, no mismatch, no failure: its figures may be compared.
+    /// True when there is no error, mismatch or failure, so that the figures may be compared.
     public var isSound: Bool {
         failure == nil && !samples.isEmpty && samples.allSatisfy { $0.errorCount == 0 }
     }
 
-    /// Something else came back than what was sent.
+    /// True when bytes came back that differ from those that were sent.
     public var hasMismatch: Bool { samples.contains { $0.mismatches > 0 } }
 }

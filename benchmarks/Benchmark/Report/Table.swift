@@ -1,13 +1,13 @@
-/// A row's results as lines of text: for the terminal, and for Markdown.
+/// A row's results as a table, for the terminal and for Markdown.
 public struct Table: Sendable {
-    /// Above the columns.
+    /// The line above the table.
     public let caption: String
     /// The columns' headings.
     public let heading: [String]
     /// One line for each subject.
     public let lines: [[String]]
 
-    /// The table of one row.
+    /// Makes the table of one row.
     public init(_ row: Report.RowResult, reference: String) {
         caption = "\(row.name): \(row.title)"
         let isMemory = row.cost == .memory
@@ -44,7 +44,7 @@ public struct Table: Sendable {
         return "\(Numbers.fixed(ratio.median, 2)) [\(Numbers.fixed(ratio.min, 2))-\(Numbers.fixed(ratio.max, 2))]"
     }
 
-    /// What the ratio's column means.
+    /// The explanation of the columns with ratio and cost.
     public static func legend(reference: String) -> [String] {
         [
             "\(reference)/it is the cost of \(reference) divided by that of the line's subject: the median of the rounds and "
@@ -54,7 +54,7 @@ public struct Table: Sendable {
         ]
     }
 
-    /// Aligned columns, the first and last to the left, the others to the right.
+    /// The table with aligned columns: the first and the last to the left, the others to the right.
     public var text: String {
         let all = [heading] + lines
         let widths = heading.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
@@ -70,7 +70,7 @@ public struct Table: Sendable {
         return ([caption] + body).joined(separator: "\n") + "\n"
     }
 
-    /// The same in Markdown.
+    /// The table in Markdown.
     public var markdown: String {
         let rule = heading.indices.map { $0 == 0 || $0 == heading.count - 1 ? "---" : "---:" }
         let all = ([heading, rule] + lines).map { line in

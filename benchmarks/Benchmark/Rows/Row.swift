@@ -1,16 +1,16 @@
-/// A row of the comparison: some work, and what it is judged by.
+/// A row of the comparison: a kind of work, and the cost by which subjects are compared.
 public struct Row: Sendable, Equatable {
-    /// Its name on the command line and in tables.
+    /// The row's name on the command line and in tables.
     public let name: String
-    /// What is done, in a few words.
+    /// The work, in a few words.
     public let title: String
-    /// What is counted.
+    /// The unit of work.
     public let unit: Unit
-    /// What is compared; less is better.
+    /// The compared cost; less is better.
     public let cost: Cost
-    /// What the generator does.
+    /// The generator's instructions.
     public let plan: LoadPlan
-    /// Part of the quick run.
+    /// True when the row is part of the quick run.
     public let isQuick: Bool
 
     init(
@@ -25,20 +25,20 @@ public struct Row: Sendable, Equatable {
     }
 }
 
-/// What a row counts.
+/// The unit of work of a row.
 public enum Unit: String, Codable, Sendable {
-    /// A connection, its exchange and its end.
+    /// A connection with one exchange, from connect to close.
     case connection
     /// A message and its answer.
     case request
     /// 10^9 bytes.
     case gigabyte
-    /// A session that stands.
+    /// An open session.
     case session
 
-    /// How many of what the generator counts make one.
+    /// How many units of the generator's count (bytes for `gigabyte`) make one unit.
     var size: Double { self == .gigabyte ? 1e9 : 1 }
-    /// The throughput's heading.
+    /// The heading of the throughput's column.
     public var rate: String {
         switch self {
         case .connection: "conn/s"
@@ -49,16 +49,16 @@ public enum Unit: String, Codable, Sendable {
     }
 }
 
-/// What a row compares.
+/// The cost that a row compares.
 public enum Cost: String, Codable, Sendable {
-    /// The subject's processor time per unit, in microseconds; of a gigabyte in milliseconds.
+    /// The subject's processor time per unit: in microseconds, or in milliseconds for a gigabyte.
     case processor
     /// The 99th percentile of the latency, in microseconds.
     case p99
-    /// Memory of a session in the subject and the kernel, in bytes.
+    /// The memory per session in the subject and the kernel, in bytes.
     case memory
 
-    /// The column's heading.
+    /// The heading of the cost's column.
     public func heading(_ unit: Unit) -> String {
         switch self {
         case .processor: unit == .gigabyte ? "CPU ms/GB" : "CPU us/\(unit == .connection ? "conn" : "req")"
@@ -67,15 +67,16 @@ public enum Cost: String, Codable, Sendable {
         }
     }
 
-    /// How many of the cost's own unit make one of the heading's.
+    /// How many of the cost's unit make one of the heading's unit: 1024 bytes for KB.
     public func scale(_ unit: Unit) -> Double { self == .memory ? 1024 : 1 }
 }
 
 extension Row {
-    /// Connections of the row that measures memory.
+    /// The number of sessions in the row that measures memory.
     static let idleSessions = 4000
 
-    /// All rows. Memory comes first, before TIME_WAIT of short connections comes and goes in the kernel's slabs.
+    /// All rows. Memory comes first, because later the TIME_WAIT entries of short connections change the kernel's
+    /// slabs.
     public static let all: [Row] = [idle] + shorts + pingPongs + bulks + disturbed + [openLoop]
 
     private static let idle = Row(
@@ -143,7 +144,7 @@ extension Row {
         count == 1 ? "1 connection" : "\(Numbers.short(Double(count))) connections"
     }
 
-    /// The rows that a name stands for: the row of that name, or else all whose names begin with it.
+    /// The row of that name, or else all rows whose names begin with it.
     public static func named(_ name: String) -> [Row] {
         let exact = all.filter { $0.name == name }
         return exact.isEmpty && !name.isEmpty ? all.filter { $0.name.hasPrefix(name) } : exact

@@ -1,24 +1,24 @@
 import Glibc
 import Reactor
 
-/// A process that the coordinator has started, and ends by its own number.
+/// A process that the coordinator starts, and ends by its process id.
 final class Child {
-    /// The process.
+    /// The process id.
     let process: Int32
     private(set) var status: Int32?
 
-    /// Where the standard descriptors of a child lead.
+    /// The standard descriptors of a child.
     struct Plumbing {
         /// Descriptor for standard input; nil for /dev/null.
         var input: CInt?
         /// Descriptor for standard output; nil for the file `output`.
         var stream: CInt?
-        /// Standard error, and standard output unless it is a descriptor: the path of a file, to which is appended.
+        /// The path of the file to which standard error is appended, and standard output unless `stream` is set.
         var output = "/dev/null"
     }
 
-    /// Starts a program, found on PATH if its name has no slash. Signals are as the system makes them: those that the
-    /// coordinator blocks would otherwise stay blocked in the child.
+    /// Starts a program, found on PATH if its name has no slash. The child gets the default signal mask; otherwise the
+    /// signals that the coordinator blocks would stay blocked in the child.
     init(_ arguments: [String], _ plumbing: Plumbing) throws(SystemCallError) {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -41,7 +41,7 @@ final class Child {
         unsafe sigemptyset(&pipe)
         unsafe sigaddset(&pipe, SIGPIPE)
         unsafe posix_spawnattr_setsigdefault(&attributes, &pipe)
-        // A group of its own: Ctrl-C reaches the coordinator alone, which ends its children in order.
+        // A process group of its own, so that Ctrl-C reaches only the coordinator, which ends its children in order.
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
         unsafe posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
@@ -65,10 +65,10 @@ final class Child {
         return false
     }
 
-    /// Waits at most so long for the process to end. True when it has.
-    func wait(_ patience: Duration) -> Bool {
+    /// Waits for the process to end, at most `timeout`. True when it has ended.
+    func wait(_ timeout: Duration) -> Bool {
         let clock = Clock.monotonic
-        let deadline = clock.now() + patience
+        let deadline = clock.now() + timeout
         while isRunning {
             guard clock.now() < deadline else { return false }
             usleep(2000)
@@ -76,19 +76,19 @@ final class Child {
         return true
     }
 
-    /// Ends the process and those that it has started: SIGTERM, and SIGKILL for those that do not heed it.
+    /// Ends the process and its descendants: with SIGTERM, then with SIGKILL if that does not suffice.
     func end() {
         guard isRunning else { return }
         let tree = Proc.tree([process])
         for process in tree { kill(process, SIGTERM) }
         if !wait(.seconds(1)) { kill(process, SIGKILL) }
         _ = wait(.seconds(2))
-        // Workers that outlived their master; they are nobody's children now, but are still what they were.
+        // Workers may outlive their master. They are orphans then, but still have the same process ids.
         for process in tree.dropFirst() where Proc.text("/proc/\(process)/stat") != nil { kill(process, SIGKILL) }
     }
 }
 
-/// Arguments as execve(2) wants them.
+/// Argument lists in the form that execve(2) requires.
 enum CStrings {
     /// Calls `body` with the strings as an array that ends with a null pointer, and with the first of them.
     static func with<Result>(

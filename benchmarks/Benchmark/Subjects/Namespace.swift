@@ -1,23 +1,23 @@
 import Glibc
 import Reactor
 
-/// A network namespace of the run's own: no firewall, no connection tracking, no ports of others, and settings of TCP
-/// that end with it.
+/// A network namespace for the run: without firewall, connection tracking and other programs' ports, and with its own
+/// TCP settings.
 public enum Namespace {
-    /// Set in the environment of the program once it runs inside.
+    /// The environment variable that is set while the program runs in the namespace.
     private static let mark = "BALANCER_BENCHMARK_NAMESPACE"
 
-    /// What became of it.
+    /// Whether the program runs in its own namespace.
     public enum State: Equatable, Sendable {
-        /// The program runs in a namespace of its own, which is ready.
+        /// The program runs in its own namespace, which is set up.
         case own
-        /// It does not; why not.
+        /// The program does not, for this reason.
         case none(String)
     }
 
-    /// Puts the program into a namespace of its own by starting it again, in the same process, through `unshare -n`.
+    /// Moves the program into its own namespace by executing it again, in the same process, through `unshare -n`.
     ///
-    /// Returns when that has been done, or cannot be.
+    /// Returns in the new program image, or when the move is not possible.
     public static func enter() -> State {
         if unsafe getenv(mark) != nil { return prepare() }
         guard geteuid() == 0 else { return .none("not root") }
@@ -25,7 +25,7 @@ public enum Namespace {
             return .none("unshare(1) or ip(8) is missing: apt-get install util-linux iproute2")
         }
         guard succeeds([unshare, "-n", ip, "link", "set", "lo", "up"]) else {
-            return .none("this system does not let us have one")
+            return .none("this system does not allow it")
         }
         unsafe setenv(mark, "1", 1)
         _ = unsafe CStrings.with([unshare, "-n", ThisProgram.path] + CommandLine.arguments.dropFirst()) {
@@ -36,20 +36,21 @@ public enum Namespace {
         return .none("execv: \(Errno(rawValue: errno))")
     }
 
-    /// Loopback up, and TCP's settings the same for all runs.
+    /// Brings loopback up and applies the same TCP settings in every run.
     private static func prepare() -> State {
         guard let ip = Programs.find("ip"), succeeds([ip, "link", "set", "lo", "up"]) else {
             return .none("loopback could not be brought up")
         }
         for (name, value) in settings {
-            // An older kernel may lack one; the report tells the congestion control that is in force.
+            // An older kernel may lack a setting; the report shows the congestion control in use.
             try? TextFile.write(value, to: "/proc/sys/net/\(name)")
         }
         return .own
     }
 
-    /// All ports but those that are listened on, TIME_WAIT reused after a second, and the most common congestion
-    /// control, or the plainest: a kernel whose default is another may keep cubic from namespaces.
+    /// All ports except the listening ones are ephemeral, TIME_WAIT is reused after a second, and the congestion
+    /// control is cubic, the most common one, or else reno, the simplest: if the default differs, a kernel may forbid
+    /// cubic in a namespace.
     private static let settings = [
         ("ipv4/ip_local_port_range", "1024 65535"),
         ("ipv4/ip_local_reserved_ports", "\(Ports.first)-\(Ports.last)"),
@@ -74,14 +75,14 @@ struct Ports {
     static let first: UInt16 = 2000
     static let last: UInt16 = 2999
     private var next = Ports.first
-    /// All ports of the namespace are free; elsewhere each has to be asked for.
+    /// In its own namespace all ports are free; elsewhere the kernel must assign each one.
     let isOwnNamespace: Bool
 
     init(isOwnNamespace: Bool) {
         self.isOwnNamespace = isOwnNamespace
     }
 
-    /// A port that nobody listens on.
+    /// A port on which no process listens.
     mutating func take() throws(SystemCallError) -> UInt16 {
         guard isOwnNamespace else {
             return try Listener(.ipv4(0, port: 0), keepalive: nil).address.port

@@ -1,22 +1,22 @@
 import Glibc
 
-/// Which cores the subject runs on, and which the load generator and the origin.
+/// The cores of the subject, and those of the load generator and the origin.
 public struct Placement: Equatable, Sendable {
     /// The subject's cores.
     public var subject: [Int]
     /// The core of the generator and the origin.
     public var generator: [Int]
-    /// Too few cores: both have all of them.
+    /// True when there are too few cores, so that both sides use all of them.
     public var isShared: Bool
 
-    /// Gives the subject `threads` of the cores and the generator the next.
+    /// Gives the subject the first `threads` cores and the generator the next one.
     public init(cores: [Int], threads: Int) {
         isShared = cores.count <= threads
         subject = isShared ? cores : Array(cores.prefix(threads))
         generator = isShared ? cores : [cores[threads]]
     }
 
-    /// For people.
+    /// The placement as a line for the operator.
     var description: String {
         func text(_ cores: [Int]) -> String { cores.map(String.init).joined(separator: ", ") }
         if Programs.find("taskset") == nil { return "cores are not assigned: taskset(1) of util-linux is missing" }
@@ -41,16 +41,16 @@ public struct Placement: Equatable, Sendable {
         }
     }
 
-    /// The words to put before a command so that it runs on `cores`; none when taskset(1) is missing.
+    /// The arguments to put before a command so that it runs on `cores`, as far as taskset(1) exists.
     ///
-    /// setpriv(1), where there is one, has the kernel end the command should the coordinator be killed. Both end in
-    /// execve(2): the process is the command's own.
+    /// setpriv(1), if it exists, makes the kernel end the command when the coordinator is killed. Both programs call
+    /// execve(2), so the started process becomes the command itself.
     static func prefix(_ cores: [Int]) -> [String] {
-        var words: [String] = []
-        if let program = Programs.find("setpriv") { words += [program, "--pdeathsig", "TERM"] }
+        var arguments: [String] = []
+        if let program = Programs.find("setpriv") { arguments += [program, "--pdeathsig", "TERM"] }
         if let program = Programs.find("taskset") {
-            words += [program, "-c", cores.map(String.init).joined(separator: ",")]
+            arguments += [program, "-c", cores.map(String.init).joined(separator: ",")]
         }
-        return words
+        return arguments
     }
 }

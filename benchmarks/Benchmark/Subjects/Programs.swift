@@ -1,12 +1,13 @@
 import Glibc
 import Reactor
 
-/// Programs of this machine: where they are, and what they say of themselves.
+/// Finds programs on this machine and reads their versions.
 enum Programs {
-    /// The path of a program: as it stands if it has a slash, else from PATH. nil when there is none to be run.
+    /// The path of a program: `name` itself if it has a slash, else found on PATH. nil when there is no such
+    /// executable.
     static func find(_ name: String) -> String? {
         if name.contains("/") { return isExecutable(name) ? name : nil }
-        // Where servers are installed, and a user's PATH often does not lead.
+        // Servers are installed in sbin folders, which a user's PATH often does not contain.
         let path = (unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "") + ":/usr/sbin:/usr/local/sbin:/sbin"
         return path.split(separator: ":").map { "\($0)/\(name)" }.first(where: isExecutable)
     }
@@ -17,7 +18,7 @@ enum Programs {
             && access(path, X_OK) == 0
     }
 
-    /// Runs a program to its end, at most 10 s, and returns what it has written; nil when it failed.
+    /// Runs a program to its end, at most 10 s, and returns its output; nil when it failed.
     static func output(_ arguments: [String], in directory: TemporaryDirectory) -> String? {
         let file = directory.path("output")
         unsafe unlink(file)
@@ -29,8 +30,8 @@ enum Programs {
         return child.status == 0 ? Proc.text(file) : nil
     }
 
-    /// The version in what a program writes for `-v` and the like: the first word that begins with two numbers and a
-    /// dot between them; after the word `version` if there is one, for paths have numbers as well.
+    /// The version in a program's output for `-v` or `--version`: the first word that begins with two numbers separated
+    /// by a dot, after the word `version` if there is one, because paths may contain numbers too.
     static func version(in text: String) -> String? {
         let start = text.firstRange(of: "version:") ?? text.firstRange(of: "version ")
         let rest = start.map { text[$0.upperBound...] } ?? text[...]
@@ -45,7 +46,7 @@ enum Programs {
     }
 }
 
-/// A directory for the run's files, which goes with it.
+/// A temporary directory for the run's files, removed at the end of the run.
 final class TemporaryDirectory {
     private let root: String
 
@@ -60,13 +61,13 @@ final class TemporaryDirectory {
         root = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// The path of a file in it.
+    /// The path of a file in the directory.
     func path(_ name: String) -> String { "\(root)/\(name)" }
 
-    /// The directory itself.
+    /// The path of the directory.
     var path: String { root }
 
-    /// Takes the directory and what is in it away.
+    /// Removes the directory and its contents.
     func remove() { Self.remove(root) }
 
     private static func remove(_ path: String) {
@@ -77,7 +78,7 @@ final class TemporaryDirectory {
         unsafe rmdir(path)
     }
 
-    /// Writes a file in it and returns its path.
+    /// Writes a file in the directory and returns its path.
     func write(_ text: String, to name: String) throws(SystemCallError) -> String {
         let path = path(name)
         try TextFile.write(text, to: path)

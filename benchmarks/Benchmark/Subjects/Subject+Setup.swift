@@ -1,10 +1,10 @@
 import Glibc
 
-/// The same work for each: take TCP connections on one port, relay them to one backend, log nothing (ours writes the
-/// lines of its default, to /dev/null), check the backend every 5 s where there are checks. Everything else is as each
-/// comes.
+/// Every subject does the same work: accept TCP connections on one port, relay them to one backend, log nothing (ours
+/// writes its default lines to its log file), and check the backend every 5 s if it has checks. All other settings are
+/// the program's defaults.
 extension Subject {
-    /// The name and text of its configuration file, if it has one.
+    /// The name and text of the subject's configuration file, if it has one.
     func configuration(_ setting: SubjectSetting) -> (name: String, text: String)? {
         switch kind {
         case .direct, .ours, .command: nil
@@ -14,13 +14,13 @@ extension Subject {
         }
     }
 
-    /// The command that starts it, with `file` as its configuration.
+    /// The command that starts the subject, with `file` as its configuration.
     func command(program: String, file: String, _ setting: SubjectSetting) -> [String] {
         switch kind {
         case .direct: []
         case .ours:
             [program, "0.0.0.0", "127.0.0.1", "\(setting.backendPort)", "--port", "\(setting.port)"]
-                // Programs from before that option serve with one thread.
+                // Versions without that option serve with one thread.
                 + (setting.threads == 1 ? [] : ["--threads", "\(setting.threads)"])
         case .haproxy: [program, "-db", "-q", "-f", file]
         case .nginx: [program, "-c", file, "-e", "stderr"]
@@ -33,7 +33,7 @@ extension Subject {
         }
     }
 
-    /// A command with its places filled in.
+    /// A command with its placeholders replaced.
     static func fill(_ text: String, _ setting: SubjectSetting) -> String {
         let values = [
             "{port}": "\(setting.port)", "{backend-port}": "\(setting.backendPort)",
@@ -45,8 +45,9 @@ extension Subject {
         }
     }
 
-    /// With splice-auto alone HAProxy finds no stream worth it in these transfers (2.6, 3.0: as dear as without); the
-    /// other two make it splice always, which is the harder match. Its pipes are of the size of ours (tune.pipesize).
+    /// With splice-auto alone HAProxy does not splice in these transfers (2.6, 3.0: the cost is the same as without).
+    /// The other two options make it splice always, which is the harder comparison for ours. tune.pipesize gives its
+    /// pipes the size of ours.
     private static func haproxy(_ setting: SubjectSetting, splice: Bool) -> String {
         let options = ["auto", "request", "response"].map { "    option splice-\($0)\n" }.joined()
         return """

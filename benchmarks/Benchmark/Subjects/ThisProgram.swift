@@ -1,8 +1,8 @@
 import Glibc
 
-/// The program that runs: it is also the load generator and the origin.
+/// The running program, which is also the load generator and the origin.
 public enum ThisProgram {
-    /// Its path.
+    /// The path of its executable.
     public static var path: String {
         var path = [CChar](repeating: 0, count: 4097)
         let count = unsafe readlink("/proc/self/exe", &path, 4096)

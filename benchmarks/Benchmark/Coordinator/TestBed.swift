@@ -3,18 +3,18 @@ import FoundationEssentials
 import Glibc
 import Reactor
 
-/// A subject that is ready for work.
-struct Standing {
+/// A subject that relays and can be measured.
+struct ReadySubject {
     let subject: Subject
     let child: Child?
     let port: UInt16
     let log: String
 }
 
-/// The origin, the subjects and the files of a run: set up, and taken down whatever happens.
-struct Stand: ~Copyable {
+/// The origin, the subjects and the files of a run. They are ended and removed however the run ends.
+struct TestBed: ~Copyable {
     /// How long a subject may take until it relays. Envoy takes a second or two.
-    static let startPatience = Duration.seconds(15)
+    static let startTimeout = Duration.seconds(15)
 
     var worker: Worker
     let directory: TemporaryDirectory
@@ -36,7 +36,7 @@ struct Stand: ~Copyable {
         var ends: InlineArray<2, CInt> = [-1, -1]
         var span = ends.mutableSpan
         _ = unsafe span.withUnsafeMutableBufferPointer { unsafe cepoll_pipe($0.baseAddress) }
-        // The origin ends when the last writer of its standard input does: with this process, however that ends.
+        // The origin ends when the last writer of its standard input ends, which is this process, however it ends.
         let reader = FileDescriptor(owning: ends[0])
         let leash = FileDescriptor(owning: ends[1])
         let origin: Child
@@ -67,28 +67,28 @@ struct Stand: ~Copyable {
     }
 
     /// Starts a subject and waits until it relays.
-    mutating func start(_ subject: Subject, program: String, module: String?) throws(RunError) -> Standing {
+    mutating func start(_ subject: Subject, program: String, module: String?) throws(RunError) -> ReadySubject {
         guard subject.kind != .direct else {
-            return try ready(
-                Standing(subject: subject, child: nil, port: originPort, log: directory.path("origin.log")))
+            return try waitUntilReady(
+                ReadySubject(subject: subject, child: nil, port: originPort, log: directory.path("origin.log")))
         }
-        let standing: Standing
+        let ready: ReadySubject
         do throws(SystemCallError) {
-            standing = try spawn(subject, program: program, module: module)
+            ready = try spawn(subject, program: program, module: module)
         } catch {
             throw .failed(.init(description: error.description))
         }
         do throws(RunError) {
-            return try ready(standing)
+            return try waitUntilReady(ready)
         } catch {
-            standing.child?.end()
+            ready.child?.end()
             throw error
         }
     }
 
     private mutating func spawn(
         _ subject: Subject, program: String, module: String?
-    ) throws(SystemCallError) -> Standing {
+    ) throws(SystemCallError) -> ReadySubject {
         let port = try ports.take()
         let setting = SubjectSetting(
             port: port, backendPort: originPort, threads: threads, descriptors: descriptors, streamModule: module,
@@ -99,46 +99,46 @@ struct Stand: ~Copyable {
         let command = subject.command(program: program, file: file, setting)
         let child = try Child(Placement.prefix(placement.subject) + command, .init(output: log))
         children.append(child)
-        return Standing(subject: subject, child: child, port: port, log: log)
+        return ReadySubject(subject: subject, child: child, port: port, log: log)
     }
 
     /// Waits until a message comes back through the subject.
-    private mutating func ready(_ standing: Standing) throws(RunError) -> Standing {
+    private mutating func waitUntilReady(_ ready: ReadySubject) throws(RunError) -> ReadySubject {
         let clock = Clock.monotonic
-        let deadline = clock.now() + Self.startPatience
+        let deadline = clock.now() + Self.startTimeout
         var plan = LoadPlan(.pingPong, connections: 1)
         plan.warmUp = 0
         plan.seconds = 0.002
         repeat {
-            if let child = standing.child, !child.isRunning { break }
-            if try measure(plan, standing)?.units ?? 0 > 0 { return standing }
+            if let child = ready.child, !child.isRunning { break }
+            if try measure(plan, ready)?.units ?? 0 > 0 { return ready }
             try worker.pause(.milliseconds(20))
         } while clock.now() < deadline
-        throw .unavailable("\(standing.subject.name) does not answer. \(lastWords(standing))")
+        throw .unavailable("\(ready.subject.name) does not answer. \(lastLines(ready))")
     }
 
     /// Ends a subject that is no longer needed.
-    func end(_ standing: Standing) {
-        standing.child?.end()
+    func end(_ ready: ReadySubject) {
+        ready.child?.end()
     }
 
-    /// Carries a plan out against a subject; nil when the generator failed, which its errors tell.
-    mutating func measure(_ plan: LoadPlan, _ standing: Standing) throws(RunError) -> Sample? {
+    /// Carries out a plan against a subject; nil when the generator failed. load.log then has its errors.
+    mutating func measure(_ plan: LoadPlan, _ ready: ReadySubject) throws(RunError) -> Sample? {
         var plan = plan
-        plan.port = standing.port
-        plan.subject = standing.child?.process
+        plan.port = ready.port
+        plan.subject = ready.child?.process
         plan.origin = origin.process
         guard let text = try? JSONEncoder().encode(plan) else { return nil }
         let command = Placement.prefix(placement.generator) + [own, "load", String(decoding: text, as: UTF8.self)]
-        let patience = Duration.seconds(2 * plan.warmUp + 2 * plan.seconds + 45)
-        let line = try worker.output(of: command, errors: directory.path("load.log"), patience: patience)
+        let timeout = Duration.seconds(2 * plan.warmUp + 2 * plan.seconds + 45)
+        let line = try worker.output(of: command, errors: directory.path("load.log"), timeout: timeout)
         guard let line else { return nil }
         return try? JSONDecoder().decode(Sample.self, from: Data(line.utf8))
     }
 
-    /// The last lines that a subject has written, in one.
-    func lastWords(_ standing: Standing) -> String {
-        let lines = (Proc.text(standing.log) ?? "").split(separator: "\n").suffix(3)
-        return lines.isEmpty ? "It has written nothing." : "Its last words: " + lines.joined(separator: " | ")
+    /// The last lines that a subject has written, joined into one.
+    func lastLines(_ ready: ReadySubject) -> String {
+        let lines = (Proc.text(ready.log) ?? "").split(separator: "\n").suffix(3)
+        return lines.isEmpty ? "Its log is empty." : "Its last lines: " + lines.joined(separator: " | ")
     }
 }
