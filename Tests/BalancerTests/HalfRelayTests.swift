@@ -1,3 +1,5 @@
+import Glibc
+import Reactor
 import Testing
 
 @testable import Balancer
@@ -22,5 +24,36 @@ import Testing
         half.noteRead(isLarge: false)
         half.noteRead(isLarge: true)
         #expect(half.splicesLeft == Limits.smallSplicesMax)
+    }
+
+    /// One side has failed already, so that the failure of the other changes nothing about the session: what waits for
+    /// it is given up all the same, and not with the next event, which may never come.
+    @Test func whatWaitsForASinkThatFailsIsGivenUpAtOnce() {
+        let kernel = SimulatedKernel(seed: 1, clients: 0, faults: .init(spuriousBlockPercent: 0, stallPercent: 0))
+        withScriptedKernel(kernel) {
+            var relay = Relay(limits: Limits(sessionsMax: 1))
+            var direction = SimulatedDirection(kernel)
+            direction.source.inbox = Array(repeating: 7, count: 10)
+            direction.sink.outboxRoom = 0
+            direction.session.client.isReadable = true
+            direction.session.backend.isWritable = true
+            _ = relay.run(&direction.session)
+            #expect(direction.session.upstream.waiting.count == 10)
+
+            // What the backend sends finds the client gone.
+            kernel.answers = [5, -Int(EPIPE)]
+            direction.session.backend.isReadable = true
+            _ = relay.run(&direction.session)
+            #expect(direction.session.client.isBroken as Bool)
+            #expect(direction.session.upstream.waiting.count == 10)
+
+            direction.sink.resetByHost()
+            direction.session.backend.note([.error, .hangup])
+            _ = relay.run(&direction.session)
+            #expect(direction.session.backend.isBroken as Bool)
+            #expect(direction.session.upstream.phase == .discarding)
+            #expect(direction.session.upstream.discarded == 10)
+            #expect(relay.memory.blocks.taken == 0)
+        }
     }
 }

@@ -3,38 +3,6 @@ import Testing
 
 @testable import Balancer
 
-/// One direction of a session, by itself, on the simulated kernel.
-private struct Direction: ~Copyable {
-    let source: SimulatedSocket
-    let sink: SimulatedSocket
-    var session: Session
-
-    init(_ kernel: SimulatedKernel) {
-        func connect(_ socket: SimulatedSocket) -> Stream {
-            socket.state = .connected
-            socket.outboxRoom = .max
-            return Stream(FileDescriptor(owning: kernel.allocate(.socket(socket))))
-        }
-        source = kernel.makeSocket()
-        sink = kernel.makeSocket()
-        session = Session(
-            client: connect(source), address: .ipv4(0, port: 0), pool: 0, timer: .none, now: Instant(nanoseconds: 1))
-        session.phase = .relaying
-        session.backend = Side(stream: connect(sink), hasNoDelay: false, isUnix: false)
-    }
-
-    /// Moves a read's worth of bytes that makes the next read a splice; true when all have arrived.
-    mutating func moveChunk(_ relay: inout Relay) -> Bool {
-        let bytes = [UInt8](repeating: 7, count: relay.memory.chunkBytes)
-        source.inbox = bytes
-        sink.outbox = []
-        session.client.isReadable = true
-        session.backend.isWritable = true
-        while relay.run(&session) {}
-        return sink.outbox == bytes
-    }
-}
-
 @Suite struct SpliceRefusalTests {
     private var limits: Limits {
         var limits = Limits(sessionsMax: 8)
@@ -54,7 +22,7 @@ private struct Direction: ~Copyable {
         withScriptedKernel(kernel) {
             var relay = Relay(limits: limits)
             for count in 1...2 * Limits.spliceRefusalsMax {
-                var direction = Direction(kernel)
+                var direction = SimulatedDirection(kernel)
                 for _ in 0..<5 {
                     let isMoved = direction.moveChunk(&relay)
                     #expect(isMoved)
@@ -74,7 +42,7 @@ private struct Direction: ~Copyable {
             for _ in 0..<3 * Limits.spliceRefusalsMax {
                 for refusedPercent in [100, 0] {
                     kernel.faults.refusedSplicePercent = refusedPercent
-                    var direction = Direction(kernel)
+                    var direction = SimulatedDirection(kernel)
                     let calls = kernel.spliceCalls
                     let spliced = kernel.splicedBytes
                     for _ in 0..<2 {
@@ -93,7 +61,7 @@ private struct Direction: ~Copyable {
         let kernel = makeKernel(refusedPercent: 0)
         withScriptedKernel(kernel) {
             var relay = Relay(limits: limits)
-            var direction = Direction(kernel)
+            var direction = SimulatedDirection(kernel)
             kernel.faults.failedPipePercent = 100
             for _ in 0..<2 * Limits.spliceRefusalsMax {
                 let isMoved = direction.moveChunk(&relay)

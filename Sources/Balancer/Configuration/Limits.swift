@@ -64,8 +64,8 @@ public struct Limits: Hashable, Sendable {
     public static let bulkFraction = 4
     /// After so many reads in a row that were not large, bytes are copied again.
     public static let smallSplicesMax: Int8 = 8
-    /// After so many refusals to splice in a row, each of another direction, a loop splices no more: the kernel or a
-    /// filter of system calls forbids it, not a kind of socket.
+    /// After so many refusals to splice in a row, each for another direction, a loop stops splicing: the kernel or a
+    /// filter of system calls forbids it, not one kind of socket.
     public static let spliceRefusalsMax = 8
 
     /// Descriptors that are not sessions: the loop's own, standard streams, and room for libraries.

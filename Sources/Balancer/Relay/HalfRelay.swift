@@ -10,13 +10,12 @@
 ///            end or error of the source, or enough thrown away
 /// ```
 ///
-/// - `open`: bytes flow. At most one chunk waits, in a block or a pipe, and nothing is read while it does: a slow sink
-///   stops a fast source.
-/// - `ending`: the source will send no more; what waits still goes out, then the FIN.
-/// - `discarding`: nobody takes the bytes any longer. They are still read, for closing a socket with unread bytes sends
-///   a RST, which could cut off what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx:
-///   lingering_close).
-/// - `ended`, `discarded`: nothing more will happen here.
+/// - `open`: bytes flow. At most one chunk waits, in a block or a pipe, and the source is not read while it does: a
+///   slow sink stops a fast source.
+/// - `ending`: the source sends no more. The bytes that wait are still delivered, then the FIN.
+/// - `discarding`: the sink has failed. The source is still read, because closing a socket with unread bytes sends a
+///   RST, which could destroy what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx: lingering_close).
+/// - `ended`, `discarded`: final.
 struct HalfRelay: ~Copyable {
     enum Phase: UInt8 {
         case open
@@ -28,15 +27,15 @@ struct HalfRelay: ~Copyable {
 
     /// Bytes that the sink's kernel has taken.
     var delivered: UInt64 = 0
-    /// Bytes that were read and that nobody could take any longer: little more than ``Limits/lingerBytesMax``.
+    /// Bytes that were read and could not be delivered: at most ``Limits/lingerBytesMax`` and a few chunks.
     var discarded: UInt32 = 0
     var waiting = WaitingBytes()
     var phase = Phase.open
-    /// How many reads may still be small before bytes are copied again; above 0 they are spliced, if that can be. Below
-    /// 0 they never are: see ``refuseSplices()``.
+    /// Above 0, reads are splices, and so many more small ones may follow before bytes are copied again. At 0 bytes are
+    /// copied. Below 0 they are copied for the rest of the session: see ``refuseSplices()``.
     private(set) var splicesLeft: Int8 = 0
 
-    /// Large reads make the next ones splices; a few in a row that are not end it.
+    /// A large read makes the next reads splices; a few small ones in a row end that.
     @inline(__always) mutating func noteRead(isLarge: Bool) {
         if isLarge {
             if splicesLeft >= 0 { splicesLeft = Limits.smallSplicesMax }
@@ -45,7 +44,7 @@ struct HalfRelay: ~Copyable {
         }
     }
 
-    /// Bytes taken out of the source: what became of them.
+    /// Bytes taken out of the source, as the sum of where they are now.
     var received: UInt64 { delivered + UInt64(discarded) + UInt64(waiting.count) }
 
     /// Copies until the next large read.
@@ -56,11 +55,12 @@ struct HalfRelay: ~Copyable {
     /// Copies for the rest of the session.
     mutating func refuseSplices() { splicesLeft = -1 }
 
-    /// False when nothing can be done before the next event: what most calls for the other direction find.
+    /// False when the direction needs an event before it can move. An event is mostly for one direction of the two, so
+    /// this saves every second call of `pump`.
     @inline(__always) func mayMove(from source: borrowing Side, to sink: borrowing Side) -> Bool {
         phase != .open || source.isReadable || !waiting.isEmpty || sink.isBroken
     }
 
-    /// True when nothing more will happen in this direction.
+    /// True in the final phases.
     @inline(__always) var isOver: Bool { phase == .ended || phase == .discarded }
 }

@@ -1,26 +1,27 @@
 import Reactor
 
-/// Things that are costly to make and wanted for a moment: bounded in number, made when wanted, kept for the next.
+/// A bounded pool of elements that are expensive to make and needed for a short time: made on demand, and kept for
+/// reuse when they are returned.
 struct RecyclePool<Element: ~Copyable>: ~Copyable {
     private var elements: Slab<Element>
-    /// Places of those that nobody uses, last given back first.
+    /// The places of elements not in use. The last returned is handed out first: it may still be in the cache.
     private var idle: [Int32] = []
     private let idleMax: Int
-    /// How many are in use.
+    /// How many elements are in use.
     private(set) var taken = 0
 
-    /// At most `max` in all, of which at most `idleMax` are kept while nobody uses them.
+    /// `max`: the most elements at a time. `idleMax`: how many of them are kept while they are not in use.
     init(max: Int, idleMax: Int) {
         elements = Slab(capacity: max)
         self.idleMax = min(idleMax, max)
         idle.reserveCapacity(self.idleMax)
     }
 
-    /// True while not all are in use.
+    /// True while `take` may succeed: fewer than `max` elements are in use.
     var hasRoom: Bool { taken < elements.capacity }
 
-    /// Hands out one, by its place: one that was kept, or the one that `make` makes. nil when all are in use, or when
-    /// `make` had none.
+    /// Hands out an element, by its place: one that was kept, or a new one from `make`. nil when `max` elements are in
+    /// use, or when `make` returns nil.
     mutating func take(_ make: () -> Element?) -> Int32? {
         guard let place = idle.popLast() ?? add(make) else { return nil }
         taken += 1
@@ -32,20 +33,20 @@ struct RecyclePool<Element: ~Copyable>: ~Copyable {
         return elements.insert(element)?.index
     }
 
-    /// Takes one back that can be used again.
+    /// Takes an element back for reuse, or frees it when `idleMax` are kept already.
     mutating func give(_ place: Int32) {
         guard idle.count < idleMax else { return discard(place) }
         taken -= 1
         idle.append(place)
     }
 
-    /// Takes one back that is of no more use.
+    /// Takes an element back and frees it.
     mutating func discard(_ place: Int32) {
         taken -= 1
         _ = elements.remove(at: Int(place))
     }
 
-    /// The one at a place that was handed out.
+    /// The element at a place that was handed out.
     subscript(place: Int32) -> Element {
         _read { yield elements[Int(place)] }
     }

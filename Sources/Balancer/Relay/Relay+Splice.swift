@@ -1,10 +1,11 @@
 import Reactor
 
-// Bulk transfers: bytes go from socket to socket through a pipe, by reference. A copy of 256 KiB costs more than the
-// calls; a copy of a small message costs less than a second call would. So a direction is spliced after a large
-// read, and copied again after a few in a row that are small.
+// Bulk transfers: bytes go from socket to socket through a pipe, by reference. Copying 256 KiB costs more than two
+// splices; copying a small message costs less than the second splice. So a direction is spliced after a large read, and
+// copied again after a few small reads in a row.
 extension Relay {
-    /// One read and one write by splice(2); false when it is not to be had, and nothing was moved.
+    /// Splices once from the source to a pipe, and on to the sink. False when nothing was moved and a read must follow:
+    /// no pipe is free, urgent data or the end is next, or the kernel refuses.
     mutating func splice(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
     ) -> Bool {
@@ -13,7 +14,8 @@ extension Relay {
             return false
         }
         guard !source.hasUrgentData, let pipe = memory.takePipe() else {
-            // A shortage may pass, but looking for a pipe may cost a call: not again before the next large read.
+            // A shortage may pass. Making a pipe may cost a call that fails, so try again only after the next large
+            // read.
             half.pauseSplices()
             return false
         }
@@ -38,7 +40,7 @@ extension Relay {
             memory.pipes.give(pipe)
             return false
         case .unsupported:
-            // Not asked again: the answer would be the same, and costs a call.
+            // The kernel would refuse this socket again, at the cost of a call each time.
             half.refuseSplices()
             spliceRefusals += 1
             memory.pipes.give(pipe)
@@ -46,7 +48,7 @@ extension Relay {
         }
     }
 
-    /// One write of what is in the half's pipe; how much of it was taken.
+    /// Splices once from the half-relay's pipe; returns how many bytes the sink took.
     func deliverPiped(to sink: inout Side, _ half: inout HalfRelay) -> Int {
         let result = sink.splice(from: memory.pipes[half.waiting.pipe], count: half.waiting.count)
         guard case .bytes(let count) = result else { return 0 }

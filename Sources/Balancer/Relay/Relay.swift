@@ -2,32 +2,32 @@ import Reactor
 
 /// Moves the bytes of all sessions of a loop, through one read buffer.
 ///
-/// Most of what is read is written at once, so sessions need no buffer of their own: only what a slow side does not
-/// take is copied to a block of the pool. After a large read the bytes go through a pipe instead (`Relay+Splice`). Both
-/// directions are told by one function, `pump`, with the direction as data.
+/// Most bytes are written as soon as they are read, so a session owns no buffer: only bytes that the sink does not take
+/// are copied to a block of the pool. After a large read, bytes go through a pipe instead (`Relay+Splice`). One
+/// function, `pump`, serves both directions: source, sink and half-relay are its arguments.
 @safe struct Relay: ~Copyable {
-    /// How far a call got with one direction.
+    /// Why `pump` returned.
     private enum Progress {
-        /// Nothing more can be done before the next event.
+        /// The direction is over, or needs an event: bytes to read, or room to write.
         case waiting
-        /// There is more to do, in the next turn: this one's share is used up.
+        /// The share of this turn is used up; the direction continues in the next turn.
         case more
     }
 
-    /// What became of the bytes that waited for a sink.
+    /// The result of writing the bytes that wait for a sink.
     enum Flush {
-        /// None are left: more may be read.
+        /// No bytes wait: the source may be read.
         case drained
-        /// The sink is full; an event tells when it has room.
+        /// The sink is full; the poller reports when it has room.
         case blocked
-        /// The sink has failed; what is left has no reader.
+        /// The sink has failed; the bytes that are left cannot be delivered.
         case broken
     }
 
     let chunk: UnsafeMutableRawBufferPointer
-    /// One direction's share of a turn in bytes.
+    /// How many bytes one direction may move in this turn.
     private var bytesPerTurn: Int
-    /// For slow readers, and for bulk transfers.
+    /// Blocks for slow sinks, and pipes for bulk transfers.
     var memory: RelayMemory
     /// Bytes taken out of all sources so far, by reads and by splices. A peek takes none: see ``RelayLedger``.
     var received: UInt64 = 0
@@ -44,15 +44,15 @@ import Reactor
 
     deinit { unsafe chunk.deallocate() }
 
-    /// The more sessions had more to do than their share of the last turn, the smaller it is in this one: a turn of
-    /// many bulk transfers would keep the others waiting.
+    /// Sets the share of each direction for this turn. `count`: how many sessions and listeners used up the last one's.
+    /// With many bulk transfers at once, a full share for each would delay all other sessions.
     mutating func beginTurn(withMoreToDo count: Int) {
         let chunks = count <= Limits.chunksPerTurn ? Limits.chunksPerTurn : 1
         bytesPerTurn = memory.chunkBytes * chunks
     }
 
-    /// Moves what can be moved in both directions of a session. True when there is more to do in the next turn: the
-    /// share of this one is used up.
+    /// Moves bytes in both directions of a session, as far as sockets and shares allow. True when a direction has used
+    /// up its share: the caller runs the session again in the next turn.
     mutating func run(_ session: inout Session) -> Bool {
         var hasMore = false
         var broken: Bool
@@ -70,20 +70,21 @@ import Reactor
             {
                 hasMore = true
             }
-            // A side that broke meanwhile changes what the direction pumped first has to do.
+            // A side that failed in the second call changes the first direction as well: as its sink it makes it
+            // discard, as its source it has only the rest to read.
         } while !broken && session.isBroken
         return hasMore
     }
 
-    /// Gives back the memory of a session that ends.
+    /// Returns the blocks and pipes of a session that ends.
     mutating func release(_ session: inout Session) {
         releasedBytes += session.received
         session.upstream.waiting.clear(to: &memory)
         session.downstream.waiting.clear(to: &memory)
     }
 
-    /// Moves bytes from `source` to `sink` until one of them has no more to give or to take, or the turn's share is
-    /// used up. `otherIsOver`: the opposite direction has ended, so that both sockets are about to be closed.
+    /// Moves bytes from `source` to `sink` until the source is empty, the sink is full, or the turn's share is used up.
+    /// `otherIsOver`: the opposite direction is over, so that both sockets are about to be closed.
     private mutating func pump(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, other otherIsOver: Bool
     ) -> Progress {
@@ -119,12 +120,12 @@ import Reactor
         }
     }
 
-    /// One read and one write.
+    /// Reads once, and writes what was read.
     private mutating func transfer(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
     ) {
         if half.splicesLeft > 0, splice(from: &source, to: &sink, &half, &budget) { return }
-        // With no block left for what the sink may refuse, look first and take only what the sink has taken.
+        // Without a free block, bytes that the sink refuses must stay in the source: peek, and consume what was sent.
         let peek = !memory.blocks.hasRoom
         switch unsafe source.receive(into: chunk, peek: peek) {
         case .bytes(let count):
@@ -133,7 +134,7 @@ import Reactor
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<count])
             let taken = unsafe deliver(bytes, to: &sink, &half)
             if peek {
-                // Counts what it takes.
+                // Adds to `received` itself.
                 consume(taken, from: &source, lookedAt: count)
                 return
             }
@@ -150,7 +151,8 @@ import Reactor
         }
     }
 
-    /// Reads once more what was looked at and delivered. The bytes are there, so no result but theirs is possible.
+    /// Takes `count` bytes out of the source, after a peek at `lookedAt` bytes has delivered them. They are in the
+    /// socket, so neither EAGAIN nor the end can come before them.
     mutating func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
         let isReadable = source.isReadable || count < lookedAt
         var left = count
@@ -161,7 +163,7 @@ import Reactor
         source.isReadable = isReadable
     }
 
-    /// Writes what waits: nothing, in most calls, which therefore cost no call.
+    /// Writes the bytes that wait. Inlined up to the test, since in most calls none do.
     @inline(__always) mutating func flush(to sink: inout Side, _ half: inout HalfRelay) -> Flush {
         half.waiting.isEmpty ? .drained : writeWaiting(to: &sink, &half)
     }
@@ -178,14 +180,14 @@ import Reactor
         return .drained
     }
 
-    /// One write; how much of it was taken.
+    /// Writes once; returns how many bytes the sink took.
     private func deliver(_ bytes: UnsafeRawBufferPointer, to sink: inout Side, _ half: inout HalfRelay) -> Int {
         guard case .bytes(let count) = unsafe sink.send(bytes) else { return 0 }
         half.delivered += UInt64(count)
         return count
     }
 
-    /// The sink is gone: what waits has no reader, and neither has what is to come.
+    /// The sink has failed: bytes that wait, and bytes still to be read, cannot be delivered.
     private mutating func stopDelivering(_ half: inout HalfRelay) {
         switch half.phase {
         case .open:
@@ -214,7 +216,7 @@ import Reactor
     }
 }
 
-/// One direction's share of a turn.
+/// One direction's share of a turn, in bytes and in reads.
 struct Budget {
     private var bytes: Int
     private var reads = Limits.readsPerTurn

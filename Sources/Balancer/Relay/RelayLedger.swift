@@ -1,24 +1,24 @@
-/// What a relay's sessions hold and have moved, added up: for an audit.
+/// The memory that a relay's sessions hold and the bytes that they have moved, added up for an audit.
 ///
-/// Three sums hold between any two calls of the relay, whatever the network did. Over all live sessions:
+/// Three equations hold between any two calls of the relay, whatever faults the network had. The left sides are sums
+/// over all live sessions:
 ///
 /// ```
-///   blocks that hold waiting bytes                        = blocks handed out and not given back
-///   pipes that hold waiting bytes                         = pipes handed out and not given back
-///   delivered + discarded + waiting, in both directions   = received - what ended sessions had received
+///   blocks that hold waiting bytes                         = blocks taken from the pool
+///   pipes that hold waiting bytes                          = pipes taken from the pool
+///   delivered + discarded + waiting, both directions       = received - received by sessions that have ended
 /// ```
 ///
-/// What ended sessions had received is also the sum of `bytesUp`, `bytesDown` and `bytesDiscarded` over their records:
-/// what waits when a session ends counts as discarded.
+/// In the first two, a difference is a leak: the pool stays smaller by one place until the loop ends. In the third it
+/// is a byte lost, invented or counted twice. Bytes that wait when a session ends count as discarded in its record, so
+/// the sum of `bytesUp`, `bytesDown` and `bytesDiscarded` over all records equals the bytes received by sessions that
+/// have ended.
 ///
-/// A difference in the first two is a leak: the pool is smaller by one place for as long as the loop runs. In the third
-/// it is a byte lost, made up or counted twice.
+/// While a session connects, `delivered` counts the bytes that went with the SYN (`Relay+FastOpen`). They are still in
+/// the client's socket, because the next backend may need them, and are received once the connection is established.
+/// Until then the session has received nothing.
 ///
-/// While a session connects, what it has delivered is what went along with the SYN (`Relay+FastOpen`). Those bytes are
-/// still in the client's socket, since the next backend may need them; they are received when the connection stands. So
-/// a session that connects has received nothing: see ``Session/received``.
-///
-/// - Complexity: an audit is O(sessions): for debug builds, at the end of a turn.
+/// - Complexity: an audit is O(sessions), so it is for debug builds, at the end of a turn.
 struct RelayLedger: Equatable {
     var blocks = 0
     var pipes = 0
@@ -41,7 +41,7 @@ struct RelayLedger: Equatable {
 }
 
 extension Relay {
-    /// What the ledger of all live sessions must come to.
+    /// What the ledger of all live sessions must equal.
     var expectedLedger: RelayLedger {
         RelayLedger(blocks: memory.blocks.taken, pipes: memory.pipes.taken, bytes: received - releasedBytes)
     }

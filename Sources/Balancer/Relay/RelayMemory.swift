@@ -1,7 +1,7 @@
 import Reactor
 
-/// Where bytes wait that were read and that the other side has not taken yet: blocks and pipes, bounded in number. All
-/// sessions of a loop share them; one holds a place only while its reader lags.
+/// Memory for bytes that were read and that the sink has not taken yet: blocks and pipes, bounded in number. All
+/// sessions of a loop share it; a direction holds a block or a pipe only while its sink lags.
 struct RelayMemory: ~Copyable {
     /// The size of a block, and of a pipe, in bytes.
     let chunkBytes: Int
@@ -11,18 +11,18 @@ struct RelayMemory: ~Copyable {
     init(limits: Limits) {
         chunkBytes = limits.chunkBytes
         blocks = RecyclePool(max: limits.blocksMax, idleMax: Limits.blocksKept)
-        // An empty pipe holds no pages.
+        // All pipes are kept, since an empty one holds no pages.
         pipes = RecyclePool(max: limits.pipesMax, idleMax: limits.pipesMax)
     }
 
-    /// The place of an empty pipe; nil when all are in use, or no descriptors or pages are to be had.
+    /// The place of an empty pipe. nil when all are in use, or when the process is out of descriptors or pipe pages.
     mutating func takePipe() -> Int32? {
         let bytes = chunkBytes
         return pipes.take { try? Pipe(bytes: bytes) }
     }
 }
 
-/// A piece of memory.
+/// The memory of one direction's waiting bytes, aligned to cache lines.
 @safe struct Block: ~Copyable {
     let memory: UnsafeMutableRawPointer
 
@@ -33,11 +33,11 @@ struct RelayMemory: ~Copyable {
     deinit { unsafe memory.deallocate() }
 }
 
-/// The bytes of one direction that wait for their reader: in a block, in a pipe, or none.
+/// The bytes of one direction that wait for their sink: in a block, in a pipe, or none.
 ///
-/// A value that is dropped while it holds a place does not give the place back, since the pools cannot be reached from
-/// here. Nothing else leaks: the pools own blocks and pipes, and free them with the loop. ``RelayLedger`` finds such a
-/// place while the loop still runs.
+/// A value must be cleared before it is dropped, unless the whole loop is: it has no reference to the pools, so its
+/// place would stay taken until the loop ends. ``RelayLedger`` finds such a leak. The pools own blocks and pipes, and
+/// free all of them with the loop.
 struct WaitingBytes: ~Copyable {
     enum Store: UInt8 {
         case none
@@ -51,11 +51,11 @@ struct WaitingBytes: ~Copyable {
     private var end: Int32 = 0
     private(set) var store = Store.none
 
-    /// How many bytes wait.
+    /// The number of bytes that wait.
     var count: Int { Int(end - start) }
     var isEmpty: Bool { store == .none }
 
-    /// Keeps a copy of `bytes`, at least one and at most a block of them, for which there must be room.
+    /// Copies `bytes`, at least one and at most a block of them, to a block. The pool must have room.
     mutating func keep(_ bytes: UnsafeRawBufferPointer, in memory: inout RelayMemory) {
         let blockBytes = memory.chunkBytes
         precondition(isEmpty && bytes.count <= blockBytes, "waiting bytes do not fit a block")
@@ -66,21 +66,21 @@ struct WaitingBytes: ~Copyable {
         (store, place, start, end) = (.block, block, 0, Int32(bytes.count))
     }
 
-    /// Notes what was read into a pipe that was empty.
+    /// Takes over a pipe that was empty before `count` bytes were spliced into it.
     mutating func note(pipe: Int32, count: Int) {
         precondition(isEmpty, "a pipe is filled only when nothing waits")
         (store, place, start, end) = (.pipe, pipe, 0, Int32(count))
     }
 
-    /// The pipe that the bytes are in; only for that store.
+    /// The place of the pipe. Only for the store `.pipe`.
     var pipe: Int32 { place }
 
-    /// The bytes, in order; only of a block.
+    /// The bytes in order. Only for the store `.block`.
     func bytes(in memory: borrowing RelayMemory) -> UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(start: memory.blocks[place].memory + Int(start), count: count)
     }
 
-    /// Forgets the first `count` bytes, which were taken; the place goes back with the last.
+    /// Removes the first `count` bytes, which the sink has taken. The block or pipe is returned with the last of them.
     mutating func drop(first count: Int, to memory: inout RelayMemory) {
         start += Int32(count)
         guard start == end else { return }
@@ -92,12 +92,12 @@ struct WaitingBytes: ~Copyable {
         forget()
     }
 
-    /// Forgets all.
+    /// Removes all bytes and returns the block or pipe.
     mutating func clear(to memory: inout RelayMemory) {
         switch store {
         case .none: return
         case .block: memory.blocks.give(place)
-        // What is in it nobody wants: it is closed, and another is made when one is wanted.
+        // It still holds bytes, so it cannot be reused: closing it costs less than reading it empty.
         case .pipe: memory.pipes.discard(place)
         }
         forget()

@@ -2,8 +2,8 @@ import Reactor
 
 /// One socket of a session, and its readiness: 8 bytes.
 ///
-/// Events are edges: what was reported stays true until the result of a call says otherwise. What each report and each
-/// result does:
+/// The poller reports changes only (edge-triggered), so a report holds until the result of a call disproves it. The
+/// table says what each report and each result changes:
 ///
 /// ```
 ///                              readable   writable   unsettled   reset   ended   broken
@@ -36,18 +36,18 @@ import Reactor
 ///     EAGAIN                      .         no           .         .       .       .
 ///     0, error                 yes (1)       .          yes        .       .      yes
 ///
-///   .  as it was
-///   1  no, if it has ended: nothing follows the end. Otherwise the end, or what was sent before a failure, is unread.
-///   2  as it was, if it is unsettled: there may be more, or the end. Otherwise the socket is empty, and the next bytes
-///      make a new edge, which saves the read that says EAGAIN.
-///   3  only a read can tell which it was; it follows at once.
-///   4  fewer bytes than the pipe holds do not prove that the socket is full: a splice may stop at a page.
+///   .  unchanged
+///   1  no if the side has ended: nothing follows the end. Otherwise bytes or the end may be unread.
+///   2  unchanged if the side is unsettled: more bytes or the end may follow. Otherwise the socket is empty, and the
+///      next bytes cause a new event. This saves the read that returns EAGAIN.
+///   3  only a read can tell these apart; the relay reads at once.
+///   4  a splice may move less than there is room for, so this does not prove that the socket is full.
 /// ```
 ///
-/// Unsettled, reset, ended and broken are never taken back. A Unix socket is unsettled from the start. `SideTests` walks
-/// every cell from every state.
+/// Unsettled, reset, ended and broken are never cleared. A Unix socket starts unsettled. `SideTests` checks every row
+/// from every state that can be reached.
 struct Side: ~Copyable {
-    /// The socket; empty while there is none.
+    /// The socket; the empty stream between two attempts to connect.
     var stream: Stream
     private var flags: Flags
     private var failed = OptionalErrno.none
@@ -64,11 +64,11 @@ struct Side: ~Copyable {
         static let sent = Flags(rawValue: 1 << 7)
     }
 
-    /// `hasNoDelay`: TCP_NODELAY is in force already, inherited from the listener.
+    /// `hasNoDelay`: TCP_NODELAY is set already, inherited from the listener.
     ///
-    /// `isUnix`: a short read proves nothing. A read of a Unix socket ends behind the piece that descriptors were passed
-    /// with (SCM_RIGHTS in unix(7)), and no event tells of what follows it. So such a socket is read until EAGAIN, which
-    /// costs it a call for each message.
+    /// `isUnix`: a short read does not prove that the socket is empty. A read of a Unix socket stops after bytes that
+    /// were sent with descriptors (SCM_RIGHTS in unix(7)), and no event reports the bytes behind them. Such a socket is
+    /// read until EAGAIN, which costs one call more for each message.
     init(stream: consuming Stream, hasNoDelay: Bool, isUnix: Bool) {
         self.stream = stream
         flags = hasNoDelay ? .noDelay : []
@@ -87,40 +87,40 @@ struct Side: ~Copyable {
         set { set(.writable, newValue) }
     }
 
-    /// A Unix socket, or the end or urgent data was announced: a short read does not prove that all was read, so read on
-    /// to EAGAIN. Once set it stays.
+    /// A short read does not prove that the socket is empty, so it is read until EAGAIN: it is a Unix socket, or its
+    /// end, an error or urgent data was reported.
     var isUnsettled: Bool { flags.contains(.unsettled) }
 
-    /// TCP urgent data was announced: a splice would stop in front of it.
+    /// TCP urgent data was reported. A splice stops in front of it, so the side is read.
     var hasUrgentData: Bool { flags.contains(.urgent) }
 
-    /// A RST, or another error, was reported; what came before it may still be unread.
+    /// A RST or another error was reported. Bytes that came before it may still be unread.
     @inline(__always) var isReset: Bool { flags.contains(.reset) }
 
-    /// Its end, or its failure, was read: it will send no more.
+    /// A read has returned the end or a failure: nothing follows.
     @inline(__always) var hasEnded: Bool { flags.contains(.ended) }
 
-    /// True once reading or writing has failed.
+    /// A read or a write has failed, or an error was asked for: nothing can be sent to it.
     @inline(__always) var isBroken: Bool { failed.exists }
 
-    /// Reading or writing has failed: nothing can be sent to it any more.
+    /// The first failure.
     var failure: Errno? { failed.errno }
 
     @inline(__always) private mutating func set(_ flag: Flags, _ value: Bool) {
         if value { flags.formUnion(flag) } else { flags.subtract(flag) }
     }
 
-    /// Remembers the first failure.
+    /// Keeps the first failure, which is the cause; later calls return EPIPE.
     private mutating func fail(_ errno: Errno) {
         if !isBroken { failed = OptionalErrno(errno) }
     }
 
-    /// The first bytes went along with the SYN.
+    /// Records that bytes went with the SYN, so that the next write is not the first.
     mutating func noteSent() { flags.insert(.sent) }
 
-    // MARK: what was reported
+    // MARK: reports
 
-    /// Takes in what the poller reported.
+    /// Applies a report of the poller.
     mutating func note(_ readiness: Readiness) {
         if !readiness.isDisjoint(with: .unsettled) {
             if readiness.contains(.urgent), !hasUrgentData {
@@ -130,13 +130,13 @@ struct Side: ~Copyable {
             flags.insert(.unsettled)
         }
         if readiness.contains(.error) { flags.insert(.reset) }
-        // An urgent byte with nothing behind it is not reported as readable while it is not kept inline (tcp_poll), and
-        // no other event tells of it.
+        // While SO_OOBINLINE is off, an urgent byte with nothing behind it is reported as urgent only (tcp_poll). Now
+        // that the option is on, the byte can be read, and no event will say so.
         if !hasEnded, !readiness.isDisjoint(with: [.readable, .ending, .urgent]) { isReadable = true }
         if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { isWritable = true }
     }
 
-    /// Takes in an error that was asked for: there may be bytes to read before the end.
+    /// Applies an error that SO_ERROR returned. Bytes that came before it may still be unread.
     mutating func noteReset(_ errno: Errno) {
         fail(errno)
         flags.formUnion([.reset, .unsettled])
@@ -145,13 +145,12 @@ struct Side: ~Copyable {
 
     // MARK: reading
 
-    /// Reads, and learns from the result what is left to read.
+    /// Reads once. `peek` leaves the bytes in the socket.
     mutating func receive(into buffer: UnsafeMutableRawBufferPointer, peek: Bool = false) -> ReceiveResult {
         let result = unsafe stream.receive(into: buffer, peek: peek)
         switch result {
         case .bytes(let count):
-            // A short read has emptied the socket, unless it is unsettled; the next bytes make a new edge. It saves the
-            // read that says EAGAIN.
+            // Note 2 of the table.
             if count < buffer.count, !isUnsettled { isReadable = false }
         case .wouldBlock:
             isReadable = false
@@ -164,7 +163,7 @@ struct Side: ~Copyable {
         return result
     }
 
-    /// Reads into a pipe that is empty.
+    /// Splices once into a pipe, which must be empty.
     mutating func splice(into pipe: borrowing Pipe, atMost count: Int) -> SpliceResult {
         let result = stream.splice(into: pipe, atMost: count)
         switch result {
@@ -186,21 +185,21 @@ struct Side: ~Copyable {
 
     // MARK: writing
 
-    /// Writes, and learns from the result what room is left.
+    /// Writes once.
     mutating func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
         prepareToSend()
         let result = unsafe stream.send(bytes)
         note(result)
-        // A short write has filled the socket.
+        // A short write has filled the socket, and an event will report room.
         if case .bytes(let count) = result, count < bytes.count { isWritable = false }
         return result
     }
 
-    /// Writes `count` bytes, at least one, that are in a pipe. It may take less than there is room for.
+    /// Splices once from a pipe, which must hold `count` bytes, at least one.
     ///
-    /// 0 is a failure. It means that the pipe is empty (splice(2)), so bytes of the stream are missing, and what comes
-    /// behind them must not be sent. Nor is it EAGAIN, for which HAProxy takes it: no write found the socket full, so no
-    /// event would follow, and the session would wait until it is idle. Trying again could go on for ever.
+    /// 0 is a failure, EIO. By splice(2) it means that the pipe is empty: bytes of the stream are lost, so nothing that
+    /// follows them may be sent. HAProxy treats 0 as EAGAIN, but the socket was not found full, so no event would
+    /// report room: the direction would wait until the idle timeout. Retrying could spin.
     mutating func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
         prepareToSend()
         var result = stream.splice(from: pipe, count: count)
@@ -209,8 +208,8 @@ struct Side: ~Copyable {
         return result
     }
 
-    /// TCP_NODELAY is set before the second write only: the first leaves at once in any case, and a session that never
-    /// writes twice is spared the call.
+    /// Sets TCP_NODELAY before the second write. The first write is sent at once in any case (Nagle's algorithm delays
+    /// only while data is unacknowledged), so a session that writes once saves the call.
     private mutating func prepareToSend() {
         if flags.isDisjoint(with: .noDelay), flags.contains(.sent) {
             stream.setNoDelay()
@@ -227,14 +226,14 @@ struct Side: ~Copyable {
             isWritable = false
         case .failed(let errno):
             fail(errno)
-            // What it sent before it failed is still to be read, and so is its end.
+            // Bytes that it sent before it failed, and its end, may be unread.
             isReadable = !hasEnded
             flags.insert(.unsettled)
         }
     }
 }
 
-/// An error or none, in two bytes: the kernel's numbers end at 4095 (MAX_ERRNO).
+/// An error or none, in two bytes: the kernel's error numbers end at 4095 (MAX_ERRNO).
 struct OptionalErrno {
     private let number: Int16
 
@@ -246,7 +245,7 @@ struct OptionalErrno {
 }
 
 extension Errno {
-    /// EIO, 5 on every architecture of Linux.
+    /// EIO, which is 5 on every architecture of Linux.
     fileprivate static var inputOutput: Errno { Errno(rawValue: 5) }
 }
 
