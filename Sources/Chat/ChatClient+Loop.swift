@@ -21,7 +21,7 @@ extension ChatClient {
     private mutating func turn() throws(SystemCallError) -> End? {
         try poller.poll(into: &events, timeout: timeout)
         if events.count == 0, let end = showUnfinished() { return end }
-        if let end = noteEvents() { return end }
+        if let end = handleEvents() { return end }
         if isReceivable, let end = receive() { return end }
         if mayRead, isInputReady || input == .direct, let end = readInput() { return end }
         send()
@@ -43,22 +43,22 @@ extension ChatClient {
         return unfinished.isEmpty ? .never : .milliseconds(Self.unfinishedLineMilliseconds)
     }
 
-    private mutating func noteEvents() -> End? {
+    private mutating func handleEvents() -> End? {
         isInputReady = false
         for index in 0..<events.count {
             let event = events[index]
-            switch Kind(of: event.token) {
+            switch ClientToken(of: event.token) {
             case .server:
                 if event.readiness.contains(.writable) { isSendable = true }
                 if !event.readiness.isDisjoint(with: Readiness.ending.union(.readable)) { isReceivable = true }
             case .input: isInputReady = true
-            case .signals: if let end = noteSignals() { return end }
+            case .signals: if let end = handleSignals() { return end }
             }
         }
         return nil
     }
 
-    private mutating func noteSignals() -> End? {
+    private mutating func handleSignals() -> End? {
         while let signal = signals?.next() ?? nil {
             guard signal == .windowChange else { return .signal(signal) }
             redraw()
@@ -69,7 +69,7 @@ extension ChatClient {
     // MARK: input
 
     private mutating func watchInput() {
-        if let errno = poller.add(number: inputNumber, Token(Kind.input), .input) {
+        if let errno = poller.add(number: inputNumber, Token(ClientToken.input), .input) {
             // EPERM: a regular file or /dev/null. A read reports whatever else is wrong with it.
             _ = errno
             input = .direct
@@ -146,7 +146,7 @@ extension ChatClient {
             guard left > .zero else { return }
             try poller.poll(into: &events, timeout: .milliseconds(CInt(left.milliseconds) + 1))
             // A second Ctrl-C or SIGTERM: leave at once.
-            if noteEvents() != nil { return }
+            if handleEvents() != nil { return }
         }
     }
 }

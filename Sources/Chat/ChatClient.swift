@@ -15,8 +15,8 @@ public struct ChatConnectError: Error, CustomStringConvertible {
 /// The chat client: sends typed lines as `[name] text`, prints what it receives and nothing of its own.
 ///
 /// Between a pipe and a socket it copies byte for byte. At a terminal it edits the line itself, so that what is being
-/// typed stays whole when messages arrive, and it shows the control characters in messages instead of sending them to the
-/// terminal.
+/// typed stays whole when messages arrive, and it shows the control characters in messages instead of sending them to
+/// the terminal.
 ///
 /// Limits: it stops reading its input while ``outgoingBytesMax`` wait for the server, and stops reading from the server
 /// while its own output is full. Leaving takes at most ``leaveSeconds``.
@@ -27,8 +27,8 @@ public struct ChatClient: ~Copyable {
     public static let inputBytesPerTurn = 4 * 1024
     /// How long an attempt to connect to one address may take.
     public static let connectSeconds = 10
-    /// How long leaving may take: sending what was typed, and reading until the server closes. Closing with unread input
-    /// would reset the connection, and so discard what was sent last.
+    /// How long leaving may take: sending what was typed, and reading until the server closes. Closing with unread
+    /// input would reset the connection, and so discard what was sent last.
     public static let leaveSeconds = 3
     /// At a terminal: how long the beginning of a line waits for its end before it is shown alone.
     public static let unfinishedLineMilliseconds: CInt = 200
@@ -55,7 +55,7 @@ public struct ChatClient: ~Copyable {
         case direct
     }
 
-    enum Kind: UInt8, TokenKind {
+    enum ClientToken: UInt8, TokenKind {
         /// The connection to the server; the index is the number of the attempt.
         case server
         /// The descriptor that is typed at.
@@ -112,7 +112,7 @@ public struct ChatClient: ~Copyable {
         let terminal = Terminal(input: input, output: output)
         var signals: Signals?
         if terminal.isActive { signals = try Signals([.interrupt, .terminate, .hangup, .windowChange]) }
-        if let errno = signals?.add(to: poller, Token(Kind.signals)) ?? nil {
+        if let errno = signals?.add(to: poller, Token(ClientToken.signals)) ?? nil {
             throw SystemCallError(call: "epoll_ctl", errno: errno)
         }
         self.poller = poller
@@ -135,7 +135,7 @@ public struct ChatClient: ~Copyable {
             do throws(Errno) {
                 let stream = try Stream(for: address, from: nil)
                 // The attempt's number tells its events from those of a socket that failed before.
-                let token = Token(Kind.server, SlabKey(index: attempt, generation: 0))
+                let token = Token(ClientToken.server, SlabKey(index: attempt, generation: 0))
                 if let errno = stream.add(to: poller, token) { throw errno }
                 if let errno = Self.establish(stream, address, poller, &events, token) { throw errno }
                 stream.setNoDelay()

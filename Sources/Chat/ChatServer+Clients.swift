@@ -6,7 +6,7 @@ extension ChatServer {
     mutating func queueAcceptor() {
         guard acceptor.mayAccept, !acceptor.isQueued else { return }
         acceptor.isQueued = true
-        core.ready.append(Token(Kind.acceptor))
+        core.ready.append(Token(ServerToken.acceptor))
     }
 
     /// Accepts clients up to the limit of a turn; the rest is accepted in the next one.
@@ -48,7 +48,7 @@ extension ChatServer {
         let client = ServerClient(stream: stream, address: address, backlogLimit: Self.backlogBytesMax)
         guard let key = clients.insert(client) else { return }
         let index = Int(key.index)
-        let token = Token(Kind.client, key)
+        let token = Token(ServerToken.client, key)
         if clients[index].stream.add(to: core.poller, token) != nil {
             // The limit of epoll registrations: as above.
             _ = clients.remove(at: index)
@@ -87,7 +87,7 @@ extension ChatServer {
         let index = Int(key.index)
         guard !clients[index].isQueued, clients[index].phase != .draining else { return }
         clients[index].isQueued = true
-        core.ready.append(Token(Kind.client, key))
+        core.ready.append(Token(ServerToken.client, key))
     }
 
     // MARK: bytes

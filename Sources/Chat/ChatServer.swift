@@ -16,8 +16,8 @@ import Reactor
 /// and before ``graceMilliseconds`` have passed is a health probe, and leaves no line.
 ///
 /// A turn follows the order of ``LoopCore``, with the reads before the timers: whether a silent client was a probe is
-/// known only once its end has been read. So after a stall of the process (SIGSTOP, a frozen container) what has already
-/// happened decides, not a timer that expired meanwhile.
+/// known only once its end has been read. So after a stall of the process (SIGSTOP, a frozen container) what has
+/// already happened decides, not a timer that expired meanwhile.
 ///
 /// Limits: ``backlogBytesMax`` for each slow reader, ``receiveBytesPerTurn`` for each sender, ``acceptsPerTurn``, and
 /// `clientsMax`. SIGPIPE must be ignored for the sake of the logs, see `Signals.ignoreBrokenPipes()`.
@@ -40,7 +40,7 @@ public struct ChatServer: ~Copyable {
     /// How long ``run()`` waits at its end for a slow reader of its lines.
     public static let lastLinesMilliseconds: CInt = 500
 
-    enum Kind: UInt8, TokenKind {
+    enum ServerToken: UInt8, TokenKind {
         /// The timerfd.
         case clock
         /// The listener, its place in the queue, and the end of a pause.
@@ -100,15 +100,15 @@ public struct ChatServer: ~Copyable {
         // A timer and a place in the queue for each client, and for the acceptor.
         var core = try LoopCore(
             clock: clock, timers: clientsMax + 1, ready: clientsMax + 1, eventsPerTurn: Self.eventsPerTurn,
-            clockToken: Token(Kind.clock))
+            clockToken: Token(ServerToken.clock))
         let errno =
-            listener.add(to: core.poller, Token(Kind.acceptor))
-            ?? leftover.add(to: core.poller, Token(Kind.leftover))
-            ?? signals?.add(to: core.poller, Token(Kind.signals)) ?? nil
+            listener.add(to: core.poller, Token(ServerToken.acceptor))
+            ?? leftover.add(to: core.poller, Token(ServerToken.leftover))
+            ?? signals?.add(to: core.poller, Token(ServerToken.signals)) ?? nil
         if let errno { throw SystemCallError(call: "epoll_ctl", errno: errno) }
-        output.add(to: core.poller, Token(Kind.output))
-        errors.add(to: core.poller, Token(Kind.errors))
-        pauseTimer = core.timers.add(Token(Kind.acceptor))
+        output.add(to: core.poller, Token(ServerToken.output))
+        errors.add(to: core.poller, Token(ServerToken.errors))
+        pauseTimer = core.timers.add(Token(ServerToken.acceptor))
         self.core = core
         acceptor = Acceptor(listener)
         self.leftover = leftover
@@ -161,10 +161,10 @@ public struct ChatServer: ~Copyable {
     }
 
     private mutating func handle(_ event: Event) {
-        switch Kind(of: event.token) {
+        switch ServerToken(of: event.token) {
         case .clock: break
         case .acceptor:
-            acceptor.noteArrivals()
+            acceptor.markReadable()
             queueAcceptor()
         case .client: handleClient(event)
         case .output: output.flush()
@@ -178,7 +178,7 @@ public struct ChatServer: ~Copyable {
     private mutating func serveQueue() {
         for _ in 0..<core.ready.count {
             guard let token = core.ready.popFirst() else { return }
-            switch Kind(of: token) {
+            switch ServerToken(of: token) {
             case .acceptor: acceptClients()
             case .client: if clients.contains(token.key) { receive(from: token.key) }
             case .clock, .output, .errors, .signals, .leftover:
@@ -188,7 +188,7 @@ public struct ChatServer: ~Copyable {
     }
 
     private mutating func expire(_ token: Token) {
-        switch Kind(of: token) {
+        switch ServerToken(of: token) {
         case .acceptor: resumeAccepting()
         case .client: if clients.contains(token.key) { expire(client: Int(token.key.index)) }
         case .clock, .output, .errors, .signals, .leftover:

@@ -14,7 +14,7 @@ import Reactor
 ///
 /// A failed stream ends the client in every phase; in `unannounced` without a line (a health probe that resets).
 struct ServerClient: ~Copyable {
-    enum Phase {
+    enum ClientPhase {
         case unannounced
         case chatting
         case draining
@@ -24,7 +24,7 @@ struct ServerClient: ~Copyable {
     let address: SocketAddress
     /// The grace of an unannounced client, the time limit of a draining one.
     var timer: TimerID = .none
-    var phase = Phase.unannounced
+    var phase = ClientPhase.unannounced
     /// What it has not taken yet. While this holds something, new bytes queue behind it.
     var backlog: ByteQueue
     /// The end, or urgent data, was reported: a short read no longer proves that all is read.

@@ -4,39 +4,10 @@ import Testing
 
 @testable import Balancer
 
-@Suite struct AddressHistoryTests {
-    private func address(_ number: Int) -> SocketAddress { .ipv4(0x0A00_0000 + UInt32(number), port: 80) }
-
-    @Test func aNumberLeadsToWhereItWas() {
-        var history = AddressHistory()
-        #expect(history.current == nil)
-        #expect(history[0] == nil)
-        history.move(to: address(1))
-        let first = history.number
-        history.move(to: address(2))
-        let second = history.number
-        history.move(to: address(1))
-        #expect(history.number == first)
-        #expect(history.current == address(1))
-        #expect(history[first] == address(1))
-        #expect(history[second] == address(2))
-    }
-
-    @Test func afterManyTheOldestIsForgotten() {
-        var history = AddressHistory()
-        for number in 0..<1000 {
-            history.move(to: address(number))
-            #expect(history[history.number] == address(number))
-        }
-        let known = (0...UInt8.max).compactMap { history[$0] }
-        #expect(Set(known).count == 256)
-    }
-}
-
 @Suite struct StatusReportTests {
     private func report(_ count: Int) -> StatusReport {
         let backends = (0..<count).map {
-            StatusReport.Backend(address: .ipv4(0x0A00_0001 + UInt32($0), port: 80), name: nil, isUp: $0 == 0)
+            StatusReport.BackendLine(address: .ipv4(0x0A00_0001 + UInt32($0), port: 80), name: nil, isUp: $0 == 0)
         }
         return StatusReport(
             state: .serving, backends: backends, sessions: 12, sessionsMax: 4000, threads: 2, uptime: .seconds(61),
@@ -63,8 +34,8 @@ import Testing
         #expect(text.hasSuffix("backends_not_listed=\(Limits.backendsMax - StatusReport.backendLinesMax)\n"))
     }
 
-    @Test(arguments: [StatusReport.State.serving, .noBackend, .draining]) func onlyServingServes(
-        state: StatusReport.State
+    @Test(arguments: [StatusReport.Service.serving, .noBackend, .draining]) func onlyServingServes(
+        state: StatusReport.Service
     ) {
         var report = report(1)
         report.state = state
@@ -78,11 +49,11 @@ import Testing
     }
 }
 
-@Suite struct TokenKindTests {
+@Suite struct TokenOwnerTests {
     /// A token has four bits for it.
-    @Test func allKindsHaveRoomInAToken() {
-        for kind in TokenKind.allCases {
-            #expect(TokenKind(rawValue: Token(kind).kind) == kind)
+    @Test func allOwnersHaveRoomInAToken() {
+        for owner in TokenOwner.allCases {
+            #expect(TokenOwner(rawValue: Token(owner).kind) == owner)
         }
     }
 }
@@ -96,14 +67,14 @@ import Testing
         let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         let board = try Board(configuration, log: log)
         #expect(board.areAllAlive)
-        board.askWhoIsAlive()
-        board.noteAlive(2)
+        board.requestHeartbeats()
+        board.markAlive(2)
         #expect(!board.areAllAlive)
-        board.noteAlive(1)
+        board.markAlive(1)
         #expect(board.areAllAlive)
         // One that has ended is not asked.
-        board.askWhoIsAlive()
-        board.noteAlive(1)
+        board.requestHeartbeats()
+        board.markAlive(1)
         board.end(2, cut: 0)
         #expect(board.areAllAlive)
     }
@@ -125,7 +96,7 @@ import Testing
                 _ = stream.connect(to: address)
             }
             try loop.turn(.immediately)
-            let count = loop.ready.count
+            let count = loop.core.ready.count
             #expect(count <= 1)
         }
     }

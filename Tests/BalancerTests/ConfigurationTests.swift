@@ -4,7 +4,7 @@ import Testing
 @testable import Balancer
 
 @Suite struct ConfigurationTests {
-    let listener = Configuration.Listener(address: .ipv4(0x7F00_0001, port: 20000))
+    let listener = Configuration.ListenerSettings(address: .ipv4(0x7F00_0001, port: 20000))
     let backend = Configuration.Backend(address: .ipv4(0x7F00_0001, port: 8090))
 
     private func reason(_ make: () throws -> Configuration) -> String {

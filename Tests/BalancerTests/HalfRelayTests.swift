@@ -7,22 +7,22 @@ import Testing
 @Suite struct HalfRelayTests {
     @Test func aLargeReadBeginsSplicingAndAFewSmallOnesEndIt() {
         var half = HalfRelay()
-        half.noteRead(isLarge: false)
+        half.recordRead(isLarge: false)
         #expect(half.splicesLeft == 0)
-        half.noteRead(isLarge: true)
-        for _ in 1..<Limits.smallSplicesMax { half.noteRead(isLarge: false) }
+        half.recordRead(isLarge: true)
+        for _ in 1..<Limits.smallSplicesMax { half.recordRead(isLarge: false) }
         #expect(half.splicesLeft == 1)
-        half.noteRead(isLarge: false)
+        half.recordRead(isLarge: false)
         #expect(half.splicesLeft == 0)
-        half.noteRead(isLarge: false)
+        half.recordRead(isLarge: false)
         #expect(half.splicesLeft == 0)
     }
 
     @Test func aLargeReadInBetweenBeginsAnew() {
         var half = HalfRelay()
-        half.noteRead(isLarge: true)
-        half.noteRead(isLarge: false)
-        half.noteRead(isLarge: true)
+        half.recordRead(isLarge: true)
+        half.recordRead(isLarge: false)
+        half.recordRead(isLarge: true)
         #expect(half.splicesLeft == Limits.smallSplicesMax)
     }
 
@@ -35,24 +35,24 @@ import Testing
             var direction = SimulatedDirection(kernel)
             direction.source.inbox = Array(repeating: 7, count: 10)
             direction.sink.outboxRoom = 0
-            direction.session.client.isReadable = true
-            direction.session.backend.isWritable = true
-            _ = relay.run(&direction.session)
-            #expect(direction.session.upstream.waiting.count == 10)
+            direction.session.link.client.isReadable = true
+            direction.session.link.backend.isWritable = true
+            _ = relay.run(&direction.session.link)
+            #expect(direction.session.link.upstream.waiting.count == 10)
 
             // What the backend sends finds the client gone.
             kernel.answers = [5, -Int(EPIPE)]
-            direction.session.backend.isReadable = true
-            _ = relay.run(&direction.session)
-            #expect(direction.session.client.isBroken as Bool)
-            #expect(direction.session.upstream.waiting.count == 10)
+            direction.session.link.backend.isReadable = true
+            _ = relay.run(&direction.session.link)
+            #expect(direction.session.link.client.isBroken as Bool)
+            #expect(direction.session.link.upstream.waiting.count == 10)
 
             direction.sink.resetByHost()
-            direction.session.backend.note([.error, .hangup])
-            _ = relay.run(&direction.session)
-            #expect(direction.session.backend.isBroken as Bool)
-            #expect(direction.session.upstream.phase == .discarding)
-            #expect(direction.session.upstream.discarded == 10)
+            direction.session.link.backend.note([.error, .hangup])
+            _ = relay.run(&direction.session.link)
+            #expect(direction.session.link.backend.isBroken as Bool)
+            #expect(direction.session.link.upstream.stage == .discarding)
+            #expect(direction.session.link.upstream.discarded == 10)
             #expect(relay.memory.blocks.taken == 0)
         }
     }

@@ -23,7 +23,7 @@ private final class NameTable: Sendable {
         while isSilent.load(ordering: .acquiring) { sched_yield() }
         if name.host == "turning" { return [.ipv4(0x7F00_0002 + UInt32(count % 2), port: name.port)] }
         guard let addresses = entries.withLock({ $0[name.host] }) else {
-            throw ResolverError(host: name.host, reason: "Name or service not known", kind: .unknown)
+            throw ResolverError(host: name.host, reason: "Name or service not known", cause: .unknown)
         }
         return addresses
     }
@@ -144,13 +144,13 @@ private struct Places: ~Copyable {
         #expect(isBad)
         let lines = named.output()
         #expect(lines.contains("unknown host: Name or service not known\nIP: <server>, Port : <"))
-        #expect(named.loop.makeReport().state == .noBackend)
+        #expect(named.loop.facts.service.state == .noBackend)
         named.table.set("server", [places.first.address])
         let isFound = try named.prints("balancer: server is at \(places.first.address)\n")
         #expect(isFound)
         let isAlive = try named.prints("IP : <127.0.0.2>, Port : <\(places.first.address.port)> Server is alive")
         #expect(isAlive)
-        #expect(named.loop.makeReport().state == .serving)
+        #expect(named.loop.facts.service.state == .serving)
         let ends = try named.connect(to: places.first)
         NamedLoop.end(ends.client)
         NamedLoop.end(ends.served)
@@ -195,7 +195,10 @@ private struct Places: ~Copyable {
         named.table.set("server", [places.second.address, places.first.address])
         let isBack = try named.prints("balancer: server can be looked up again: \(places.first.address)\n")
         #expect(isBack)
-        #expect(named.loop.makeReport().backends == [.init(address: places.first.address, name: "server", isUp: true)])
+        #expect(
+            StatusReport(named.loop.facts, uptime: .zero).backends == [
+                .init(address: places.first.address, name: "server", isUp: true)
+            ])
         let told = named.output().split(separator: "\n").count { $0.contains("cannot look up") }
         #expect(told == 1)
         NamedLoop.end(ends.client)
@@ -228,25 +231,24 @@ private struct Places: ~Copyable {
         let configuration = try NamedLoop.configuration(at: nil, port: places.first.address.port, threads: 2)
         let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         let board = try Board(configuration, log: log)
-        func makeLoop(_ number: Int) throws -> BalancerLoop {
-            var surroundings = BalancerLoop.Surroundings()
-            surroundings.lookUp = table.lookUp
-            return try BalancerLoop(
-                configuration, clock: .monotonic, surroundings, words: LoopLog(sharing: board.log),
-                acceptors: BalancerLoop.bind(configuration.listeners), board: board, number: number)
+        let shared = SharedState(configuration)
+        func makeLoop(_ number: Int, _ duties: consuming ProcessDuties?) throws -> BalancerLoop {
+            try BalancerLoop(
+                configuration, clock: .monotonic, shared, seat: Seat(board: board, loop: number), duties,
+                LoopLog(sharing: board.log), Admission.bind(configuration.listeners))
         }
-        var first = try makeLoop(0)
-        var second = try makeLoop(1)
-        #expect(!second.isUp(0) as Bool)
+        var first = try makeLoop(0, ProcessDuties(lookUp: table.lookUp))
+        var second = try makeLoop(1, nil)
+        #expect(!second.targets.pools[0].hasAnyUp as Bool)
         for address in [places.first.address, places.second.address] {
             table.set("server", [address])
             let deadline = Clock.monotonic.now() + .seconds(20)
-            while second.backends[0].address != address, Clock.monotonic.now() < deadline {
+            while second.firstAddress != address, Clock.monotonic.now() < deadline {
                 try first.turn(.milliseconds(5))
                 try second.turn(.immediately)
             }
-            #expect(second.backends[0].address == address)
-            #expect(second.isUp(0) as Bool)
+            #expect(second.firstAddress == address)
+            #expect(second.targets.pools[0].hasAnyUp as Bool)
         }
     }
 
@@ -291,7 +293,7 @@ private struct Places: ~Copyable {
         while hand.now < end {
             // All that this moment leads to, with the answers of the resolver's threads and of the network.
             try loop.turn(.immediately)
-            while loop.backends[0].isBeingLookedUp || loop.backends[0].probe.isUnderWay {
+            while loop.isProbing {
                 try loop.turn(.milliseconds(1))
             }
             output += String(decoding: pipe.read(atMost: 1 << 16), as: UTF8.self)
@@ -300,5 +302,26 @@ private struct Places: ~Copyable {
         return Dead(
             questions: table.questions.load(ordering: .relaxed),
             failures: output.split(separator: "\n").count { $0.hasPrefix("IP: <") })
+    }
+}
+
+extension BalancerLoop {
+    /// Where new sessions are sent by this loop: the address of the first backend of the first pool.
+    fileprivate var firstAddress: SocketAddress? {
+        guard let candidate = targets.pools[0].candidates.first, candidate.place >= 0 else { return nil }
+        return targets.states[Int(candidate.place)].address
+    }
+
+    /// A probe or a look-up is under way.
+    fileprivate var isProbing: Bool { duties?.isProbing() ?? false }
+}
+
+extension Duties {
+    /// A function: a property of an optional that cannot be copied would consume it.
+    fileprivate func isProbing() -> Bool {
+        prober.targets.indexRange.contains {
+            prober.targets.isTaken($0)
+                && (prober.targets[$0].isBeingLookedUp || prober.targets[$0].probe.isUnderWay)
+        }
     }
 }

@@ -3,50 +3,140 @@ import Testing
 @testable import Balancer
 
 @Suite struct PolicyTests {
-    @Test func roundRobinStartsWithTheFirstAndGoesRound() {
-        var policy = Policy(.roundRobin)
-        let picks = (0..<7).map { _ in policy.pick(3) { _ in true } }
-        #expect(picks == [0, 1, 2, 0, 1, 2, 0])
+    private static func candidates(_ ids: [UInt32]) -> [Candidate] {
+        ids.map {
+            Candidate(id: TargetID(rawValue: $0), place: Int32($0), weight: 1, isUp: true, scoreKey: UInt64($0))
+        }
     }
 
-    @Test func roundRobinMayStartElsewhere() {
-        var policy = Policy(.roundRobin, start: 2)
-        let picks = (0..<4).map { _ in policy.pick(3) { _ in true } }
-        #expect(picks == [2, 0, 1, 2])
+    /// A policy that has been given `candidates`.
+    private static func policy(_ candidates: [Candidate], share: Double = 0) -> RoundRobin {
+        var policy = RoundRobin(share: share)
+        policy.candidatesChanged(candidates.span)
+        return policy
+    }
+
+    private static func pick(
+        _ policy: inout RoundRobin, _ candidates: [Candidate], tried: [Int] = []
+    ) -> Int? {
+        var set = TriedTargets()
+        for place in tried { set.insert(place) }
+        return policy.pick(from: candidates.span, for: PickRequest(tried: set, clientKey: 0))
+    }
+
+    /// The ids of the next `count` picks.
+    private static func picks(_ count: Int, _ policy: inout RoundRobin, _ candidates: [Candidate]) -> [UInt32] {
+        (0..<count).compactMap { _ in pick(&policy, candidates).map { candidates[$0].id.rawValue } }
+    }
+
+    @Test func roundRobinStartsWithTheFirstAndGoesRound() {
+        let all = Self.candidates([10, 11, 12])
+        var policy = Self.policy(all)
+        #expect(Self.picks(7, &policy, all) == [10, 11, 12, 10, 11, 12, 10])
+    }
+
+    /// Of four loops each starts a quarter of the pool further on, also where the pool has fewer backends than that.
+    @Test(arguments: [
+        (4, [0, 1, 2, 3]), (8, [0, 2, 4, 6]), (3, [0, 0, 1, 2]), (1, [0, 0, 0, 0]),
+    ])
+    func eachLoopStartsAtItsShare(count: Int, firsts: [Int]) {
+        let all = Self.candidates((0..<UInt32(count)).map { $0 })
+        let picked = (0..<4).map { loop in
+            var policy = Self.policy(all, share: Double(loop) / 4)
+            return Self.pick(&policy, all)
+        }
+        #expect(picked == firsts)
     }
 
     @Test func theOthersAlternateWhileOneIsDown() {
-        var policy = Policy(.roundRobin)
-        let picks = (0..<6).map { _ in policy.pick(3) { $0 != 1 } }
-        #expect(picks == [0, 2, 0, 2, 0, 2])
+        var all = Self.candidates([10, 11, 12])
+        var policy = Self.policy(all)
+        all[1].isUp = false
+        #expect(Self.picks(6, &policy, all) == [10, 12, 10, 12, 10, 12])
     }
 
-    @Test func noneEligibleIsNoneAndCostsOneLookAtEach() {
-        var policy = Policy(.roundRobin)
-        var looks = 0
-        let pick = policy.pick(5) { _ in
-            looks += 1
-            return false
+    @Test func oneThatWasTriedIsSkippedForThatSessionOnly() {
+        let all = Self.candidates([0, 1, 2])
+        var policy = Self.policy(all)
+        #expect(Self.pick(&policy, all, tried: [0]) == 1)
+        #expect(Self.pick(&policy, all, tried: [2, 0]) == 1)
+        #expect(Self.pick(&policy, all) == 2)
+    }
+
+    @Test func noneEligibleIsNoneAndTheTurnStays() {
+        var all = Self.candidates([0, 1, 2, 3, 4])
+        var policy = Self.policy(all)
+        #expect(Self.pick(&policy, all) == 0)
+        for place in all.indices { all[place].isUp = false }
+        for _ in 0..<7 { #expect(Self.pick(&policy, all) == nil) }
+        for place in all.indices { all[place].isUp = true }
+        #expect(Self.pick(&policy, all, tried: [0, 1, 2, 3, 4]) == nil)
+        #expect(Self.pick(&policy, all) == 1)
+        #expect(Self.pick(&policy, []) == nil)
+    }
+
+    /// Whatever the turn, each candidate is looked at once: the last place before the turn is found as well.
+    @Test func eachIsLookedAtOnce() {
+        var all = Self.candidates([0, 1, 2, 3, 4])
+        for start in all.indices {
+            for eligible in all.indices {
+                for place in all.indices { all[place].isUp = true }
+                var policy = Self.policy(all)
+                for _ in 0..<start { _ = Self.pick(&policy, all) }
+                for place in all.indices { all[place].isUp = place == eligible }
+                #expect(Self.pick(&policy, all) == eligible, "from \(start)")
+            }
         }
-        #expect(pick == nil)
-        #expect(looks == 5)
-        #expect(policy.pick(0) { _ in true } == nil)
     }
 
-    @Test func aPoolThatShrankIsNoTrouble() {
-        var policy = Policy(.roundRobin)
-        for _ in 0..<4 { _ = policy.pick(5) { _ in true } }
-        #expect(policy.pick(2) { _ in true } == 0)
-        #expect(policy.pick(2) { _ in true } == 1)
-    }
-
-    @Test func triedBackendsAreASet() {
-        var tried = TriedBackends()
-        for place in [0, 5, 63, 64, 127, 128, 4095] {
-            #expect(!tried.contains(place))
-            tried.insert(place)
-            #expect(tried.contains(place))
+    /// The turn stays with the backend whose turn it is, wherever that stands now.
+    @Test func theTurnFollowsItsBackend() {
+        let before = Self.candidates([10, 11, 12, 13])
+        for after in [[11, 10, 12, 13], [12, 13], [13, 14, 15, 12], [5, 6, 10, 11, 12, 13]] as [[UInt32]] {
+            var policy = Self.policy(before)
+            #expect(Self.picks(2, &policy, before) == [10, 11])
+            let now = Self.candidates(after)
+            policy.candidatesChanged(now.span)
+            #expect(Self.picks(1, &policy, now) == [12], "\(after)")
         }
-        #expect(!tried.contains(1) && !tried.contains(65) && !tried.contains(4094))
+    }
+
+    /// The backend whose turn it is has left: the turn passes to the one behind it, and from the last to the first.
+    @Test func theTurnOfOneThatLeftPassesToTheNext() {
+        let before = Self.candidates([10, 11, 12])
+        for (turns, after, next) in [(1, [10, 12], 12), (2, [10, 11], 10)] as [(Int, [UInt32], UInt32)] {
+            var policy = Self.policy(before)
+            _ = Self.picks(turns, &policy, before)
+            let now = Self.candidates(after)
+            policy.candidatesChanged(now.span)
+            #expect(Self.picks(1, &policy, now) == [next])
+        }
+    }
+
+    @Test(arguments: [0, 0.5]) func aPoolShrinksToNothingAndGrowsAgain(share: Double) {
+        let all = Self.candidates([10, 11, 12, 13])
+        var policy = Self.policy(all, share: share)
+        _ = Self.picks(3, &policy, all)
+        policy.candidatesChanged([Candidate]().span)
+        #expect(Self.pick(&policy, []) == nil)
+        policy.candidatesChanged([Candidate]().span)
+        // As at its beginning.
+        policy.candidatesChanged(all.span)
+        #expect(Self.pick(&policy, all) == Int(4 * share))
+        // A pool that begins without backends.
+        var late = Self.policy([], share: share)
+        #expect(Self.pick(&late, []) == nil)
+        late.candidatesChanged(all.span)
+        #expect(Self.pick(&late, all) == Int(4 * share))
+    }
+
+    /// Every name of a policy makes one, and it picks.
+    @Test(arguments: PolicyKind.allCases) func everyKindPicks(kind: PolicyKind) {
+        let all = Self.candidates([0, 1])
+        func picks(_ policy: consuming some Policy) -> Int? {
+            policy.candidatesChanged(all.span)
+            return policy.pick(from: all.span, for: PickRequest(tried: TriedTargets(), clientKey: 1))
+        }
+        #expect(picks(kind.make(share: 0)) != nil)
     }
 }

@@ -24,7 +24,7 @@ import Testing
                 var loop = try BalancerLoop(configuration, output: log)
                 var turns = 0
                 func taken() -> Int {
-                    store == .pipe ? loop.relay.memory.pipes.taken : loop.relay.memory.blocks.taken
+                    store == .pipe ? loop.sessions.relay.memory.pipes.taken : loop.sessions.relay.memory.blocks.taken
                 }
                 while taken() == 0, turns < 1000 {
                     try loop.turn()

@@ -18,7 +18,7 @@ import Testing
         let start = Instant(nanoseconds: 77 * second + 123)
         var times = SessionTimes(accepted: start)
         let active = Instant(nanoseconds: start.nanoseconds + seconds * second + 7)
-        times.noteActivity(active)
+        times.recordActivity(active)
         #expect(times.lastActive(now: active) == active)
         let later = Instant(nanoseconds: active.nanoseconds + 30_000_000 * second)
         #expect(times.lastActive(now: later) >= active)
@@ -27,9 +27,9 @@ import Testing
 
     @Test func theConnectTakesMicrosecondsAndAtMost71Minutes() {
         var times = SessionTimes(accepted: Instant(nanoseconds: second))
-        times.noteConnected(Instant(nanoseconds: second + 1_234_567))
+        times.recordConnected(Instant(nanoseconds: second + 1_234_567))
         #expect(times.connected.nanoseconds == second + 1_234_000)
-        times.noteConnected(Instant(nanoseconds: 10_000 * second))
+        times.recordConnected(Instant(nanoseconds: 10_000 * second))
         #expect(times.connected.nanoseconds == second + UInt64(UInt32.max) * 1000)
     }
 }

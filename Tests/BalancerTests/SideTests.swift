@@ -136,7 +136,7 @@ import Testing
         },
         Row(
             name: "error asked for",
-            happen: { side, _, _ in side.noteReset(Errno(rawValue: ECONNRESET)) },
+            happen: { side, _, _ in side.markReset(Errno(rawValue: ECONNRESET)) },
             expect: {
                 $0.readable = !$0.ended
                 $0.unsettled = true
@@ -222,7 +222,7 @@ import Testing
     @Test func theFirstFailureIsKept() throws {
         try withKernel { kernel, pipe in
             var side = makeSide(kernel, isUnix: false)
-            side.noteReset(Errno(rawValue: ECONNRESET))
+            side.markReset(Errno(rawValue: ECONNRESET))
             kernel.answers = [-Int(EPIPE)]
             _ = side.splice(from: pipe, count: 8)
             #expect(side.failure == Errno(rawValue: ECONNRESET))

@@ -16,14 +16,15 @@ import Testing
     }()
 
     private func simulate(
-        clients: Int = 12, backends: Int = 3, _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
+        clients: Int = 12, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
+        _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .init(), adjust: (inout Limits) -> Void = { _ in },
         also check: (SimulationRun) -> Void = { _ in }
     ) throws {
         for seed in Self.seeds {
             var run = try SimulationRun(
-                seed: seed, clients: clients, backends: backends, faults: faults, drainAfter: drainAfter,
-                latency: latency, adjust: adjust)
+                seed: seed, clients: clients, pools: pools, backends: backends, changePercent: changePercent,
+                faults: faults, drainAfter: drainAfter, isSignalled: isSignalled, latency: latency, adjust: adjust)
             try run.run()
             let violations = run.violations()
             if !violations.isEmpty {
@@ -228,6 +229,119 @@ import Testing
 
     @Test func smallestChunk() throws {
         try simulate(.init(resetPercent: 20, roomMax: 40, plannedMax: 200), adjust: { $0.chunkBytes = 1 })
+    }
+
+    // MARK: the end of a loop
+
+    /// The first SIGTERM drains, the second stops, and nothing that comes later in the batch reaches a listener or a
+    /// session. Every fourth run gets both at a time, in the middle of its clients.
+    @Test(arguments: [3, 20, 60]) func signalsInTheMiddleOfABatch(turn: Int) throws {
+        var cut = 0
+        try simulate(
+            .init(spuriousPercent: 30, neverEndsPercent: 20), drainAfter: turn, isSignalled: true,
+            also: { cut += $0.kernel.output.occurrences(of: "reason=cut") })
+        #expect(cut > 0)
+    }
+
+    /// An embedder may drop a loop at any moment, without a stop.
+    @Test(arguments: [nil, 30]) func aLoopMayBeDroppedAfterAnyTurn(drainAfter: Int?) throws {
+        var latency = Configuration.Latency()
+        latency.fastOpen = true
+        latency.warmConnections = 2
+        var sessions = 0
+        for seed in Self.seeds {
+            for turns in [Int(seed % 16), Int(seed &* 37 % 150)] {
+                var run = try SimulationRun(
+                    seed: seed, clients: 20, pools: 2, changePercent: 20,
+                    faults: .init(
+                        refusedPercent: 10, silentPercent: 10, spuriousPercent: 10, resetPercent: 10, closePercent: 10,
+                        neverEndsPercent: 30, neverReadsPercent: 20),
+                    drainAfter: drainAfter, isSignalled: seed % 2 == 0, latency: latency)
+                sessions += try run.dropLoop(after: turns)
+                let numbers = run.kernel.objects.keys.sorted()
+                #expect(run.kernel.openDescriptors == 0, "seed \(seed), \(turns) turns: not closed: \(numbers)")
+                #expect(run.watch.violations.isEmpty, "seed \(seed), \(turns) turns")
+            }
+        }
+        #expect(sessions > 0)
+    }
+
+    // MARK: a process that stands still
+
+    /// Deadlines do not pay for it, and what happened on the network meanwhile comes before them: ``LoopWatch``.
+    @Test func aProcessThatStandsStill() throws {
+        var stalls = 0
+        try simulate(
+            .init(refusedPercent: 10, freezePercent: 10, interruptedPercent: 20, fullBatchPercent: 20),
+            also: { stalls += $0.watch.stalls })
+        #expect(stalls > 0)
+    }
+
+    @Test func aProcessThatStandsStillBesideSilence() throws {
+        var (idle, timedOut) = (0, UInt64(0))
+        try simulate(
+            .init(
+                refusedPercent: 10, silentPercent: 30, freezePercent: 20, interruptedPercent: 10, fullBatchPercent: 10,
+                resetPercent: 10, closePercent: 10, neverEndsPercent: 20, neverReadsPercent: 5),
+            also: {
+                idle += $0.kernel.output.occurrences(of: "reason=idle")
+                timedOut += $0.watch.counts.all[.failedTimedOut] ?? 0
+            })
+        #expect(idle > 0 && timedOut > 0)
+    }
+
+    @Test(arguments: [1, 40]) func aProcessThatStandsStillWhileDraining(turn: Int) throws {
+        var latency = Configuration.Latency()
+        latency.fastOpen = true
+        latency.warmConnections = 2
+        try simulate(
+            .init(
+                descriptorsMax: 60, refusedPercent: 20, silentPercent: 10, freezePercent: 10, interruptedPercent: 30,
+                fullBatchPercent: 10, spuriousPercent: 20, neverEndsPercent: 20),
+            drainAfter: turn, latency: latency)
+    }
+
+    // MARK: backends that come and go
+
+    /// No session moves, and none loses its backend: ``LoopWatch``.
+    @Test func rostersThatChange() throws {
+        var (changes, unserved, finished) = (0, 0, 0)
+        try simulate(
+            pools: 2, backends: 2, changePercent: 30, .init(),
+            also: { run in
+                changes += run.script.count
+                unserved += run.kernel.output.occurrences(of: "reason=no-backend")
+                finished += run.kernel.output.occurrences(of: "reason=finished")
+            })
+        #expect(changes > 20 * Self.seeds.count && unserved > 0 && finished > unserved)
+    }
+
+    /// Probes and connects are under way when their backends leave, and connections are held ready for them.
+    @Test(arguments: [false, true]) func rostersThatChangeBesideFaults(fastOpen: Bool) throws {
+        var latency = Configuration.Latency()
+        latency.fastOpen = fastOpen
+        latency.warmConnections = 2
+        try simulate(
+            pools: 2, changePercent: 20,
+            .init(
+                descriptorsMax: 60, refusedPercent: 20, silentPercent: 20, failedConnectPercent: 5, freezePercent: 5,
+                interruptedPercent: 10, fullBatchPercent: 5, spuriousPercent: 10, resetPercent: 10, closePercent: 10),
+            latency: latency)
+    }
+
+    /// Sessions outlive their backends by far.
+    @Test func rostersThatChangeBesideHostsThatNeverEnd() throws {
+        try simulate(
+            pools: 2, changePercent: 30,
+            .init(refusedPercent: 10, silentPercent: 10, resetPercent: 10, neverEndsPercent: 30))
+    }
+
+    @Test(arguments: [1, 40]) func rostersThatChangeWhileDraining(turn: Int) throws {
+        var latency = Configuration.Latency()
+        latency.warmConnections = 2
+        try simulate(
+            pools: 2, changePercent: 30, .init(silentPercent: 20, neverEndsPercent: 20), drainAfter: turn,
+            latency: latency)
     }
 
     @Test func everythingAtOnce() throws {

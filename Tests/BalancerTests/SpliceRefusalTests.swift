@@ -28,7 +28,7 @@ import Testing
                     #expect(isMoved)
                 }
                 #expect(kernel.spliceCalls == min(count, Limits.spliceRefusalsMax))
-                relay.release(&direction.session)
+                relay.release(&direction.session.link, isConnected: true)
             }
             #expect(kernel.splicedBytes == 0)
         }
@@ -51,7 +51,7 @@ import Testing
                     }
                     #expect(kernel.spliceCalls > calls)
                     #expect((kernel.splicedBytes > spliced) == (refusedPercent == 0))
-                    relay.release(&direction.session)
+                    relay.release(&direction.session.link, isConnected: true)
                 }
             }
         }
@@ -74,7 +74,7 @@ import Testing
                 #expect(isMoved)
             }
             #expect(kernel.splicedBytes > 0)
-            relay.release(&direction.session)
+            relay.release(&direction.session.link, isConnected: true)
         }
     }
 }

@@ -107,8 +107,8 @@ private final class FaultyKernel: ForwardingKernel {
         #expect(server.clientCount == 1)
     }
 
-    /// A client that has ended its direction has five seconds to take what is queued. A minute in which the process stood
-    /// still is no part of them.
+    /// A client that has ended its direction has five seconds to take what is queued. A minute in which the process
+    /// stood still is no part of them.
     @Test func aDrainingClientKeepsItsTimeOverAStall() throws {
         var server = try server()
         let slow = try TestClient(to: server)

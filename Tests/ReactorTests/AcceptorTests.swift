@@ -23,10 +23,10 @@ private final class RefusingKernel: ForwardingKernel {
         #expect(!acceptor.mayAccept as Bool)
         let client = try Stream(for: acceptor.listener.address, from: nil)
         _ = client.connect(to: acceptor.listener.address)
-        acceptor.noteArrivals()
+        acceptor.markReadable()
         #expect(acceptor.mayAccept as Bool)
         let isAccepted = eventually {
-            acceptor.noteArrivals()
+            acceptor.markReadable()
             if case .accepted = acceptor.accept() { return true }
             return false
         }
@@ -41,7 +41,7 @@ private final class RefusingKernel: ForwardingKernel {
         let kernel = RefusingKernel()
         try withScriptedKernel(kernel) {
             var acceptor = Acceptor(try Listener(loopback))
-            acceptor.noteArrivals()
+            acceptor.markReadable()
             kernel.failures = [ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM]
             for _ in 0..<5 {
                 switch acceptor.accept() {
@@ -57,12 +57,12 @@ private final class RefusingKernel: ForwardingKernel {
 
     @Test func aPauseKeepsWhatWasReported() throws {
         var acceptor = Acceptor(try Listener(loopback))
-        acceptor.noteArrivals()
+        acceptor.markReadable()
         #expect(acceptor.pause() as Bool)
         #expect(!acceptor.pause() as Bool)
         #expect(acceptor.isPaused && !acceptor.mayAccept)
         // Arrivals during the pause count after it.
-        acceptor.noteArrivals()
+        acceptor.markReadable()
         #expect(!acceptor.mayAccept as Bool)
         #expect(acceptor.resume() as Bool)
         #expect(!acceptor.resume() as Bool)

@@ -141,7 +141,7 @@ struct TestPipe: ~Copyable {
         #expect(log.droppedRecords == 0)
     }
 
-    @Test func lastWordsWaitForTheReaderAtMostSoLong() throws {
+    @Test func finishWaitsForTheReaderAtMostSoLong() throws {
         let pipe = try TestPipe()
         var log = LineLog(OutputStream(number: pipe.writer.rawValue))
         for _ in 0..<100 { log.record { $0.append(String(repeating: "y", count: 99) + "\n") } }

@@ -14,49 +14,6 @@ private enum Kind: UInt8, TokenKind {
 
 private func stream(_ number: Int) -> Token { Token(Kind.stream, SlabKey(index: number, generation: 1)) }
 
-/// A kernel whose clock and whose polls follow a plan.
-private final class PlannedKernel: ForwardingKernel {
-    /// What one epoll_wait(2) does.
-    struct Wait {
-        /// The clock moves so far while it waits.
-        var nanoseconds: UInt64 = 0
-        /// Returns EINTR.
-        var isInterrupted = false
-        var tokens: [Token] = []
-    }
-
-    var nanoseconds: UInt64 = 1_000_000_000_000
-    /// The next polls; when there are none left, a poll finds nothing and takes no time.
-    var waits: [Wait] = []
-    /// The timeouts of the polls so far.
-    var timeouts: [CInt] = []
-    /// What the timer was set to, in nanoseconds of this kernel's clock.
-    var settings: [UInt64] = []
-
-    override func monotonicNanoseconds() -> UInt64 { nanoseconds }
-
-    override func timerSet(_ timer: CInt, nanoseconds: UInt64) -> CInt {
-        settings.append(nanoseconds)
-        return 0
-    }
-
-    override func epollWait(
-        _ epoll: CInt, _ events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt
-    ) -> CInt {
-        timeouts.append(milliseconds)
-        guard !waits.isEmpty else { return 0 }
-        let wait = waits.removeFirst()
-        nanoseconds += wait.nanoseconds
-        if wait.isInterrupted { return -EINTR }
-        precondition(wait.tokens.count <= events.count, "the plan delivers more events than there is room for")
-        for (place, token) in wait.tokens.enumerated() {
-            guard let base = events.baseAddress else { break }
-            unsafe cepoll_event_set(base + place, CEPOLL_IN, token.rawValue)
-        }
-        return CInt(wait.tokens.count)
-    }
-}
-
 /// What one turn did, in its order.
 private struct Turn: Equatable {
     /// The tokens of each batch of events.
@@ -413,7 +370,8 @@ private func withPlannedKernel(
         }
     }
 
-    /// The first wait ends before, at or after the planned wake-up, at times far after it; all may be interrupted or full.
+    /// The first wait ends before, at or after the planned wake-up, at times far after it; all may be interrupted or
+    /// full.
     private static func plan(_ random: inout Randomness, sleeping planned: UInt64) -> [PlannedKernel.Wait] {
         var waits: [PlannedKernel.Wait] = []
         for place in 0..<8 {

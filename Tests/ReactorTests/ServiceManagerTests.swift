@@ -46,10 +46,10 @@ private struct Inbox: ~Copyable {
             Issue.record("no manager found")
             return
         }
-        #expect(manager.tell("READY=1\nSTATUS=serving") as Bool)
+        #expect(manager.notify("READY=1\nSTATUS=serving") as Bool)
         #expect(inbox.next() == "READY=1\nSTATUS=serving")
         #expect(inbox.next() == nil)
-        #expect(manager.watchdogPatience() == nil)
+        #expect(manager.watchdogTimeout() == nil)
     }
 
     /// A manager that starts many services has its queue full: READY must not be lost.
@@ -61,10 +61,10 @@ private struct Inbox: ~Copyable {
             return
         }
         var count = 0
-        while manager.tell("WATCHDOG=1"), count < 10_000 { count += 1 }
+        while manager.notify("WATCHDOG=1"), count < 10_000 { count += 1 }
         try #require(count < 10_000)
-        #expect(!manager.tellSurely("READY=1") as Bool)
-        #expect(!manager.tellSurely("STOPPING=1") as Bool)
+        #expect(!manager.notifyReliably("READY=1") as Bool)
+        #expect(!manager.notifyReliably("STOPPING=1") as Bool)
         #expect(!manager.retry() as Bool)
         for _ in 0..<count { #expect(inbox.next() == "WATCHDOG=1") }
         #expect(inbox.next() == nil)
@@ -80,9 +80,9 @@ private struct Inbox: ~Copyable {
             Issue.record("no manager found")
             return
         }
-        #expect(!manager.tell("READY=1") as Bool)
+        #expect(!manager.notify("READY=1") as Bool)
         var same = manager
-        #expect(same.tellSurely("READY=1") as Bool)
+        #expect(same.notifyReliably("READY=1") as Bool)
     }
 
     @Test(arguments: [nil, ""]) func withoutASocketThereIsNone(path: String?) throws {
@@ -104,7 +104,7 @@ private struct Inbox: ~Copyable {
     @Test func theWatchdogIsForOneProcess() throws {
         func patience(_ variables: [String: String]) throws -> Duration? {
             let all = variables.merging(["NOTIFY_SOCKET": "/nonexistent"]) { own, _ in own }
-            return try ServiceManager.find(environment: { all[$0] })?.watchdogPatience()
+            return try ServiceManager.find(environment: { all[$0] })?.watchdogTimeout()
         }
         #expect(try patience(["WATCHDOG_USEC": "1500000"]) == .milliseconds(1500))
         #expect(try patience(["WATCHDOG_USEC": "1500000", "WATCHDOG_PID": "\(getpid())"]) == .milliseconds(1500))

@@ -1,13 +1,13 @@
 import Reactor
 
-/// What a balancer is to do: listeners, pools, times and limits. Immutable and checked: a loop can be made of any
-/// value of this type.
+/// The configuration of a balancer: listeners, pools, times and limits. Immutable and checked: a loop can be made from
+/// any value of this type.
 public struct Configuration: Sendable {
-    /// Where clients come in, and the pool that serves them.
-    public struct Listener: Hashable, Sendable {
+    /// An address for clients, and the pool that serves them.
+    public struct ListenerSettings: Hashable, Sendable {
         /// The address to bind.
         public let address: SocketAddress
-        /// The place of the pool in ``Configuration/pools``.
+        /// The index of the pool in ``Configuration/pools``.
         public let pool: Int
         /// The socket that the service manager made for it; nil when the balancer binds one itself.
         public let inherited: InheritedSocket?
@@ -19,7 +19,7 @@ public struct Configuration: Sendable {
             inherited = nil
         }
 
-        /// A listener on a socket that is there already.
+        /// A listener on a socket that exists already.
         public init(inherited: InheritedSocket, pool: Int = 0) {
             address = inherited.address
             self.pool = pool
@@ -27,7 +27,7 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// Where the balancer tells its state to who asks: see ``StatusReport``.
+    /// Where the balancer reports its state: see ``StatusReport``.
     public enum StatusSocket: Hashable, Sendable {
         /// A Unix socket of its own.
         case path(String)
@@ -35,11 +35,11 @@ public struct Configuration: Sendable {
         case inherited(InheritedSocket)
     }
 
-    /// One target.
+    /// One backend of a pool.
     public struct Backend: Hashable, Sendable {
-        /// Where it listens; nil while its name has no address.
+        /// Its address; nil while its name has none.
         public let address: SocketAddress?
-        /// The name that its address is looked up by, again and again; nil of one that is named by its address.
+        /// The name that is looked up periodically for its address; nil for a backend configured by address.
         public let name: HostName?
 
         /// A backend at an address.
@@ -55,21 +55,21 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// Backends that serve the same clients, and how they are chosen and watched.
+    /// Backends that serve the same clients, and how they are picked and probed.
     public struct Pool: Hashable, Sendable {
-        /// The backends, in the order of their turns.
+        /// The backends, in the order of round robin.
         public let backends: [Backend]
-        /// Chooses among them.
-        public let policy: Policy.Kind
+        /// How a backend is picked.
+        public let policy: PolicyKind
         /// How they are probed.
         public let health: HealthCheck
-        /// The address that connections to backends come from; nil leaves it to the kernel. Not used towards a backend
-        /// of another family.
+        /// The source address of connections to backends; nil leaves it to the kernel. Not used towards a backend of
+        /// another address family.
         public let source: SocketAddress?
 
         /// A pool.
         public init(
-            backends: [Backend], policy: Policy.Kind = .roundRobin, health: HealthCheck = .init(),
+            backends: [Backend], policy: PolicyKind = .roundRobin, health: HealthCheck = .init(),
             source: SocketAddress? = nil
         ) {
             self.backends = backends
@@ -83,7 +83,7 @@ public struct Configuration: Sendable {
     public struct HealthCheck: Hashable, Sendable {
         /// From the start of one probe to the start of the next.
         public var interval: Duration = .seconds(5)
-        /// A probe that has not connected by then has failed.
+        /// A probe that has not connected within this time has failed.
         public var timeout: Duration = .seconds(2)
         /// Failures in a row that take a backend out of rotation.
         public var fall: Int = 4
@@ -94,16 +94,16 @@ public struct Configuration: Sendable {
         public init() {}
     }
 
-    /// How long things may take.
+    /// The timeouts of sessions and look-ups.
     public struct Timeouts: Hashable, Sendable {
         /// One attempt to connect to a backend. HAProxy's documentation suggests 5 s.
         public var connect: Duration = .seconds(5)
-        /// A session in which nothing moves in either direction. One hour is Envoy's default.
+        /// A session in which nothing is relayed in either direction. One hour is Envoy's default.
         public var idle: Duration = .seconds(3600)
-        /// How long sessions may go on after the request to stop.
+        /// How long sessions may continue after the request to stop.
         public var drain: Duration = .seconds(10)
-        /// From one look for the addresses of backends' names to the next, while their probes succeed; a failed probe
-        /// looks at once. 10 s is how long HAProxy takes an answer for valid.
+        /// The interval between look-ups of backends' names while their probes succeed; a failed probe starts one at
+        /// once. HAProxy holds an answer valid for 10 s.
         public var names: Duration = .seconds(10)
         /// How long the bytes of a side are still read, and dropped, after the other side has gone, so that our close
         /// does not become a RST that cuts off what we have just written (nginx: `lingering_timeout`, 5 s).
@@ -113,42 +113,42 @@ public struct Configuration: Sendable {
         public init() {}
     }
 
-    /// What trades something for latency; all of it is off by default. What each gains and costs is measured in the
+    /// Options that trade something for latency; all are off by default. What each gains and costs is measured in the
     /// README.
     public struct Latency: Hashable, Sendable {
-        /// Never sleep: a core is always busy, and no event waits for a wake-up. HAProxy calls it `busy-polling`.
+        /// Never sleep: a core is always busy, and no event waits for a wake-up. HAProxy calls this `busy-polling`.
         public var busyPoll = false
-        /// Send what the client has sent already with the SYN to the backend (RFC 7413). A SYN may be delivered twice:
-        /// for requests that may be repeated.
+        /// Put data that has already arrived from the client into the SYN to the backend (RFC 7413). A SYN may be
+        /// delivered twice: only for requests that may be repeated.
         public var fastOpen = false
-        /// Connections that each loop holds ready to each backend. The backend sees them before a client is there: for
-        /// protocols in which the client speaks first.
+        /// Connections that each loop holds ready to each backend. The backend sees them before there is a client: only
+        /// for protocols in which the client sends first.
         public var warmConnections = 0
 
         /// The defaults.
         public init() {}
     }
 
-    /// Where clients come in; at least one.
-    public let listeners: [Listener]
+    /// The listeners; at least one.
+    public let listeners: [ListenerSettings]
     /// The pools; at least one.
     public let pools: [Pool]
-    /// Times.
+    /// How long connects, sessions, look-ups and a drain may take.
     public let timeouts: Timeouts
-    /// Bounds.
+    /// How many sessions, and how much memory for them.
     public let limits: Limits
-    /// Options.
+    /// Options that trade something for latency.
     public let latency: Latency
-    /// What the event log says.
+    /// Which lines the event log has.
     public let log: LogMode
-    /// How many loops share the work, each on a thread of its own: see ``LoopGroup``.
+    /// How many loops share the work, each on its own thread: see ``LoopGroup``.
     public let threads: Int
-    /// Where it tells its state; nil for nowhere.
+    /// Where the balancer reports its state; nil for nowhere.
     public let status: StatusSocket?
 
-    /// Checks the parts and puts them together; the error names the part and the remedy.
+    /// Makes a configuration of its parts and checks it; the error names the part and the remedy.
     public init(
-        listeners: [Listener], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
+        listeners: [ListenerSettings], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
         latency: Latency = .init(), log: LogMode = .guide, threads: Int = 1, status: StatusSocket? = nil
     ) throws(ConfigurationError) {
         self.listeners = listeners
@@ -166,9 +166,9 @@ public struct Configuration: Sendable {
     public var backendCount: Int { pools.reduce(0) { $0 + $1.backends.count } }
 }
 
-/// A configuration that cannot be carried out: what is wrong, where, and what to do about it.
+/// An invalid configuration: what is wrong, where, and what to do about it.
 public struct ConfigurationError: Error, Hashable, CustomStringConvertible {
-    /// One line for people.
+    /// One line, for display.
     public let description: String
 
     init(_ description: String) {
@@ -179,7 +179,7 @@ public struct ConfigurationError: Error, Hashable, CustomStringConvertible {
 extension Configuration {
     /// The longest time that may be set: a year.
     public static let durationMax: Duration = .seconds(365 * 24 * 3600)
-    /// The shortest interval and timeout of probes: below it they would be a load of their own.
+    /// The shortest interval and timeout of probes: shorter ones would be a load in themselves.
     public static let probeDurationMin: Duration = .milliseconds(10)
     /// The highest rise and fall count.
     public static let thresholdMax = 1000
@@ -247,7 +247,7 @@ extension Configuration {
         }
     }
 
-    private func check(_ listener: Listener) throws(ConfigurationError) {
+    private func check(_ listener: ListenerSettings) throws(ConfigurationError) {
         guard pools.indices.contains(listener.pool) else {
             throw ConfigurationError("listener \(listener.address): there is no pool \(listener.pool)")
         }

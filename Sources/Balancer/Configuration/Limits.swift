@@ -1,19 +1,22 @@
-/// The bounds of a balancer. Every queue, buffer and inner loop has one of them.
+import Reactor
+
+/// The limits of a balancer. Every queue, buffer and inner loop has one of them.
 public struct Limits: Hashable, Sendable {
     /// The one read buffer of a loop, in bytes. A bulk transfer measured 0.80 s/GB with 64 KiB and 0.57 s/GB with 256
     /// KiB; nothing is gained beyond it.
     public var chunkBytes = 256 * 1024
-    /// Sessions at the same time. At the limit, new clients wait in the kernel's backlog.
+    /// Concurrent sessions. At the limit, new clients wait in the kernel's backlog.
     public var sessionsMax: Int
-    /// Blocks of ``chunkBytes`` for bytes that a slow side has not taken, over all sessions. Beyond it no byte is read
-    /// before the other side has taken it, so nothing stops; it only costs a second read. 1,024 blocks are 256 MiB.
+    /// Blocks of ``chunkBytes`` for bytes that a slow side has not taken, over all sessions. When all are in use, no
+    /// byte is removed from its source before the other side has taken it: nothing stops, it only costs a second read.
+    /// 1,024 blocks are 256 MiB.
     public var blocksMax = 1024
     /// Pipes of ``chunkBytes`` that bulk transfers are spliced through, over all sessions. A transfer holds one only
-    /// while its reader lags; those without one are copied. 64 pipes are 16 MiB, a quarter of what a user without
+    /// while its reader lags; transfers without one are copied. 64 pipes are 16 MiB, a quarter of what a user without
     /// privilege may have (`pipe-user-pages-soft`, pipe(7)).
     public var pipesMax = 64
 
-    /// Bounds for a number of sessions.
+    /// Limits for a number of sessions.
     public init(sessionsMax: Int = 1024) {
         self.sessionsMax = sessionsMax
     }
@@ -24,7 +27,7 @@ public struct Limits: Hashable, Sendable {
     public static let chunkBytesMax = 16 << 20
     /// The most connections held ready to one backend.
     public static let warmConnectionsMax = 256
-    /// What may go with a SYN: less than fits into its segment.
+    /// The most bytes that are sent with a SYN: less than fits into its segment.
     public static let fastOpenBytesMax = 1024
     /// The most blocks.
     public static let blocksCeiling = 1 << 20
@@ -32,54 +35,60 @@ public struct Limits: Hashable, Sendable {
     public static let pipesCeiling = 1 << 16
     /// The most backends of all pools.
     public static let backendsMax = 4096
+    /// The most pools.
+    public static let poolsMax = 1024
+    /// The largest weight of a backend, as in HAProxy.
+    public static let weightMax: Int32 = 256
+    /// Timers besides those of sessions and backends: memory is reserved for them as well.
+    static let timersReserved = 8
     /// The most listeners.
     public static let listenersMax = 256
 
-    /// The most threads: the loops that wait for something are the bits of a word.
-    public static let threadsMax = SharedPlaces.loopsMax
+    /// The most threads: the loops that wait for a place are the bits of a word.
+    public static let threadsMax = UInt64.bitWidth
 
-    /// What one direction of a session may move in one turn before the others get theirs, in chunks.
+    /// What one direction of a session may relay in one turn, in chunks, before the other sessions are served.
     public static let chunksPerTurn = 4
-    /// How often one direction may read in one turn: many small reads cost the others as much as a few large ones.
+    /// Reads of one direction per turn: many small reads delay the others as much as a few large ones.
     public static let readsPerTurn = 32
-    /// What one listener may accept in one turn at the most.
+    /// The most clients that one listener may accept in one turn.
     public static let acceptsPerTurn = 64
-    /// What one listener may accept in any turn.
+    /// The clients that one listener may accept in any turn, however few events it has.
     public static let acceptsPerTurnMin = 2
-    /// Between these two, one accept for so many events: each is followed by a connect, the dearest thing that a turn
-    /// can hold. With 64 whatever the turn, ping-pongs beside a storm of new connections had half their speed.
+    /// Shares of a turn that suffice for a whole backlog, even if each is the smallest.
+    static let backlogShares = Int(Listener.backlogMax) / acceptsPerTurnMin
+    /// Between these two, one accept for so many events: each is followed by a connect, the most expensive work of a
+    /// turn. With a constant 64, ping-pong sessions had half their speed during a storm of new connections.
     public static let eventsPerAccept = 16
-    /// How many that wait may be closed in one turn, when there are no descriptors for them.
-    public static let turnedAwayPerTurn = 64
-    /// How many that ask for the state may be answered in one turn.
+    /// How many peers of the status socket may be answered in one turn.
     public static let statusAnswersPerTurn = 16
     /// Events taken from the kernel in one turn.
     public static let eventsPerTurn = 512
-    /// What is read and dropped from a side whose other side has gone, before it is closed all the same.
+    /// Bytes that are read and discarded from a side whose other side has gone, before it is closed all the same.
     public static let lingerBytesMax: UInt32 = 64 << 20
-    /// Blocks kept for the next stall; more are given back to the system.
+    /// Unused blocks that are kept for the next slow reader; the others are freed.
     public static let blocksKept = 16
 
     /// A read of this fraction of ``chunkBytes``, 64 KiB, is large: what follows is spliced.
     public static let bulkFraction = 4
     /// After so many reads in a row that were not large, bytes are copied again.
     public static let smallSplicesMax: Int8 = 8
-    /// After so many refusals to splice in a row, each for another direction, a loop stops splicing: the kernel or a
+    /// After so many refusals to splice in a row, each in another direction, a loop stops splicing: the kernel or a
     /// filter of system calls forbids it, not one kind of socket.
     public static let spliceRefusalsMax = 8
 
-    /// Descriptors that are not sessions: the loop's own, standard streams, and room for libraries.
+    /// Descriptors that sessions do not use: the loop's own, standard streams, and room for libraries.
     static let descriptorsReserved = 32
 
-    /// Descriptors of each further loop, beside its listeners: epoll, timer, waker, reserve.
+    /// Descriptors of each further loop, besides its listeners: epoll, timer, waker, reserve.
     static let descriptorsPerLoop = 4
 
-    /// How many sessions a limit on descriptors allows: two descriptors each, beside those of listeners, probes, warm
+    /// How many sessions a limit on descriptors allows: two descriptors each, besides those of listeners, probes, warm
     /// connections, pipes and the loops themselves. At least one.
     public static func sessionsMax(
         descriptors: Int, listeners: Int, backends: Int, threads: Int = 1, warmConnections: Int = 0
     ) -> Int {
-        // A wrong number is somebody else's to refuse, but must not overflow here.
+        // A wrong number is rejected by ``Configuration``, but must not overflow here.
         let threads = min(max(threads, 1), threadsMax)
         let warm = threads * backends * min(max(0, warmConnections), warmConnectionsMax)
         let loops = threads * listeners + (threads - 1) * descriptorsPerLoop
@@ -87,8 +96,8 @@ public struct Limits: Hashable, Sendable {
         return min(sessionsCeiling, max(1, (descriptors - others) / 2))
     }
 
-    /// The bounds of one of several loops that share these. Any loop may get all sessions, which costs no memory before
-    /// it does; memory for slow readers and pipes are dealt out.
+    /// The limits of one of several loops that share these. Any loop may get all sessions, which costs no memory in
+    /// advance; blocks and pipes are divided among the loops.
     func share(of loops: Int) -> Limits {
         var share = self
         share.blocksMax = (blocksMax + loops - 1) / loops
@@ -101,17 +110,17 @@ public struct Limits: Hashable, Sendable {
         min(Limits().pipesMax, descriptors / descriptorsPerPipe)
     }
 
-    /// Of so many descriptors, one pipe has its two.
+    /// One pipe, which has two of them, is allowed for so many descriptors.
     static let descriptorsPerPipe = 64
 }
 
-/// What the event log says.
+/// Which lines the event log has.
 public enum LogMode: String, Sendable, CaseIterable {
     /// The lines of the reference system's guide: each probe's result, each session's end.
     case guide
-    /// Changes of health, and trouble.
+    /// Changes of health, and failures.
     case changes
-    /// Changes of health, trouble, and one line per session: its record.
+    /// Changes of health, failures, and one line per session: its record.
     case sessions
     /// Nothing.
     case none

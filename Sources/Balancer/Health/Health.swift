@@ -1,6 +1,6 @@
-/// What the probes of a backend have told so far: a pure state machine.
+/// The health of a backend, derived from its probes: a pure state machine.
 ///
-/// One counter, as in HAProxy, holds state and hysteresis in one:
+/// One counter, as in HAProxy, holds both state and hysteresis:
 ///
 /// ```
 ///   0 ... rise-1                     down: a failure sets it to 0, a success adds 1
@@ -16,11 +16,11 @@ public struct Health: Hashable, Sendable {
     public let fall: Int
     private var counter: Int
 
-    /// What one more probe means. `changed` is true of the first of its kind.
+    /// The result of one more probe. `changed` is true for the first of its kind.
     public enum Verdict: Hashable, Sendable {
         /// It is up and the probe succeeded. `changed` when it was down, or had failed since it was last alive.
         case alive(changed: Bool)
-        /// It is still down; so many successes of the number needed have been seen.
+        /// It is still down; so many of the required successes were seen.
         case rising(Int)
         /// The probe failed, yet it stays up. `changed` at the first failure in a row.
         case bad(changed: Bool)
@@ -28,7 +28,7 @@ public struct Health: Hashable, Sendable {
         case dead(changed: Bool)
     }
 
-    /// A backend that nothing is known of.
+    /// A backend that was not probed yet.
     public init(rise: Int, fall: Int) {
         precondition(rise >= 1 && fall >= 1, "rise and fall counts are 1 or more")
         self.rise = rise
@@ -41,7 +41,7 @@ public struct Health: Hashable, Sendable {
 
     private var top: Int { rise + fall - 1 }
 
-    /// Takes in the result of a probe.
+    /// Records the result of a probe.
     public mutating func record(success: Bool) -> Verdict {
         switch (isUp, success) {
         case (true, true):

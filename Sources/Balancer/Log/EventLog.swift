@@ -1,28 +1,27 @@
 import Reactor
 
-/// What the balancer tells its operator, as lines on standard output and standard error, without ever waiting for
-/// whoever reads them.
+/// The operator's log: lines on standard output and standard error, written without ever waiting for their reader.
 ///
-/// What the lines say, byte for byte, is the reference system's: see ``LogMode``. Results go to the output; causes and
-/// trouble to the errors. Where both lead to the same place (a terminal, `2>&1`) they share one buffer, so that each
-/// cause stands before its line.
+/// The text of the lines is, byte for byte, the reference system's: see ``LogMode``. Results go to standard output;
+/// causes and failures to standard error. Where both lead to the same file (a terminal, `2>&1`) they share one buffer,
+/// so that each cause precedes its result.
 public struct EventLog: ~Copyable {
-    /// Which lines are wanted.
+    /// Which lines are written.
     public let mode: LogMode
     private var output: LineLog
-    /// None when the output takes these lines as well.
+    /// nil when `output` takes these lines as well.
     private var errors: LineLog?
     private let isMerged: Bool
-    /// Troubles that several loops may be in. Of outages one per pool, as far as any had one.
+    /// Failures that several loops may have at the same time. `outages` has one per pool, up to the last that had one.
     private var full = Tally()
     private var shortage = Tally()
     private var connectShortage = Tally()
     private var outages: [Tally] = []
-    /// False once `makeRoom` has waited in vain.
+    /// False once `waitForSpace` has waited in vain.
     private var hasReader = true
 
     /// How long the last lines may wait for a slow reader when the balancer ends.
-    static let lastWordsMilliseconds: CInt = 500
+    static let finishMilliseconds: CInt = 500
 
     /// A log on two streams of the process.
     public init(_ mode: LogMode, output: consuming OutputStream, errors: consuming OutputStream) {
@@ -37,34 +36,34 @@ public struct EventLog: ~Copyable {
         errors?.add(to: poller, token)
     }
 
-    /// Writes what was said since the last time.
+    /// Writes the lines recorded since the last call.
     mutating func flush() {
         errors?.flush()
         output.flush()
     }
 
-    /// Writes the last words.
+    /// Writes the remaining lines when the balancer ends.
     mutating func finish() {
-        errors?.finish(milliseconds: Self.lastWordsMilliseconds)
-        output.finish(milliseconds: Self.lastWordsMilliseconds)
+        errors?.finish(milliseconds: Self.finishMilliseconds)
+        output.finish(milliseconds: Self.finishMilliseconds)
     }
 
-    /// Waits for a slow reader when there is little room left: when many sessions are cut at once, each still has its
-    /// record. Only for a loop that has nothing else to do any more.
-    mutating func makeRoom() {
+    /// Waits for a slow reader when less than half of the buffer is free: when many sessions are cut at once, each
+    /// still has its record. Only for a loop that is stopping.
+    mutating func waitForSpace() {
         guard hasReader, output.pendingBytes > LineLog.standardCapacity / 2 else { return }
-        output.finish(milliseconds: Self.lastWordsMilliseconds)
+        output.finish(milliseconds: Self.finishMilliseconds)
         hasReader = output.pendingBytes == 0
     }
 
-    private mutating func tell(_ write: (inout LineLog.Record) -> Void) {
+    private mutating func writeError(_ write: (inout LineLog.Record) -> Void) {
         if isMerged { output.record(write) } else { errors?.record(write) }
     }
 
-    /// A line about trouble, which every mode but `none` has.
-    private mutating func trouble(_ write: (inout LineLog.Record) -> Void) {
+    /// A line of every mode but `none`: failures, new addresses of names, signals.
+    private mutating func notice(_ write: (inout LineLog.Record) -> Void) {
         guard mode != .none else { return }
-        tell {
+        writeError {
             $0.append("balancer: ")
             write(&$0)
             $0.append("\n")
@@ -96,14 +95,14 @@ public struct EventLog: ~Copyable {
         }
     }
 
-    /// Warns when the descriptors that the process is allowed do not suffice for all sessions.
+    /// Warns when the descriptor limit of the process does not suffice for all sessions.
     public mutating func compare(_ configuration: Configuration, withDescriptors allowed: Int) {
         let sessions = configuration.limits.sessionsMax
         let possible = Limits.sessionsMax(
             descriptors: allowed, listeners: configuration.listeners.count, backends: configuration.backendCount,
             threads: configuration.threads, warmConnections: configuration.latency.warmConnections)
         guard sessions > possible else { return }
-        trouble {
+        notice {
             $0.append(sessions)
             $0.append(" sessions at most, but the limit of ")
             $0.append(allowed)
@@ -117,9 +116,9 @@ public struct EventLog: ~Copyable {
 
     mutating func probeSucceeded(_ backend: BackendTitle, _ verdict: Health.Verdict, rise: Int) {
         switch verdict {
-        case .alive(let changed) where wants(changed):
+        case .alive(let changed) where prints(changed):
             output.record { $0.appendProbe("IP : <", backend, "Server is alive\n") }
-        case .rising(let count) where wants(true):
+        case .rising(let count) where prints(true):
             output.record {
                 $0.appendProbe("IP : <", backend, "Server is rising: ")
                 $0.append(count)
@@ -134,20 +133,20 @@ public struct EventLog: ~Copyable {
 
     mutating func probeFailed(_ backend: BackendTitle, _ cause: ProbeFailure, _ verdict: Health.Verdict) {
         switch verdict {
-        case .bad(let changed) where wants(changed):
-            tell { $0.append(cause: cause) }
+        case .bad(let changed) where prints(changed):
+            writeError { $0.append(cause: cause) }
             output.record { $0.appendProbe("IP: <", backend, "Server is bad\n") }
-        case .dead(let changed) where wants(changed):
-            tell { $0.append(cause: cause) }
+        case .dead(let changed) where prints(changed):
+            writeError { $0.append(cause: cause) }
             output.record { $0.appendProbe("IP: <", backend, "Server is dead\n") }
         case .alive, .rising, .bad, .dead:
             break
         }
     }
 
-    /// A probe that could not be made tells nothing of the backend.
+    /// A probe that could not be made says nothing about the backend.
     mutating func probeNotMade(_ backend: BackendTitle, _ errno: Errno) {
-        trouble {
+        notice {
             $0.append("no probe of ")
             $0.append(title: backend)
             $0.append(": ")
@@ -155,7 +154,7 @@ public struct EventLog: ~Copyable {
         }
     }
 
-    private func wants(_ changed: Bool) -> Bool {
+    private func prints(_ changed: Bool) -> Bool {
         switch mode {
         case .guide: true
         case .changes, .sessions: changed
@@ -166,7 +165,7 @@ public struct EventLog: ~Copyable {
     // MARK: names
 
     mutating func moved(_ name: HostName, from old: SocketAddress?, to new: SocketAddress) {
-        trouble {
+        notice {
             $0.append(name.host)
             $0.append(" is at ")
             $0.append(endpoint: new)
@@ -178,7 +177,7 @@ public struct EventLog: ~Copyable {
     }
 
     mutating func nameLost(_ name: HostName, _ reason: String, last address: SocketAddress) {
-        trouble {
+        notice {
             $0.append("cannot look up ")
             $0.append(name.host)
             $0.append(": ")
@@ -189,7 +188,7 @@ public struct EventLog: ~Copyable {
     }
 
     mutating func nameFound(_ name: HostName, at address: SocketAddress) {
-        trouble {
+        notice {
             $0.append(name.host)
             $0.append(" can be looked up again: ")
             $0.append(endpoint: address)
@@ -198,12 +197,12 @@ public struct EventLog: ~Copyable {
 
     // MARK: sessions
 
-    /// `count` takes the session's row out of the session table and returns how many are left.
+    /// `count` removes the session's row from the session table and returns how many are left.
     mutating func sessionEnded(_ record: SessionRecord, count: () -> Int) {
         let remaining = count()
         switch mode {
         case .guide:
-            // Without a backend there was no row in the reference's table.
+            // Without a backend there is no row in the reference system's table.
             guard record.backend != nil else { return }
             output.record {
                 $0.append("\nclient <")
@@ -221,17 +220,17 @@ public struct EventLog: ~Copyable {
         }
     }
 
-    // MARK: trouble
+    // MARK: failures
 
     mutating func outageBegan(pool: Int) {
         while outages.count <= pool { outages.append(Tally()) }
         guard outages[pool].begin() else { return }
-        trouble { $0.append("no backend is up: new clients are closed at once") }
+        notice { $0.append("no backend is up: new clients are closed at once") }
     }
 
     mutating func outageEnded(pool: Int, clients: Int) {
         guard let sum = outages[pool].end(clients) else { return }
-        trouble {
+        notice {
             $0.append("a backend is up again; clients closed meanwhile: ")
             $0.append(sum)
         }
@@ -239,7 +238,7 @@ public struct EventLog: ~Copyable {
 
     mutating func sessionsFull(_ count: Int) {
         guard full.begin() else { return }
-        trouble {
+        notice {
             $0.append("all ")
             $0.append(count)
             $0.append(" sessions are taken: new clients wait (--sessions-max)")
@@ -248,12 +247,12 @@ public struct EventLog: ~Copyable {
 
     mutating func sessionsNotFull() {
         guard full.end() != nil else { return }
-        trouble { $0.append("sessions are free again: new clients are served") }
+        notice { $0.append("sessions are free again: new clients are served") }
     }
 
     mutating func shortageBegan(_ errno: Errno) {
         guard shortage.begin() else { return }
-        trouble {
+        notice {
             $0.append("cannot accept clients: ")
             $0.append(errno.description)
             $0.append(": those waiting are closed")
@@ -262,7 +261,7 @@ public struct EventLog: ~Copyable {
 
     mutating func shortageEnded(clients: Int) {
         guard let sum = shortage.end(clients) else { return }
-        trouble {
+        notice {
             $0.append("clients are accepted again; closed meanwhile: ")
             $0.append(sum)
         }
@@ -270,7 +269,7 @@ public struct EventLog: ~Copyable {
 
     mutating func cannotConnect(_ errno: Errno) {
         guard connectShortage.begin() else { return }
-        trouble {
+        notice {
             $0.append("cannot connect to backends: ")
             $0.append(errno.description)
         }
@@ -278,7 +277,7 @@ public struct EventLog: ~Copyable {
 
     mutating func canConnectAgain(attempts: Int) {
         guard let sum = connectShortage.end(attempts) else { return }
-        trouble {
+        notice {
             $0.append("connects to backends work again; attempts lost meanwhile: ")
             $0.append(sum)
         }
@@ -287,14 +286,14 @@ public struct EventLog: ~Copyable {
     // MARK: signals
 
     mutating func reloading(names: Int) {
-        trouble {
+        notice {
             $0.append("SIGHUP: the names of backends are looked up again: ")
             $0.append(names)
         }
     }
 
     mutating func draining(sessions: Int, atMost time: Duration) {
-        trouble {
+        notice {
             $0.append("stopping: no new clients; sessions that may finish: ")
             $0.append(sessions)
             $0.append(", within ")
@@ -303,7 +302,7 @@ public struct EventLog: ~Copyable {
     }
 
     mutating func stopped(cut: Int) {
-        trouble {
+        notice {
             $0.append("stopped; sessions cut: ")
             $0.append(cut)
         }

@@ -1,6 +1,6 @@
 import Reactor
 
-// The balancer's own pieces of a line.
+// The parts of a line that only the balancer writes.
 extension LineLog.Record {
     /// `10.0.0.5:8090`, `[::1]:8090`
     mutating func append(endpoint address: SocketAddress) {
@@ -27,8 +27,8 @@ extension LineLog.Record {
         }
     }
 
-    /// `IP : <10.0.0.5>, Port : <8090> Server is alive`, without the newline. `start` has the space that only the alive
-    /// line of the reference has.
+    /// `IP : <10.0.0.5>, Port : <8090> Server is alive`, without the newline. `start` includes the space that only the
+    /// reference system's alive line has.
     mutating func appendProbe(_ start: StaticString, _ backend: BackendTitle, _ verdict: StaticString) {
         append(start)
         switch backend {
@@ -41,9 +41,9 @@ extension LineLog.Record {
         append(verdict)
     }
 
-    /// `connection refused: Connection refused`: the reference's form, its own words and the kernel's.
+    /// `connection refused: Connection refused`: the reference system's form, its own text and the kernel's.
     ///
-    /// A probe that ran out of time has the reference's words, and what its errno was: the connect was still under way.
+    /// A probe that timed out has the reference system's text and errno: there the connect was still in progress.
     mutating func append(cause: ProbeFailure) {
         switch cause {
         case .timeout:

@@ -2,18 +2,18 @@ import Reactor
 
 /// The log as one loop holds it: its own, or one that the loops of the process share.
 ///
-/// A shared log is locked for each record and each write, so that records never mingle; the lock is held for as long as
-/// a record is put together, or a write takes, which does not wait (but for the last words of a process that stops).
-/// A log of the loop's own has no lock.
+/// A shared log is locked for each record and each write, so that records never interleave. The lock is held while a
+/// record is formatted or a write runs; neither waits, except the last write of a process that stops. A loop's own log
+/// has no lock.
 @safe struct LoopLog: ~Copyable {
-    /// Which lines are wanted; asked without the lock.
+    /// Which lines are written; readable without the lock.
     let mode: LogMode
     private let place: UnsafeMutablePointer<EventLog>
     private let shared: SharedLog?
-    /// The loop has had the log in hand since its last turn ended.
+    /// The loop has used the log since its last turn ended.
     private var isTouched = true
 
-    /// A log for one loop alone.
+    /// The log of a single loop.
     init(_ log: consuming EventLog) {
         mode = log.mode
         unsafe place = .allocate(capacity: 1)
@@ -21,7 +21,7 @@ import Reactor
         shared = nil
     }
 
-    /// The part of one loop in a log of several.
+    /// One loop's access to a shared log.
     init(sharing log: SharedLog) {
         mode = log.mode
         unsafe place = log.place
@@ -34,33 +34,34 @@ import Reactor
         unsafe place.deallocate()
     }
 
-    /// The log itself, for one call: locked meanwhile when it is shared.
+    /// The log, for one call; locked meanwhile when it is shared.
     var log: EventLog {
-        // Nothing of it is ever only read: every call writes, or may.
+        // Never used by a call that only reads: every call may write.
         unsafeAddress { unsafe UnsafePointer(place) }
         _modify {
             take()
             defer { giveBack() }
-            // Through a copy: of `place` itself the compiler (6.3) makes a broken module with -sanitize=thread.
+            // Through a copy: with `place` itself, Swift 6.3 makes a broken module under -sanitize=thread.
             let place = unsafe place
             yield unsafe &place.pointee
         }
     }
 
     private mutating func take() {
-        guard let shared else { return }
         isTouched = true
-        shared.lock.lock()
+        shared?.lock.lock()
     }
 
     private func giveBack() {
         shared?.lock.unlock()
     }
 
-    /// Writes what the turn has said. Of a shared log nothing is written, and no lock taken, by a loop that said
-    /// nothing.
-    mutating func endTurn() {
-        guard shared == nil || isTouched else { return }
+    /// Writes the lines of the turn. Without any, this is one comparison, and no lock is taken.
+    @inline(__always) mutating func endTurn() {
+        if isTouched { flush() }
+    }
+
+    private mutating func flush() {
         log.flush()
         isTouched = false
     }
@@ -68,11 +69,11 @@ import Reactor
 
 /// The one log of the loops of a process.
 ///
-/// Unchecked: what it points to is only touched by who holds the lock, which the compiler cannot see.
+/// Unchecked: the log is accessed only with the lock held, which the compiler cannot see.
 @safe final class SharedLog: @unchecked Sendable {
     let mode: LogMode
     fileprivate let lock = Lock()
-    /// Only touched by who holds the lock.
+    /// Accessed only with the lock held.
     fileprivate let place: UnsafeMutablePointer<EventLog>
 
     init(_ log: consuming EventLog) {

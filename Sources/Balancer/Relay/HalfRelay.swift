@@ -17,7 +17,7 @@
 ///   RST, which could destroy what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx: lingering_close).
 /// - `ended`, `discarded`: final.
 struct HalfRelay: ~Copyable {
-    enum Phase: UInt8 {
+    enum Stage: UInt8 {
         case open
         case ending
         case ended
@@ -30,13 +30,13 @@ struct HalfRelay: ~Copyable {
     /// Bytes that were read and could not be delivered: at most ``Limits/lingerBytesMax`` and a few chunks.
     var discarded: UInt32 = 0
     var waiting = WaitingBytes()
-    var phase = Phase.open
+    var stage = Stage.open
     /// Above 0, reads are splices, and so many more small ones may follow before bytes are copied again. At 0 bytes are
     /// copied. Below 0 they are copied for the rest of the session: see ``refuseSplices()``.
     private(set) var splicesLeft: Int8 = 0
 
     /// A large read makes the next reads splices; a few small ones in a row end that.
-    @inline(__always) mutating func noteRead(isLarge: Bool) {
+    @inline(__always) mutating func recordRead(isLarge: Bool) {
         if isLarge {
             if splicesLeft >= 0 { splicesLeft = Limits.smallSplicesMax }
         } else if splicesLeft > 0 {
@@ -58,9 +58,9 @@ struct HalfRelay: ~Copyable {
     /// False when the direction needs an event before it can move. An event is mostly for one direction of the two, so
     /// this saves every second call of `pump`.
     @inline(__always) func mayMove(from source: borrowing Side, to sink: borrowing Side) -> Bool {
-        phase != .open || source.isReadable || !waiting.isEmpty || sink.isBroken
+        stage != .open || source.isReadable || !waiting.isEmpty || sink.isBroken
     }
 
-    /// True in the final phases.
-    @inline(__always) var isOver: Bool { phase == .ended || phase == .discarded }
+    /// True in the final stages.
+    @inline(__always) var isOver: Bool { stage == .ended || stage == .discarded }
 }

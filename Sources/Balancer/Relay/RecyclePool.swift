@@ -17,6 +17,9 @@ struct RecyclePool<Element: ~Copyable>: ~Copyable {
         idle.reserveCapacity(self.idleMax)
     }
 
+    /// How many there are, in use or not.
+    var made: Int { elements.count }
+
     /// True while `take` may succeed: fewer than `max` elements are in use.
     var hasRoom: Bool { taken < elements.capacity }
 

@@ -24,7 +24,7 @@ extension Relay {
             spliceRefusals = 0
             received += UInt64(count)
             budget.spend(count)
-            half.noteRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
+            half.recordRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             half.waiting.note(pipe: pipe, count: count)
             _ = flush(to: &sink, &half)
             return true
@@ -33,7 +33,7 @@ extension Relay {
             return true
         case .failed:
             memory.pipes.give(pipe)
-            half.phase = .ending
+            half.stage = .ending
             return true
         case .undecided:
             half.pauseSplices()

@@ -5,7 +5,7 @@ import Reactor
 /// Most bytes are written as soon as they are read, so a session owns no buffer: only bytes that the sink does not take
 /// are copied to a block of the pool. After a large read, bytes go through a pipe instead (`Relay+Splice`). One
 /// function, `pump`, serves both directions: source, sink and half-relay are its arguments.
-@safe struct Relay: ~Copyable {
+struct Relay: ~Copyable {
     /// Why `pump` returned.
     private enum Progress {
         /// The direction is over, or needs an event: bytes to read, or room to write.
@@ -24,7 +24,7 @@ import Reactor
         case broken
     }
 
-    let chunk: UnsafeMutableRawBufferPointer
+    let chunk: ByteBuffer
     /// How many bytes one direction may move in this turn.
     private var bytesPerTurn: Int
     /// Blocks for slow sinks, and pipes for bulk transfers.
@@ -37,12 +37,10 @@ import Reactor
     var spliceRefusals = 0
 
     init(limits: Limits) {
-        unsafe chunk = .allocate(byteCount: limits.chunkBytes, alignment: 4096)
+        chunk = ByteBuffer(count: limits.chunkBytes, alignment: ByteBuffer.pageBytes)
         memory = RelayMemory(limits: limits)
         bytesPerTurn = limits.chunkBytes * Limits.chunksPerTurn
     }
-
-    deinit { unsafe chunk.deallocate() }
 
     /// Sets the share of each direction for this turn. `count`: how many sessions and listeners used up the last one's.
     /// With many bulk transfers at once, a full share for each would delay all other sessions.
@@ -53,34 +51,35 @@ import Reactor
 
     /// Moves bytes in both directions of a session, as far as sockets and shares allow. True when a direction has used
     /// up its share: the caller runs the session again in the next turn.
-    mutating func run(_ session: inout Session) -> Bool {
+    mutating func run(_ link: inout Link) -> Bool {
         var hasMore = false
         var broken: Bool
         repeat {
-            broken = session.isBroken
-            if session.upstream.mayMove(from: session.client, to: session.backend),
-                pump(from: &session.client, to: &session.backend, &session.upstream, other: session.downstream.isOver)
+            broken = link.isBroken
+            if link.upstream.mayMove(from: link.client, to: link.backend),
+                pump(from: &link.client, to: &link.backend, &link.upstream, other: link.downstream.isOver)
                     == .more
             {
                 hasMore = true
             }
-            if session.downstream.mayMove(from: session.backend, to: session.client),
-                pump(from: &session.backend, to: &session.client, &session.downstream, other: session.upstream.isOver)
+            if link.downstream.mayMove(from: link.backend, to: link.client),
+                pump(from: &link.backend, to: &link.client, &link.downstream, other: link.upstream.isOver)
                     == .more
             {
                 hasMore = true
             }
             // A side that failed in the second call changes the first direction as well: as its sink it makes it
             // discard, as its source it has only the rest to read.
-        } while !broken && session.isBroken
+        } while !broken && link.isBroken
         return hasMore
     }
 
-    /// Returns the blocks and pipes of a session that ends.
-    mutating func release(_ session: inout Session) {
-        releasedBytes += session.received
-        session.upstream.waiting.clear(to: &memory)
-        session.downstream.waiting.clear(to: &memory)
+    /// Returns the blocks and pipes of a session that ends. While it was not connected it has received nothing: see
+    /// ``RelayLedger``.
+    mutating func release(_ link: inout Link, isConnected: Bool) {
+        if isConnected { releasedBytes += link.received }
+        link.upstream.waiting.clear(to: &memory)
+        link.downstream.waiting.clear(to: &memory)
     }
 
     /// Moves bytes from `source` to `sink` until the source is empty, the sink is full, or the turn's share is used up.
@@ -91,7 +90,7 @@ import Reactor
         var budget = Budget(bytes: bytesPerTurn)
         while true {
             if sink.isBroken { stopDelivering(&half) }
-            switch half.phase {
+            switch half.stage {
             case .open:
                 switch flush(to: &sink, &half) {
                 case .drained: break
@@ -109,7 +108,7 @@ import Reactor
                 }
                 // When the opposite direction is over as well, the close that follows sends the FIN.
                 if !otherIsOver { sink.stream.shutdownWrite() }
-                half.phase = .ended
+                half.stage = .ended
             case .discarding:
                 guard source.isReadable else { return .waiting }
                 guard budget.hasMore else { return .more }
@@ -127,11 +126,11 @@ import Reactor
         if half.splicesLeft > 0, splice(from: &source, to: &sink, &half, &budget) { return }
         // Without a free block, bytes that the sink refuses must stay in the source: peek, and consume what was sent.
         let peek = !memory.blocks.hasRoom
-        switch unsafe source.receive(into: chunk, peek: peek) {
+        switch unsafe source.receive(into: chunk.memory, peek: peek) {
         case .bytes(let count):
             budget.spend(count)
-            half.noteRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<count])
+            half.recordRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
+            let bytes = unsafe chunk.prefix(count)
             let taken = unsafe deliver(bytes, to: &sink, &half)
             if peek {
                 // Adds to `received` itself.
@@ -145,7 +144,7 @@ import Reactor
                 half.discarded += UInt32(count - taken)
             }
         case .endOfStream, .failed:
-            half.phase = .ending
+            half.stage = .ending
         case .wouldBlock:
             break
         }
@@ -156,7 +155,7 @@ import Reactor
     mutating func consume(_ count: Int, from source: inout Side, lookedAt: Int) {
         let isReadable = source.isReadable || count < lookedAt
         var left = count
-        while left > 0, case .bytes(let read) = unsafe source.receive(into: .init(rebasing: chunk[..<left])) {
+        while left > 0, case .bytes(let read) = unsafe source.receive(into: chunk.room(left)) {
             left -= read
             received += UInt64(read)
         }
@@ -189,11 +188,11 @@ import Reactor
 
     /// The sink has failed: bytes that wait, and bytes still to be read, cannot be delivered.
     private mutating func stopDelivering(_ half: inout HalfRelay) {
-        switch half.phase {
+        switch half.stage {
         case .open:
-            half.phase = .discarding
+            half.stage = .discarding
         case .ending:
-            half.phase = .discarded
+            half.stage = .discarded
         case .ended, .discarding, .discarded:
             return
         }
@@ -202,14 +201,14 @@ import Reactor
     }
 
     private mutating func discard(from source: inout Side, _ half: inout HalfRelay, _ budget: inout Budget) {
-        switch unsafe source.receive(into: chunk) {
+        switch unsafe source.receive(into: chunk.memory) {
         case .bytes(let count):
             received += UInt64(count)
             budget.spend(count)
             half.discarded += UInt32(count)
-            if half.discarded > Limits.lingerBytesMax { half.phase = .discarded }
+            if half.discarded > Limits.lingerBytesMax { half.stage = .discarded }
         case .endOfStream, .failed:
-            half.phase = .discarded
+            half.stage = .discarded
         case .wouldBlock:
             break
         }

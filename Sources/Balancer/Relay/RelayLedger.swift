@@ -24,11 +24,11 @@ struct RelayLedger: Equatable {
     var pipes = 0
     var bytes: UInt64 = 0
 
-    /// Adds a live session.
-    mutating func add(_ session: borrowing Session) {
-        add(session.upstream.waiting)
-        add(session.downstream.waiting)
-        bytes += session.received
+    /// Adds a live link.
+    mutating func add(_ link: borrowing Link, isConnected: Bool) {
+        add(link.upstream.waiting)
+        add(link.downstream.waiting)
+        if isConnected { bytes += link.received }
     }
 
     private mutating func add(_ waiting: borrowing WaitingBytes) {
@@ -45,9 +45,4 @@ extension Relay {
     var expectedLedger: RelayLedger {
         RelayLedger(blocks: memory.blocks.taken, pipes: memory.pipes.taken, bytes: received - releasedBytes)
     }
-}
-
-extension Session {
-    /// Bytes taken out of its two sockets.
-    var received: UInt64 { phase == .connecting ? 0 : upstream.received + downstream.received }
 }

@@ -5,7 +5,7 @@ import Reactor
 struct RelayMemory: ~Copyable {
     /// The size of a block, and of a pipe, in bytes.
     let chunkBytes: Int
-    var blocks: RecyclePool<Block>
+    var blocks: RecyclePool<ByteBuffer>
     var pipes: RecyclePool<Pipe>
 
     init(limits: Limits) {
@@ -20,17 +20,6 @@ struct RelayMemory: ~Copyable {
         let bytes = chunkBytes
         return pipes.take { try? Pipe(bytes: bytes) }
     }
-}
-
-/// The memory of one direction's waiting bytes, aligned to cache lines.
-@safe struct Block: ~Copyable {
-    let memory: UnsafeMutableRawPointer
-
-    init(bytes: Int) {
-        unsafe memory = .allocate(byteCount: bytes, alignment: 64)
-    }
-
-    deinit { unsafe memory.deallocate() }
 }
 
 /// The bytes of one direction that wait for their sink: in a block, in a pipe, or none.
@@ -59,10 +48,10 @@ struct WaitingBytes: ~Copyable {
     mutating func keep(_ bytes: UnsafeRawBufferPointer, in memory: inout RelayMemory) {
         let blockBytes = memory.chunkBytes
         precondition(isEmpty && bytes.count <= blockBytes, "waiting bytes do not fit a block")
-        guard let source = bytes.baseAddress, let block = memory.blocks.take({ Block(bytes: blockBytes) }) else {
+        guard let source = bytes.baseAddress, let block = memory.blocks.take({ ByteBuffer(count: blockBytes) }) else {
             preconditionFailure("a block taken beyond the limit")
         }
-        unsafe memory.blocks[block].memory.copyMemory(from: source, byteCount: bytes.count)
+        unsafe memory.blocks[block].memory.baseAddress?.copyMemory(from: source, byteCount: bytes.count)
         (store, place, start, end) = (.block, block, 0, Int32(bytes.count))
     }
 
@@ -77,7 +66,7 @@ struct WaitingBytes: ~Copyable {
 
     /// The bytes in order. Only for the store `.block`.
     func bytes(in memory: borrowing RelayMemory) -> UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: memory.blocks[place].memory + Int(start), count: count)
+        unsafe memory.blocks[place].bytes(in: Int(start)..<Int(end))
     }
 
     /// Removes the first `count` bytes, which the sink has taken. The block or pipe is returned with the last of them.

@@ -49,19 +49,19 @@ import Reactor
 struct Side: ~Copyable {
     /// The socket; the empty stream between two attempts to connect.
     var stream: Stream
-    private var flags: Flags
+    private var flags: SideFlags
     private var failed = OptionalErrno.none
 
-    private struct Flags: OptionSet {
+    private struct SideFlags: OptionSet {
         var rawValue: UInt8
-        static let readable = Flags(rawValue: 1 << 0)
-        static let writable = Flags(rawValue: 1 << 1)
-        static let unsettled = Flags(rawValue: 1 << 2)
-        static let urgent = Flags(rawValue: 1 << 3)
-        static let reset = Flags(rawValue: 1 << 4)
-        static let ended = Flags(rawValue: 1 << 5)
-        static let noDelay = Flags(rawValue: 1 << 6)
-        static let sent = Flags(rawValue: 1 << 7)
+        static let readable = SideFlags(rawValue: 1 << 0)
+        static let writable = SideFlags(rawValue: 1 << 1)
+        static let unsettled = SideFlags(rawValue: 1 << 2)
+        static let urgent = SideFlags(rawValue: 1 << 3)
+        static let reset = SideFlags(rawValue: 1 << 4)
+        static let ended = SideFlags(rawValue: 1 << 5)
+        static let noDelay = SideFlags(rawValue: 1 << 6)
+        static let sent = SideFlags(rawValue: 1 << 7)
     }
 
     /// `hasNoDelay`: TCP_NODELAY is set already, inherited from the listener.
@@ -106,7 +106,7 @@ struct Side: ~Copyable {
     /// The first failure.
     var failure: Errno? { failed.errno }
 
-    @inline(__always) private mutating func set(_ flag: Flags, _ value: Bool) {
+    @inline(__always) private mutating func set(_ flag: SideFlags, _ value: Bool) {
         if value { flags.formUnion(flag) } else { flags.subtract(flag) }
     }
 
@@ -116,7 +116,7 @@ struct Side: ~Copyable {
     }
 
     /// Records that bytes went with the SYN, so that the next write is not the first.
-    mutating func noteSent() { flags.insert(.sent) }
+    mutating func markSent() { flags.insert(.sent) }
 
     // MARK: reports
 
@@ -137,7 +137,7 @@ struct Side: ~Copyable {
     }
 
     /// Applies an error that SO_ERROR returned. Bytes that came before it may still be unread.
-    mutating func noteReset(_ errno: Errno) {
+    mutating func markReset(_ errno: Errno) {
         fail(errno)
         flags.formUnion([.reset, .unsettled])
         isReadable = !hasEnded
@@ -155,9 +155,9 @@ struct Side: ~Copyable {
         case .wouldBlock:
             isReadable = false
         case .endOfStream:
-            noteEnd()
+            markEnded()
         case .failed(let errno):
-            noteEnd()
+            markEnded()
             fail(errno)
         }
         return result
@@ -172,13 +172,13 @@ struct Side: ~Copyable {
         case .wouldBlock:
             isReadable = false
         case .failed(let errno):
-            noteEnd()
+            markEnded()
             fail(errno)
         }
         return result
     }
 
-    private mutating func noteEnd() {
+    private mutating func markEnded() {
         flags.insert(.ended)
         isReadable = false
     }

@@ -1,52 +1,34 @@
 import Reactor
 
-/// A row of the session table, for people: what the reference system calls a row of its NAT table.
+/// A row of the session table, for display: what the reference system calls a row of its NAT table.
 public struct SessionRow: Hashable, Sendable {
     /// The client's own address and port.
     public let client: SocketAddress
-    /// The backend it is connected to, or being so; nil between two attempts.
+    /// The backend that it is connected or connecting to; nil before the first attempt.
     public let backend: SocketAddress?
-    /// True once the backend's connection stands.
+    /// True once the backend is connected.
     public let isConnected: Bool
-    /// Bytes that the backend's kernel took from us.
+    /// Bytes written to the backend's socket.
     public let bytesUp: UInt64
-    /// Bytes that the client's kernel took from us.
+    /// Bytes written to the client's socket.
     public let bytesDown: UInt64
 }
 
-extension BalancerLoop {
-    /// The addresses that clients can connect to, with the ports in force; none once it drains.
-    public var listenerAddresses: [SocketAddress] {
-        var addresses: [SocketAddress] = []
-        var index = -1
-        while let next = acceptors.index(after: index) {
-            addresses.append(acceptors[next].listener.address)
-            index = next
-        }
-        return addresses
-    }
-
-    /// Where the backend of a session was when the session was sent to it; nil when it was sent to none.
-    @inline(__always) func backendAddress(of index: Int) -> SocketAddress? {
-        let key = sessions[index].backendKey
-        return backends.contains(key) ? backends[Int(key.index)].addresses[sessions[index].backendAddress] : nil
-    }
-
-    /// The session table as it stands.
+extension Sessions {
+    /// A snapshot of the session table.
     ///
-    /// - Complexity: O(sessions); it allocates. For people, not for the data path.
-    public func sessionTable() -> [SessionRow] {
+    /// - Complexity: O(sessions); it allocates. For display, not for the data path.
+    func table(_ targets: borrowing Targets) -> [SessionRow] {
         var rows: [SessionRow] = []
-        var index = -1
-        while let next = sessions.index(after: index) {
+        for index in slab.indexRange where slab.isTaken(index) {
+            let place = Int(slab[index].target)
             rows.append(
                 SessionRow(
-                    client: sessions[next].clientAddress(ipv6Hosts, at: next),
-                    backend: backendAddress(of: next),
-                    isConnected: sessions[next].phase != .connecting,
-                    bytesUp: sessions[next].upstream.delivered,
-                    bytesDown: sessions[next].downstream.delivered))
-            index = next
+                    client: slab[index].clientAddress(ipv6Hosts, at: index),
+                    backend: place < 0 ? nil : targets.states[place].address,
+                    isConnected: slab[index].phase != .connecting,
+                    bytesUp: slab[index].link.upstream.delivered,
+                    bytesDown: slab[index].link.downstream.delivered))
         }
         return rows
     }

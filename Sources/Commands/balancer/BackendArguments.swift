@@ -51,7 +51,7 @@ struct BackendArguments {
             guard allowUnresolved else {
                 throw ValidationError("\(error); with --allow-unresolved the backend is down until it has an address")
             }
-            if error.kind == .unanswered { hasAnswered = false }
+            if error.cause == .unanswered { hasAnswered = false }
             return nil
         }
     }

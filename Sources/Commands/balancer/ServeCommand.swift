@@ -91,7 +91,7 @@ extension ServeCommand {
             throw ValidationError("SOURCE_IP '\(sourceIP)' is not an IPv4 or IPv6 address")
         }
         let targets = try BackendArguments(backends, allowUnresolved).resolve(preferring: source.family)
-        let listeners: [Configuration.Listener] =
+        let listeners: [Configuration.ListenerSettings] =
             sockets.clients.isEmpty ? [.init(address: source)] : sockets.clients.map { .init(inherited: $0) }
         // A socket that was handed over takes two descriptors: the received one, and the loop's own.
         var limits = Limits(

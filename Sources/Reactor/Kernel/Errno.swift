@@ -12,9 +12,9 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
         self.rawValue = rawValue
     }
 
-    /// What strerror(3) says of it, in the C locale: `Connection refused`.
+    /// The text of strerror(3) in the C locale: `Connection refused`.
     public var description: String {
-        // strerror_r writes at most the size that it is told, and ends what it writes with a NUL.
+        // strerror_r writes at most as many bytes as it is given, the closing NUL included.
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
             guard let start = buffer.baseAddress, unsafe strerror_r(rawValue, start, buffer.count) == 0 else {
                 return "error \(rawValue)"
@@ -23,7 +23,7 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// True of errors that tell of a shortage on this machine (descriptors, memory, ports), and nothing of the peer.
+    /// True of errors that mean a shortage on this machine (descriptors, memory, ports) and nothing about the peer.
     ///
     /// EADDRNOTAVAIL is what connect(2) returns when no local port is left towards that destination.
     public var isLocalShortage: Bool {
@@ -33,7 +33,7 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// True of those shortages that no other destination is spared: descriptors, memory, epoll registrations.
+    /// True of shortages that another destination would meet as well: descriptors, memory, epoll registrations.
     public var isShortageForAll: Bool {
         switch rawValue {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC: true
@@ -55,10 +55,11 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     /// ENAMETOOLONG.
     public static let nameTooLong = Errno(rawValue: ENAMETOOLONG)
 
-    /// True when a connection that stood was reset: ECONNRESET, or EPIPE when the peer had ended its direction before.
+    /// True when an established connection was reset: ECONNRESET, or EPIPE when the peer had ended its direction
+    /// before.
     public var isReset: Bool { rawValue == ECONNRESET || rawValue == EPIPE }
 
-    /// Two errors alike are one number.
+    /// Lets a `switch` over an error match the numbers of <errno.h>.
     public static func ~= (number: CInt, errno: Errno) -> Bool {
         errno.rawValue == number
     }

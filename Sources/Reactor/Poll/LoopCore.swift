@@ -11,11 +11,11 @@
 ///
 /// ## Events win over timers
 ///
-/// A timer runs only after a poll that began after its deadline and that delivered everything there was. A poll that was
-/// interrupted (EINTR: SIGSTOP, a debugger, the cgroup freezer) or that filled its buffer may have left behind the very
-/// event that a timer would overrule: a connect that stands, bytes of a session that looks idle. So when a timer is due,
-/// ``looksAgain()`` polls once more without waiting, and again while that poll was incomplete, at most ``looksMax``
-/// times. Turns in which nothing is due pay for none of this but a comparison.
+/// A timer runs only after a poll that began after its deadline and that delivered everything there was. A poll that
+/// was interrupted (EINTR: SIGSTOP, a debugger, the cgroup freezer) or that filled its buffer may have left behind the
+/// very event that a timer would overrule: a connect that stands, bytes of a session that looks idle. So when a timer
+/// is due, ``looksAgain()`` polls once more without waiting, and again while that poll was incomplete, at most
+/// ``looksMax`` times. Turns in which nothing is due pay for none of this but a comparison.
 ///
 /// ## A stall is not paid for by deadlines
 ///
@@ -23,11 +23,11 @@
 /// the process did not run: it was stopped, frozen, or starved of the processor. ``now`` then advances by what was
 /// planned only, so every deadline moves by the length of the stall. When the stall began is not known, only that it
 /// lasted at least as long as the overshoot; so what is left of the earliest deadline is given back as well, as far as
-/// the overshoot could have taken it. That happens once for each deadline: a process that is late at every wake-up still
-/// gets to its timers. ``stall`` is the length left out, for what has to keep to the clock of the outside world.
+/// the overshoot could have taken it. That happens once for each deadline: a process that is late at every wake-up
+/// still gets to its timers. ``stall`` is the length left out, for what has to keep to the clock of the outside world.
 ///
-/// ``now`` is therefore CLOCK_MONOTONIC less the time in which this process stood still, as CLOCK_MONOTONIC itself leaves
-/// out the time in which the machine was suspended (clock_gettime(2)).
+/// ``now`` is therefore CLOCK_MONOTONIC less the time in which this process stood still, as CLOCK_MONOTONIC itself
+/// leaves out the time in which the machine was suspended (clock_gettime(2)).
 public struct LoopCore: ~Copyable {
     /// How far past the planned wake-up the clock must be for a stall. On a busy machine a process is some tens of
     /// milliseconds late; a probe, a retransmission and a person take longer than this.
@@ -41,7 +41,8 @@ public struct LoopCore: ~Copyable {
     public private(set) var events: EventBuffer
     /// Deadlines, in the time of ``now``.
     public var timers: TimerWheel
-    /// What could go on at once, but has had its share of a turn. While it is not empty, ``beginTurn(_:)`` does not wait.
+    /// What could go on at once, but has had its share of a turn. While it is not empty, ``beginTurn(_:)`` does not
+    /// wait.
     public var ready: TokenQueue
     /// The instant of this turn.
     public private(set) var now: Instant
@@ -60,7 +61,10 @@ public struct LoopCore: ~Copyable {
     private var sparedUntil: UInt64 = 0
     private var looks = 0
 
-    private static let stallNanoseconds = stallMin.wholeNanoseconds
+    /// A timer was due when the turn began.
+    @usableFromInline var isDue = false
+    /// `stallMin`, converted once: `Duration` counts in 128 bits.
+    private let stallNanoseconds = stallMin.wholeNanoseconds
 
     /// Opens a poller and a timer. The timer's events carry `clockToken` and need no answer.
     ///
@@ -87,6 +91,12 @@ public struct LoopCore: ~Copyable {
         events = EventBuffer(capacity: eventsPerTurn)
     }
 
+    /// CLOCK_MONOTONIC at ``now``, for other processes: sd_notify(3) requires it with RELOADING.
+    public var monotonicNow: Instant { Instant(nanoseconds: now.nanoseconds &+ skipped) }
+
+    /// How many descriptors it has open: those of the poller and of the timer.
+    public var openDescriptors: Int { 2 }
+
     /// Waits for events and reads the clock. It does not wait while ``ready`` holds something.
     public mutating func beginTurn(_ timeout: Poller.Timeout) throws(SystemCallError) {
         looks = 0
@@ -95,20 +105,26 @@ public struct LoopCore: ~Copyable {
         let last = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: last) }
+        isDue = timers.hasDue(now: now)
     }
 
     /// True when the events have to be handled once more before timers may run: a timer is due, and the last poll began
     /// before that was known, or was incomplete.
-    public mutating func looksAgain() throws(SystemCallError) -> Bool {
-        guard timers.hasDue(now: now), looks == 0 || !events.isComplete, looks < Self.looksMax else { return false }
+    @inlinable public mutating func looksAgain() throws(SystemCallError) -> Bool {
+        isDue ? try look() : false
+    }
+
+    @usableFromInline mutating func look() throws(SystemCallError) -> Bool {
+        guard looks == 0 || !events.isComplete, looks < Self.looksMax else { return false }
         looks += 1
         try poller.poll(into: &events, timeout: .immediately)
         return true
     }
 
-    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left.
-    public mutating func popDue() -> Token? {
-        timers.popDue(now: now)
+    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left. A timer that
+    /// was armed in this turn waits for the next, unless others are due already.
+    @inlinable public mutating func popDue() -> Token? {
+        isDue ? timers.popDue(now: now) : nil
     }
 
     /// Sets the timerfd for the earliest deadline, if that is earlier than what it is set for: once a turn, before the
@@ -118,7 +134,7 @@ public struct LoopCore: ~Copyable {
             stallFrom = Instant(nanoseconds: .max)
             return
         }
-        stallFrom = max(next, now).advanced(nanoseconds: Self.stallNanoseconds)
+        stallFrom = max(next, now).advanced(nanoseconds: stallNanoseconds)
         guard armed <= now || armed > next else { return }
         armed = next
         // A deadline of 0 would disarm the descriptor.
@@ -126,7 +142,7 @@ public struct LoopCore: ~Copyable {
     }
 
     @inline(never) private mutating func leaveOutStall(since last: Instant) {
-        let planned = stallFrom.nanoseconds - Self.stallNanoseconds
+        let planned = stallFrom.nanoseconds - stallNanoseconds
         let overshoot = now.nanoseconds - planned
         stall = overshoot
         if planned > sparedUntil {

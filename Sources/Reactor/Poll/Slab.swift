@@ -1,8 +1,8 @@
-/// The place of an element in a ``Slab``, and the turn in which it holds that place.
+/// The place of an element in a ``Slab``, and which use of that place it is.
 @frozen public struct SlabKey: Hashable, Sendable {
     /// From 0 up to the slab's capacity.
     public let index: Int32
-    /// Odd while the place is taken; a slab never hands out the same pair of index and generation twice in 2^31 turns.
+    /// Odd while the place is taken. A pair of index and generation comes again only after 2^31 uses of the place.
     public let generation: UInt32
 
     /// A key from its two parts.
@@ -18,9 +18,9 @@
 /// Elements of one kind at numbered places, up to a capacity.
 ///
 /// Places are reused, last freed first (it is still in the cache); each reuse has a generation of its own, so a key of
-/// an element that has gone is recognised. Memory is reserved for `reserving` places at the start. Untouched places cost
-/// address space, no memory: reserving a million is cheap until they are used. Beyond the reserve the slab doubles it
-/// and moves its elements, keys unchanged, until the capacity is reached.
+/// an element that has gone is recognised. Memory is reserved for `reserving` places at the start. Untouched places
+/// cost address space, no memory: reserving a million is cheap until they are used. Beyond the reserve the slab doubles
+/// it and moves its elements, keys unchanged, until the capacity is reached.
 ///
 /// - Complexity: insertion, removal and look-up are O(1); they do not allocate within the reserve.
 @safe public struct Slab<Element: ~Copyable>: ~Copyable {
@@ -40,25 +40,18 @@
     @usableFromInline var highWater = 0
 
     /// How many elements there may be.
-    public private(set) var capacity: Int
+    public let capacity: Int
     /// How many there are.
     public private(set) var count = 0
 
     /// A slab for at most `capacity` elements, which is at most ``Token/indexLimit``. Memory is reserved for
-    /// `reserving` of them, for all unless told otherwise.
+    /// `reserving` of them, by default for all.
     public init(capacity: Int, reserving: Int? = nil) {
         precondition(capacity >= 0 && capacity <= Token.indexLimit, "a slab's capacity is 0 to 2^24")
         self.capacity = capacity
         room = max(1, min(capacity, reserving ?? capacity))
         unsafe elements = .allocate(capacity: room)
         unsafe places = .allocate(capacity: room)
-    }
-
-    /// Lets the slab hold `capacity` elements, if that is more than it could hold; it never shrinks. Memory is taken
-    /// when it is needed.
-    public mutating func raiseCapacity(to capacity: Int) {
-        precondition(capacity <= Token.indexLimit, "a slab's capacity is 0 to 2^24")
-        self.capacity = max(self.capacity, capacity)
     }
 
     deinit {
@@ -72,14 +65,14 @@
     /// True when `insert` would return nil.
     @inlinable public var isFull: Bool { firstFree == 0 && highWater == capacity }
 
-    /// Takes the element in and returns its key; when the slab is full, nil, and the element ends here.
+    /// Inserts the element and returns its key. When the slab is full, returns nil, and the element ends here.
     @inlinable public mutating func insert(_ element: consuming Element) -> SlabKey? {
         guard let key = reserve() else { return nil }
         unsafe (elements + Int(key.index)).initialize(to: element)
         return key
     }
 
-    /// Takes in an element that wants to know its own key.
+    /// Inserts an element that is made from its own key.
     @inlinable public mutating func insert(_ make: (SlabKey) -> Element) -> SlabKey? {
         guard let key = reserve() else { return nil }
         unsafe (elements + Int(key.index)).initialize(to: make(key))
@@ -123,7 +116,7 @@
     /// The smallest step by which the reserve grows: below it each step would cost more than it saves.
     private static var stepMin: Int { 16 }
 
-    /// Takes the element at `index` out and frees its place. The place must be taken.
+    /// Removes the element at `index` and frees its place. The place must be taken.
     @inlinable public mutating func remove(at index: Int) -> Element {
         free(index)
         return unsafe (elements + index).move()

@@ -1,7 +1,7 @@
 /// Tokens of what could go on at once but has had its share of this turn, first in first out.
 ///
-/// The owner marks each thing that stands in the queue, so that none stands in it twice. Memory for `capacity` tokens is
-/// reserved at the start; a queue that needs more doubles it.
+/// The owner marks each thing that stands in the queue, so that none stands in it twice. Memory for `capacity` tokens
+/// is reserved at the start; a queue that needs more doubles it.
 @safe public struct TokenQueue: ~Copyable {
     private var storage: UnsafeMutablePointer<Token>
     private var capacity: Int

@@ -5,7 +5,7 @@ import Glibc
 public enum DescriptorLimit {
     /// Raises the soft limit to the hard one and returns what is then in force.
     ///
-    /// The soft limit is 1,024 on most systems for the sake of select(2), which nobody uses here.
+    /// The soft limit is 1,024 on most systems for the sake of select(2), which is not used here.
     public static func raise() -> Int {
         var limit = rlimit()
         guard LinuxKernel.descriptorLimit(&limit) == 0 else { return fallback }
@@ -16,6 +16,6 @@ public enum DescriptorLimit {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// What POSIX grants every process at the least would be 20; Linux has never granted fewer than this.
+    /// Used when the limit cannot be read. POSIX guarantees 20; Linux has never granted fewer than this by default.
     private static let fallback = 1024
 }

@@ -10,8 +10,8 @@ import Glibc
 /// - A record is one line, or several that belong together. It is taken whole or dropped whole.
 /// - The owner calls ``flush()`` once a turn, before it waits, so that the lines of a turn leave with one write; and
 ///   when the event of ``add(to:_:)`` arrives. A log that is more than half full flushes by itself.
-/// - Where records were dropped, a line says how many lines are missing. To keep such lines few, records are taken again
-///   only once half of the room is free.
+/// - Where records were dropped, a line says how many lines are missing. To keep such lines few, records are taken
+///   again only once half of the room is free.
 /// - When the reader has gone (EPIPE) the log drops all lines, and the loop goes on. SIGPIPE must be ignored, see
 ///   ``Signals/ignoreBrokenPipes()``.
 ///

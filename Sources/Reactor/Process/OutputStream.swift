@@ -1,15 +1,22 @@
 import CEpoll
 import Glibc
 
-/// A descriptor of the process, standard output or standard error, that can be written to without ever waiting for
-/// its reader.
+/// A descriptor of the process, standard output or standard error, that is written to without waiting for its reader.
 ///
-/// O_NONBLOCK belongs to the open file, which is shared with whoever started us: a shell would find its terminal
-/// non-blocking. So a pipe or a terminal is opened once more, through /proc, for ourselves alone; a socket is written
-/// to with MSG_DONTWAIT; a regular file never waits. Where /proc does not let us (another user's pipe), poll(2) is
-/// asked before each piece of at most PIPE_BUF bytes, which a pipe that is ready takes whole. Source: pipe(7).
+/// O_NONBLOCK belongs to the open file, which is shared with the process that started this one: a shell would find its
+/// terminal non-blocking. So a pipe or a terminal is opened once more, through /proc, for this process alone, and a
+/// socket is written to with MSG_DONTWAIT. Where /proc refuses that (another user's pipe), poll(2) is asked before each
+/// piece of at most PIPE_BUF bytes, which a pipe that is ready takes whole. Source: pipe(7).
+///
+/// **A write to a regular file can block the loop.** Linux has no non-blocking write to one: O_NONBLOCK has no effect,
+/// and poll(2) reports it as always ready (open(2), select(2)). As a rule write(2) copies to the page cache and returns
+/// at once. It waits when the cache holds too many unwritten pages (`vm.dirty_ratio`), when the file system commits its
+/// journal, or when a network file system does not answer. Nothing is done about that here: a thread that writes would
+/// need a second bounded queue, for a case that is rare. ``LineLog`` makes one write per turn of the loop, which keeps
+/// it rare. Where it matters, the output is to be a pipe or a socket with another process behind it, such as the
+/// journal of a service manager: a slow reader then costs lines, which are counted, and no time.
 public struct OutputStream: ~Copyable {
-    private enum Kind {
+    private enum Destination {
         case file
         case socket
         case reopened
@@ -17,12 +24,12 @@ public struct OutputStream: ~Copyable {
     }
 
     private let number: CInt
-    private let kind: Kind
+    private let destination: Destination
     private let own: FileDescriptor
-    private let identity: Identity?
+    private let identity: StreamIdentity?
 
-    /// What tells two open files apart.
-    private struct Identity: Equatable {
+    /// Two descriptors with the same values lead to the same file, pipe or terminal.
+    private struct StreamIdentity: Equatable {
         var device: dev_t
         var inode: ino_t
         var special: dev_t
@@ -32,22 +39,22 @@ public struct OutputStream: ~Copyable {
     public init(number: CInt) {
         self.number = number
         guard let status = kernel.status(number) else {
-            kind = .file
+            destination = .file
             own = .empty
             identity = nil
             return
         }
-        identity = Identity(device: status.st_dev, inode: status.st_ino, special: status.st_rdev)
+        identity = StreamIdentity(device: status.st_dev, inode: status.st_ino, special: status.st_rdev)
         switch status.st_mode & S_IFMT {
         case S_IFREG:
-            kind = .file
+            destination = .file
             own = .empty
         case S_IFSOCK:
-            kind = .socket
+            destination = .socket
             own = .empty
         default:
             let reopened = kernel.open("/proc/self/fd/\(number)", flags: O_WRONLY | O_NONBLOCK | O_NOCTTY)
-            kind = reopened >= 0 ? .reopened : .polled
+            destination = reopened >= 0 ? .reopened : .polled
             own = FileDescriptor(owning: max(-1, reopened))
         }
     }
@@ -60,18 +67,18 @@ public struct OutputStream: ~Copyable {
 
     /// Asks the poller for an event whenever there is room again. A regular file needs none.
     public func add(to poller: borrowing Poller, _ token: Token) {
-        switch kind {
+        switch destination {
         case .file: break
         case .socket, .polled: _ = poller.add(number: number, token, .room)
         case .reopened: _ = poller.add(own, token, .room)
         }
     }
 
-    /// Writes what the reader takes now.
+    /// Writes what the reader takes now. Of a regular file, see above, it may wait for the disk.
     public func write(_ bytes: UnsafeRawBufferPointer) -> SendResult {
         while true {
             let result: Int
-            switch kind {
+            switch destination {
             case .file:
                 result = unsafe kernel.write(number, bytes)
             case .socket:
@@ -89,8 +96,8 @@ public struct OutputStream: ~Copyable {
         }
     }
 
-    /// Waits a moment until a write would not wait, for room or for an error: for the last words of a process that
-    /// ends.
+    /// Waits at most so long until a write would not wait, for room or for an error. For a process that is about to
+    /// exit.
     public func waitForRoom(milliseconds: CInt) -> Bool {
         kernel.waitWritable(own.isOpen ? own.rawValue : number, milliseconds: milliseconds)
     }

@@ -1,29 +1,29 @@
 import Glibc
 
-/// The service manager that started the process, when it wants to be told how it does: sd_notify(3).
+/// The service manager that started the process, if it asked for notifications of the process's state: sd_notify(3).
 ///
-/// The protocol is a datagram of a few lines `KEY=value` to the Unix socket that `NOTIFY_SOCKET` names.
+/// A notification is a datagram of a few lines `KEY=value` to the Unix socket that `NOTIFY_SOCKET` names.
 public struct ServiceManager: ~Copyable {
     private let socket: FileDescriptor
     private let address: SocketAddress
-    private let patience: Duration?
-    /// What must not be missed, and has not been taken.
-    private var untold: [String] = []
+    private let watchdog: Duration?
+    /// Notifications that must arrive and that the socket has not taken yet.
+    private var unsent: [String] = []
 
-    /// More than one life needs: ready, reloading, ready, stopping.
-    private static let untoldMax = 4
+    /// As many as can matter at a time: ready, reloading, ready, stopping.
+    private static let unsentMax = 4
 
     private init(at address: SocketAddress, watchdog: Duration?) throws(SystemCallError) {
         socket = FileDescriptor(owning: try check(LinuxKernel.datagramSocket(), "socket", "NOTIFY_SOCKET"))
         self.address = address
-        patience = watchdog
+        self.watchdog = watchdog
     }
 
-    /// How long the process may be silent before the manager takes it for dead; nil when it does not watch. (A function,
-    /// since a property of an optional that cannot be copied would consume it.)
-    public func watchdogPatience() -> Duration? { patience }
+    /// How long the process may send nothing before the manager kills it; nil without a watchdog. (A function, since a
+    /// property of an optional that cannot be copied would consume it.)
+    public func watchdogTimeout() -> Duration? { watchdog }
 
-    /// The manager that the environment names; nil when there is none. Throws EINVAL for what can be no socket.
+    /// The manager that the environment names; nil when there is none. Throws EINVAL when the name can be no socket's.
     public static func find(
         environment: (String) -> String? = Environment.value
     ) throws(SystemCallError) -> ServiceManager? {
@@ -39,7 +39,7 @@ public struct ServiceManager: ~Copyable {
         return try ServiceManager(at: address, watchdog: watchdog(environment))
     }
 
-    /// `WATCHDOG_USEC`, unless `WATCHDOG_PID` says that it is meant for another process. Source:
+    /// `WATCHDOG_USEC`, unless `WATCHDOG_PID` is the number of another process. Source:
     /// sd_watchdog_enabled(3).
     private static func watchdog(_ environment: (String) -> String?) -> Duration? {
         guard let microseconds = environment("WATCHDOG_USEC").flatMap(Int64.init), microseconds > 0 else { return nil }
@@ -47,27 +47,27 @@ public struct ServiceManager: ~Copyable {
         return .microseconds(microseconds)
     }
 
-    /// Tells it `state`: lines `KEY=value`. False when it did not take them: it has no room, or is not there.
-    @discardableResult public func tell(_ state: String) -> Bool {
+    /// Sends `state`, lines `KEY=value`, once. False when it was not taken: the socket is full, or not there.
+    @discardableResult public func notify(_ state: String) -> Bool {
         send(state) == .taken
     }
 
-    /// Tells it what it must not miss. False when it has no room now: ``retry()``, in a moment.
+    /// Sends a notification that must arrive. False when the socket is full: call ``retry()`` a moment later.
     ///
-    /// sd_notify(3) waits; a loop cannot. That the manager is not there is no reason to repeat: one that restarts
-    /// remembers what it was told.
-    public mutating func tellSurely(_ state: String) -> Bool {
-        untold.append(state)
-        // The later word holds: READY after RELOADING, say.
-        if untold.count > Self.untoldMax { untold.removeFirst() }
+    /// sd_notify(3) waits; a loop cannot. A manager that is not there is no reason to repeat: one that restarts keeps
+    /// the state that it was sent before.
+    public mutating func notifyReliably(_ state: String) -> Bool {
+        unsent.append(state)
+        // The later notification counts: READY after RELOADING, for example.
+        if unsent.count > Self.unsentMax { unsent.removeFirst() }
         return retry()
     }
 
-    /// Tells what it had no room for, in its order; true when nothing is left.
+    /// Sends what the socket had no room for, in order; true when nothing is left.
     public mutating func retry() -> Bool {
-        while let state = untold.first {
+        while let state = unsent.first {
             if send(state) == .noRoom { return false }
-            untold.removeFirst()
+            unsent.removeFirst()
         }
         return true
     }

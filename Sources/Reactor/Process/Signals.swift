@@ -17,8 +17,8 @@ public enum Signal: CInt, Sendable {
 public struct Signals: ~Copyable {
     private let descriptor: FileDescriptor
 
-    /// Blocks the signals for this thread (and those it starts later) and reports them from now on. To be called
-    /// before any thread is started: a thread with a signal unblocked would take it the old way.
+    /// Blocks the signals for this thread (and those it starts later) and reports them from now on. To be called before
+    /// any thread is started: in a thread that has not blocked a signal, its default action would end the process.
     public init(_ signals: [Signal]) throws(SystemCallError) {
         var set = sigset_t()
         unsafe sigemptyset(&set)
@@ -42,7 +42,7 @@ public struct Signals: ~Copyable {
         }
     }
 
-    /// Lets a signal wait for a ``Signals`` that reports it.
+    /// Blocks a signal until a ``Signals`` reports it: the kernel keeps it pending.
     public static func hold(_ signal: Signal) {
         var set = sigset_t()
         unsafe sigemptyset(&set)
@@ -50,14 +50,15 @@ public struct Signals: ~Copyable {
         _ = LinuxKernel.signalMask(block: true, &set)
     }
 
-    /// Gives process 1 the default that others have: the kernel drops signals for which it has no handler. Until a
-    /// ``Signals`` reports them, SIGTERM and SIGINT then end it, while a name is looked up at the start, say.
+    /// Gives process 1 the default action that other processes have: for it, the kernel drops signals without a
+    /// handler. SIGTERM and SIGINT then end it until a ``Signals`` reports them, for example while a name is looked up
+    /// at the start.
     public static func endProcessOne() {
         guard getpid() == 1 else { return }
         for signal in [Signal.terminate, .interrupt] { cepoll_exit_on(signal.rawValue) }
     }
 
-    /// Lets a write to a pipe or socket without reader fail with EPIPE instead of ending the process.
+    /// Makes a write to a pipe or socket without a reader fail with EPIPE instead of ending the process.
     public static func ignoreBrokenPipes() {
         cepoll_ignore_sigpipe()
     }

@@ -2,7 +2,7 @@
 /// stands still.
 ///
 /// ```
-///              noteArrivals                     wouldBlock
+///              markReadable                     wouldBlock
 ///    quiet ------------------> has arrivals ------------------> quiet
 ///                                 |    ^
 ///                           pause |    | resume: the caller queues it again, for the listener is edge-triggered
@@ -32,11 +32,11 @@ public struct Acceptor: ~Copyable {
         self.listener = listener
     }
 
-    /// True while an accept may find somebody.
+    /// True while an accept may find a connection.
     public var mayAccept: Bool { hasArrivals && !isPaused }
 
-    /// The poller reported the listener.
-    public mutating func noteArrivals() {
+    /// To be called when the poller reports the listener.
+    public mutating func markReadable() {
         hasArrivals = true
     }
 

@@ -1,22 +1,22 @@
-/// Looks names up on threads of their own, so that a loop need not wait for a name server: getaddrinfo(3) blocks, for
-/// as long as nobody answers.
+/// Looks names up on separate threads, so that a loop need not wait for a name server: getaddrinfo(3) blocks until one
+/// answers or its timeouts have passed.
 ///
-/// A thread is there only while names are being looked up. Answers make an event in the loop that asked; each question
-/// gets exactly one.
+/// Threads exist only while names are being looked up. An answer makes an event in the loop that asked; each question
+/// gets exactly one answer.
 public struct BackgroundResolver: ~Copyable {
     /// Names to addresses; called on any thread, and may block.
     public typealias Lookup = @Sendable (HostName) throws(ResolverError) -> [SocketAddress]
 
-    /// What became of a question.
+    /// The answer to a question.
     public struct Answer: Sendable {
-        /// What was given with the question.
+        /// The tag of the question.
         public let tag: Token
         /// The addresses, or why there are none.
         public let result: Result<[SocketAddress], ResolverError>
     }
 
-    /// Threads at the most. More than one, so that a few names whose name servers are gone (10 s a question,
-    /// resolv.conf(5)) do not keep the others waiting.
+    /// Threads at the most. More than one, so that a few names with dead name servers (10 s a question, resolv.conf(5))
+    /// do not delay the others.
     public static let threadsMax = 4
 
     private let desk: Desk
@@ -26,17 +26,17 @@ public struct BackgroundResolver: ~Copyable {
         try Resolver.addresses(of: name.host, port: name.port)
     }
 
-    /// A resolver without questions.
+    /// A resolver that has no questions yet.
     public init(_ lookUp: @escaping Lookup = system) throws(SystemCallError) {
         desk = try Desk(lookUp)
     }
 
-    /// Adds it to the poller of the loop that asks: an event tells of ``answers()``.
+    /// Adds it to the poller of the loop that asks: its event means that there are ``answers()``.
     public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
         desk.waker.add(to: poller, token)
     }
 
-    /// Looks `name` up. The queue has no bound of its own: who asks has at most one question per name open.
+    /// Looks `name` up. The queue has no bound of its own: the caller has at most one question per name open.
     public func ask(_ name: HostName, tag: Token) {
         desk.put(name, tag)
     }
@@ -48,9 +48,9 @@ public struct BackgroundResolver: ~Copyable {
     }
 }
 
-/// Where questions and answers lie. It outlives the loop for as long as a thread waits for a name server.
+/// The questions and answers. It outlives the loop for as long as a thread waits for a name server.
 ///
-/// Unchecked: what changes is only touched by who holds the lock.
+/// Unchecked `Sendable`: the properties that change are only accessed with the lock held.
 private final class Desk: @unchecked Sendable {
     let waker: Waker
     private let lookUp: BackgroundResolver.Lookup
@@ -85,7 +85,7 @@ private final class Desk: @unchecked Sendable {
         return answers
     }
 
-    /// What a thread does: answers until nobody asks.
+    /// The body of a thread: answers questions until there are none.
     private func work() {
         while let (name, tag) = next() {
             do throws(ResolverError) {
@@ -96,7 +96,7 @@ private final class Desk: @unchecked Sendable {
         }
     }
 
-    /// The next question; nil when there is none, and then the thread is one less.
+    /// The next question; nil when there is none, and the thread, which is then no longer counted, has to end.
     private func next() -> (HostName, Token)? {
         lock.lock()
         defer { lock.unlock() }
@@ -112,7 +112,7 @@ private final class Desk: @unchecked Sendable {
         waker.wake()
     }
 
-    /// There is no thread to be had. Those that are there go on; without any, nobody would ever answer.
+    /// No thread could be started. If others run, they answer the question; otherwise all questions fail.
     private func refuse(_ error: SystemCallError) {
         lock.lock()
         threads -= 1
@@ -121,7 +121,7 @@ private final class Desk: @unchecked Sendable {
         lock.unlock()
         for (name, tag) in orphans {
             let reason = "\(error)"
-            answer(tag, .failure(ResolverError(host: name.host, reason: reason, kind: .unanswered)))
+            answer(tag, .failure(ResolverError(host: name.host, reason: reason, cause: .unanswered)))
         }
     }
 }

@@ -6,11 +6,11 @@
 /// ```
 ///
 /// By default a queue owns memory only while it holds something, so that a reader that keeps up costs none: the memory
-/// doubles from ``firstBytes`` up to twice the limit. A queue that is made with `reserving` has all of it from the start
-/// and never allocates.
+/// doubles from ``firstBytes`` up to twice the limit. A queue that is made with `reserving` has all of it from the
+/// start and never allocates.
 ///
-/// - Complexity: `append` and `removeFirst` O(bytes) amortised: when waiting bytes are moved to the front of the memory,
-///   they are at most as many as were appended and taken since the last move.
+/// - Complexity: `append` and `removeFirst` O(bytes) amortised: when waiting bytes are moved to the front of the
+///   memory, they are at most as many as were appended and taken since the last move.
 @safe public struct ByteQueue: ~Copyable {
     /// The first memory of a queue: enough for most stalls of a reader that is alive.
     public static let firstBytes = 16 * 1024
@@ -54,7 +54,7 @@
     public mutating func append(_ added: UnsafeRawBufferPointer) -> Bool {
         guard let source = added.baseAddress, added.count > 0 else { return true }
         guard added.count <= limit - count else { return false }
-        if added.count > capacity - stop { makeRoom(for: added.count) }
+        if added.count > capacity - stop { reserveSpace(for: added.count) }
         guard let memory = unsafe memory else { return false }
         unsafe (memory + stop).copyMemory(from: source, byteCount: added.count)
         stop += added.count
@@ -86,13 +86,13 @@
     }
 
     /// Moves what waits to the front of a block that has room for `added` more bytes.
-    private mutating func makeRoom(for added: Int) {
+    private mutating func reserveSpace(for added: Int) {
         let held = count
         var needed = isReserved ? capacity : max(capacity, Self.firstBytes)
         while needed < held + added { needed *= 2 }
         let old = unsafe memory
-        // The old block serves again only when half of it is free, so that no byte is moved often. That is always so of a
-        // reserved one.
+        // The old block serves again only when half of it is free, so that no byte is moved often. That is always so of
+        // a reserved one.
         if let block = unsafe old, needed == capacity, held <= capacity / 2 {
             unsafe block.copyMemory(from: block + start, byteCount: held)
         } else {

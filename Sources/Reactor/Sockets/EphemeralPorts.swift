@@ -1,6 +1,6 @@
 import Glibc
 
-/// The ports that the kernel takes for connections that are not bound to one.
+/// The ports that the kernel chooses from for connections that are not bound to one.
 public enum EphemeralPorts {
     /// Linux's default. Source: ip(7), `ip_local_port_range`.
     static let lowestByDefault: UInt16 = 32768

@@ -13,13 +13,4 @@ public struct HostName: Hashable, Sendable {
         self.port = port
         self.preferredFamily = preferredFamily
     }
-
-    /// The one address that stands for the host; nil when there is none.
-    ///
-    /// `current` for as long as the name still has it: name servers turn the order of their answers, and nobody should
-    /// be moved by that. Otherwise the first of the preferred family, otherwise the first.
-    public func choose(from addresses: [SocketAddress], current: SocketAddress? = nil) -> SocketAddress? {
-        if let current, addresses.contains(current) { return current }
-        return addresses.first { $0.family == preferredFamily } ?? addresses.first
-    }
 }

@@ -1,15 +1,15 @@
 import CEpoll
 import Glibc
 
-/// What an accept came to.
+/// The result of an accept.
 public enum AcceptResult: ~Copyable {
     /// A new connection and the address that it comes from.
     case accepted(Stream, SocketAddress)
-    /// Nobody is waiting.
+    /// No connection is waiting.
     case wouldBlock
     /// This connection ended before it was accepted; others may be waiting. Source: accept(2), "Error handling".
     case aborted(Errno)
-    /// The shortage of a resource: nobody can be accepted for now. The listener itself is well.
+    /// A resource has run out, so no connection can be accepted for now. The listener itself still works.
     case exhausted(Errno)
 }
 
@@ -18,20 +18,20 @@ public struct Listener: ~Copyable {
     private let descriptor: FileDescriptor
     /// The address it is bound to; with port 0 asked for, the port that the kernel chose.
     public let address: SocketAddress
-    /// The service manager has made the socket and holds it open: who waits there when this process ends is left to the
-    /// next one.
+    /// The service manager has made the socket and holds it open: connections that wait there when this process ends
+    /// are accepted by the next one.
     public let isInherited: Bool
 
-    /// How many connections the kernel keeps for us until we accept them; it lowers the number to `net.core.somaxconn`.
+    /// How many connections the kernel keeps until they are accepted; it lowers the number to `net.core.somaxconn`.
     public static let backlogMax: CInt = 4096
 
     /// Binds and listens.
     ///
-    /// SO_REUSEADDR lets a restart bind while old connections linger. Accepted sockets inherit TCP_NODELAY,
-    /// SO_OOBINLINE and the keepalive settings from the listener (tested), which spares the calls per connection. `::`
-    /// takes IPv4 as well.
+    /// SO_REUSEADDR allows a restart to bind while old connections are in TIME_WAIT. Accepted sockets inherit
+    /// TCP_NODELAY, SO_OOBINLINE and the keepalive settings from the listener (tested), which saves the calls per
+    /// connection. A listener on `::` accepts IPv4 as well.
     ///
-    /// `joining`: binds beside a listener that has been opened to it with ``share()``, or beside nobody.
+    /// `joining`: other listeners may have the same address if ``share()`` was called on them.
     public init(
         _ address: SocketAddress, keepalive: Keepalive? = .standard, joining: Bool = false
     ) throws(SystemCallError) {
@@ -57,8 +57,8 @@ public struct Listener: ~Copyable {
     /// Listens at a socket that the service manager made, through a descriptor of its own: several loops that have one
     /// each accept from one queue.
     ///
-    /// Not SO_REUSEPORT, which the loops of a process share a port with otherwise: the kernel lets nobody join the
-    /// socket of another user, here the manager's, and what waits at a socket of ours would be lost at a restart.
+    /// Loops otherwise share a port with SO_REUSEPORT. Here that is impossible, because the kernel refuses a socket of
+    /// another user, the manager's; and connections that wait at a socket of this process would be lost at a restart.
     public init(sharing socket: InheritedSocket, keepalive: Keepalive? = .standard) throws(SystemCallError) {
         let number = try check(LinuxKernel.duplicate(socket.descriptor), "fcntl", socket.address.description)
         descriptor = FileDescriptor(owning: number)
@@ -67,7 +67,7 @@ public struct Listener: ~Copyable {
         if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
     }
 
-    /// What accepted sockets are to have.
+    /// Sets the options that accepted sockets inherit.
     private static func setInheritedOptions(_ descriptor: borrowing FileDescriptor, _ keepalive: Keepalive?) {
         let number = descriptor.rawValue
         _ = kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
@@ -75,12 +75,12 @@ public struct Listener: ~Copyable {
         keepalive?.apply(to: descriptor)
     }
 
-    /// Lets others bind beside it (SO_REUSEPORT): the kernel then deals connections out among them by a hash of both
-    /// addresses. TCP only.
+    /// Lets other listeners bind to the same address (SO_REUSEPORT): the kernel then distributes connections among them
+    /// by a hash of both addresses. TCP only.
     ///
-    /// Only now, not before the bind: a first bind without the option fails when anybody listens there, also another
-    /// process of the same user that would share; with it the two would silently serve the same port. The kernel makes
-    /// the group when the second listens (Linux, `reuseport_add_sock`).
+    /// Only after the bind: a first bind without the option fails when any process listens there, even one of the same
+    /// user that would share the port. With the option the two would silently serve the same port. The kernel makes the
+    /// group when the second socket listens (Linux, `reuseport_add_sock`).
     public func share() throws(SystemCallError) {
         try check(
             kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt",
@@ -92,12 +92,12 @@ public struct Listener: ~Copyable {
         poller.add(descriptor, token, .arrivals)
     }
 
-    /// Takes the listener out of a poller. A close does so too, but for a socket of which others have descriptors.
+    /// Removes the listener from a poller. A close does that too, unless other descriptors of the socket are open.
     public func remove(from poller: borrowing Poller) {
         poller.remove(number: descriptor.rawValue)
     }
 
-    /// True while somebody is waiting to be accepted.
+    /// True while a connection waits to be accepted.
     public var hasWaiting: Bool { kernel.isReadable(descriptor.rawValue) }
 
     /// Accepts one connection. No result ends the listener.

@@ -1,4 +1,4 @@
-/// A pipe of our own, both ends non-blocking.
+/// A pipe within the process, both ends non-blocking.
 public struct Pipe: ~Copyable {
     private let reader: FileDescriptor
     private let writer: FileDescriptor
@@ -19,10 +19,10 @@ public struct Pipe: ~Copyable {
         self = pipe
     }
 
-    /// The number of the end that is read from. It is ours for as long as the pipe lives.
+    /// The number of the end that is read from. The pipe owns the descriptor.
     var outputNumber: CInt { reader.rawValue }
 
-    /// The number of the end that is written to, for an ``OutputStream``. It is ours for as long as the pipe lives.
+    /// The number of the end that is written to, for an ``OutputStream``. The pipe owns the descriptor.
     public var inputNumber: CInt { writer.rawValue }
 
     /// Reads what there is; an empty array when there is nothing.

@@ -1,12 +1,11 @@
 import Glibc
 
-/// A descriptor kept in reserve, so that when none is left a client can still be accepted and told by a close that it
-/// will not be served; without it the client would wait in the backlog and the listener would report it for ever.
-/// The idea is libuv's.
+/// A descriptor kept in reserve, so that when none is left a client can still be accepted and closed at once. Without
+/// it the client would wait in the backlog until a descriptor is free or it gives up. The idea is libuv's.
 public struct ReserveDescriptor: ~Copyable {
     private var descriptor: FileDescriptor
 
-    /// Opens the reserve; it is empty when there is no descriptor to be had.
+    /// Opens the reserve. It is empty when no descriptor is left.
     public init() {
         descriptor = Self.open()
     }
@@ -15,13 +14,16 @@ public struct ReserveDescriptor: ~Copyable {
         FileDescriptor(owning: max(-1, kernel.open("/dev/null", flags: O_RDONLY)))
     }
 
-    /// Gives up the reserve for a moment to accept one waiting connection and close it; one that ended before it was
-    /// accepted is as good as turned away. False when nobody was waiting, or when another took the descriptor.
+    /// False when no descriptor was left for the reserve itself.
+    public var isOpen: Bool { descriptor.isOpen }
+
+    /// Closes the reserve for a moment to accept one waiting connection and close it. A connection that ended before it
+    /// was accepted counts as turned away. False when none was waiting, or when another thread took the descriptor.
     public mutating func turnAway(at listener: borrowing Listener) -> Bool {
         accept(at: listener) { _ in }
     }
 
-    /// The same with something to say before the close.
+    /// The same, with a function that may write to the connection before the close.
     public mutating func accept(at listener: borrowing Listener, _ serve: (borrowing Stream) -> Void) -> Bool {
         if !descriptor.isOpen {
             descriptor = Self.open()

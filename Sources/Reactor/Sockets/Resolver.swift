@@ -1,30 +1,30 @@
 import CEpoll
 import Glibc
 
-/// A host name that has no address: the name and what getaddrinfo(3) said.
+/// A host name that has no address: the name and the error of getaddrinfo(3).
 public struct ResolverError: Error, CustomStringConvertible {
     /// The name as it was given.
     public let host: String
     /// The reason, for people: `Name or service not known`.
     public let reason: String
-    /// What may be done about it.
-    public let kind: Kind
+    /// Whether another attempt may succeed.
+    public let cause: Cause
 
-    /// Whether it is worth asking again.
-    public enum Kind: Sendable {
-        /// The text can be no name.
+    /// Causes of a failure.
+    public enum Cause: Sendable {
+        /// The text is not a host name. Another attempt would fail as well.
         case malformed
-        /// There is no such name, for now.
+        /// Name servers know no such name now.
         case unknown
-        /// No name server has answered.
+        /// No name server has answered in time.
         case unanswered
     }
 
     /// An error of a resolver of the caller's own.
-    public init(host: String, reason: String, kind: Kind) {
+    public init(host: String, reason: String, cause: Cause) {
         self.host = host
         self.reason = reason
-        self.kind = kind
+        self.cause = cause
     }
 
     /// `unknown host 'serverr1': Name or service not known`
@@ -37,7 +37,7 @@ public enum Resolver {
     public static func addresses(of host: String, port: UInt16) throws(ResolverError) -> [SocketAddress] {
         if let address = SocketAddress(host: host, port: port) { return [address] }
         guard isName(host) else {
-            throw ResolverError(host: host, reason: "neither an address nor a host name", kind: .malformed)
+            throw ResolverError(host: host, reason: "neither an address nor a host name", cause: .malformed)
         }
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
@@ -47,7 +47,7 @@ public enum Resolver {
         guard status == 0 else {
             let system = Errno(rawValue: errno).description
             let reason = status == EAI_SYSTEM ? system : unsafe String(cString: gai_strerror(status))
-            throw ResolverError(host: host, reason: reason, kind: status == EAI_AGAIN ? .unanswered : .unknown)
+            throw ResolverError(host: host, reason: reason, cause: status == EAI_AGAIN ? .unanswered : .unknown)
         }
         defer { unsafe freeaddrinfo(list) }
 
@@ -63,7 +63,7 @@ public enum Resolver {
             if !addresses.contains(address) { addresses.append(address) }
             unsafe entry = unsafe current.pointee.ai_next
         }
-        guard !addresses.isEmpty else { throw ResolverError(host: host, reason: "no address", kind: .unknown) }
+        guard !addresses.isEmpty else { throw ResolverError(host: host, reason: "no address", cause: .unknown) }
         return addresses
     }
 

@@ -3,7 +3,7 @@ import Glibc
 
 /// A listening socket that the service manager made, and handed over: sd_listen_fds(3).
 public struct InheritedSocket: Hashable, Sendable {
-    /// Its descriptor. The manager keeps a copy: to close ours refuses nobody.
+    /// Its descriptor. The manager keeps a copy, so closing this one refuses no client.
     public let descriptor: CInt
     /// `FileDescriptorName=` of the socket unit, by default the unit's own name.
     public let name: String
@@ -11,7 +11,7 @@ public struct InheritedSocket: Hashable, Sendable {
     public let address: SocketAddress
 }
 
-/// What was handed over and cannot be used: where, why, and what to do about it.
+/// A socket that was handed over and cannot be used: which one, why, and what to do about it.
 public struct SocketActivationError: Error, CustomStringConvertible {
     /// One line for people.
     public let description: String
@@ -22,16 +22,16 @@ public struct SocketActivationError: Error, CustomStringConvertible {
     }
 }
 
-/// Socket activation: the sockets are there before the process is, and stay when it goes, so that a restart refuses
-/// nobody.
+/// Socket activation: the sockets exist before the process starts and stay open when it ends, so that a restart refuses
+/// no client.
 public enum SocketActivation {
     /// The first descriptor handed over. Source: `SD_LISTEN_FDS_START` of <systemd/sd-daemon.h>.
     private static let first: CInt = 3
-    /// More than anybody hands over: a number beyond it is a mistake.
+    /// More sockets than any service has: a larger number is a mistake.
     private static let socketsMax = 1024
 
-    /// The sockets that were handed to this process, in their order; none when there are none. They are made
-    /// non-blocking and are not inherited any further; nor are the variables that tell of them.
+    /// The sockets that were handed to this process, in their order. They are made non-blocking, and neither they nor
+    /// the variables that announce them are inherited by child processes.
     ///
     /// To be called once, before threads are started.
     public static func takeSockets(

@@ -14,7 +14,7 @@ import Glibc
     /// The longest path that fits `sockaddr_un` with its closing NUL. Source: unix(7).
     public static let unixPathBytesMax = 107
 
-    /// An address from its text and port, with no question to a name server: `10.0.0.5`, `::1`, `fe80::1%eth0`.
+    /// An address from its text and port, without a look-up: `10.0.0.5`, `::1`, `fe80::1%eth0`.
     ///
     /// nil when the text is no address.
     public init?(host: String, port: UInt16) {
@@ -83,7 +83,7 @@ import Glibc
         }
     }
 
-    /// True when this machine has the address now, which is asked by binding a socket to it.
+    /// True when this machine has the address now, which is found out by binding a socket to it.
     public var isLocal: Bool {
         guard !isWildcard else { return true }
         do throws(Errno) {
@@ -94,7 +94,7 @@ import Glibc
         }
     }
 
-    /// True when a listener here is who a connection to `other` comes to.
+    /// True when a connection to `other` reaches a listener on this address.
     public func receives(_ other: SocketAddress) -> Bool {
         self == other || isWildcard && port == other.port && other.isLocal
     }
@@ -174,7 +174,7 @@ import Glibc
 
     // MARK: sockaddr
 
-    /// Calls `body` with the address as the kernel wants it.
+    /// Calls `body` with the address in the kernel's format.
     func withSockAddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         switch self {
         case .ipv4(let address, let port):
@@ -202,7 +202,7 @@ import Glibc
                 }
                 if path.hasPrefix("@") { unsafe field[0] = 0 }
             }
-            // An abstract name is as long as the address says; a path ends with its NUL.
+            // The length of the address ends an abstract name; a NUL ends a path.
             let unused = path.hasPrefix("@") ? Self.unixPathBytesMax + 1 - path.utf8.count : 0
             return unsafe Self.rebound(&value, unused: unused, body)
         }
@@ -247,7 +247,7 @@ import Glibc
                 }
                 return address
             default:
-                // A path ends with its NUL; an abstract name begins with one, and is as long as the address says.
+                // A NUL ends a path. An abstract name begins with one, and the length of the address ends it.
                 let field = unsafe bytes.prefix(length).dropFirst(2).prefix(Self.unixPathBytesMax + 1)
                 if unsafe field.first == 0 {
                     return unsafe .unix(path: "@" + String(decoding: field.dropFirst(), as: UTF8.self))

@@ -1,12 +1,12 @@
 import CEpoll
 import Glibc
 
-/// The path that a Unix socket is found by; taken away again when it ends.
+/// The path of a Unix socket in the file system, which is removed when the value ends.
 public struct SocketFile: ~Copyable {
     private let path: String
-    private let identity: Identity?
+    private let identity: FileIdentity?
 
-    private struct Identity: Equatable {
+    private struct FileIdentity: Equatable {
         let device: UInt64
         let inode: UInt64
 
@@ -17,13 +17,13 @@ public struct SocketFile: ~Copyable {
         }
     }
 
-    /// The longest path: a process's number, at most ten digits, is put behind it for a moment.
+    /// The longest path: for a moment the process's number, at most ten digits, is appended to it.
     public static let pathBytesMax = SocketAddress.unixPathBytesMax - 11
 
-    /// Where to bind the socket before it is moved to `path`: beside it, so that it takes its place from one moment to
-    /// the next. What a process that was killed has left there is no hindrance then, nor is one that is still ending;
-    /// whether one lives there that is to stay is the caller's to find out.
-    /// nil when it is empty, abstract or too long.
+    /// Where to bind the socket before it is moved to `path`: in the same directory, so that one rename puts it in
+    /// place. A socket left there by a process that was killed, or by one that is still ending, is replaced; whether a
+    /// process that is to stay listens there is for the caller to find out. nil when the path is empty, abstract or too
+    /// long.
     public static func temporaryAddress(for path: String) -> SocketAddress? {
         let temporary = "\(path).\(getpid())"
         guard !path.isEmpty, !path.hasPrefix("@"), path.utf8.count <= pathBytesMax,
@@ -34,11 +34,11 @@ public struct SocketFile: ~Copyable {
         return address
     }
 
-    /// Moves a bound socket to its path. Another socket there is replaced; anything else is somebody's, and left alone:
-    /// EEXIST.
+    /// Moves a bound socket to its path. A socket that is there is replaced; anything else is kept, and the call fails
+    /// with EEXIST.
     public init(moving socket: SocketAddress, to path: String) throws(SystemCallError) {
         // Before the move: afterwards another process may have taken the path over.
-        identity = Identity(socket.host)
+        identity = FileIdentity(socket.host)
         let isTaken = LinuxKernel.status(ofPath: path) != nil && !Self.isSocket(path)
         let result = isTaken ? -EEXIST : LinuxKernel.rename(socket.host, to: path)
         if result < 0 {
@@ -52,8 +52,8 @@ public struct SocketFile: ~Copyable {
         LinuxKernel.status(ofPath: path).map { $0.st_mode & S_IFMT == S_IFSOCK } ?? false
     }
 
-    /// The path is left to another process that has taken it over.
+    /// Removes the path, unless another process has put its own socket there meanwhile.
     deinit {
-        if let identity, Identity(path) == identity { _ = LinuxKernel.unlink(path) }
+        if let identity, FileIdentity(path) == identity { _ = LinuxKernel.unlink(path) }
     }
 }

@@ -1,14 +1,14 @@
 import Glibc
 
-/// What a read into a pipe came to.
+/// The result of a read into a pipe.
 public enum SpliceResult: Equatable, Sendable {
     /// So many bytes are in the pipe now, at least one.
     case bytes(Int)
     /// Nothing to read now, if the pipe was empty, or TCP urgent data next, which the poller reports: EAGAIN.
     case wouldBlock
-    /// Nothing was moved, and only a read can tell why: the end of the stream, or no memory.
+    /// Nothing was moved, and only a read shows why: the end of the stream, or no memory.
     case undecided
-    /// This stream cannot be spliced, or not now; it is none the worse for it.
+    /// This stream cannot be spliced, or not now. It can still be read.
     case unsupported
     /// The stream has failed.
     case failed(Errno)
@@ -19,8 +19,8 @@ public enum SpliceResult: Equatable, Sendable {
 extension Stream {
     /// Moves what there is, at most `count` bytes, into an empty pipe.
     ///
-    /// Fewer may come than there are: a pipe is full when it holds a number of fragments, however small. Only of an
-    /// empty pipe is it known that `wouldBlock` tells of the stream.
+    /// Fewer bytes may be moved than there are: a pipe is full when it holds a certain number of fragments, however
+    /// small. That is why the pipe must be empty: otherwise `wouldBlock` could also mean that the pipe is full.
     public func splice(into pipe: borrowing Pipe, atMost count: Int) -> SpliceResult {
         while true {
             let result = kernel.splice(from: number, to: pipe.inputNumber, count: count)
@@ -49,7 +49,7 @@ extension Stream {
 }
 
 extension Errno {
-    /// What a kernel, a kind of socket or a filter of system calls says that will not splice.
+    /// The errors of kernels, kinds of sockets and system call filters that do not support splicing.
     fileprivate var isRefusalToSplice: Bool {
         switch rawValue {
         case EINVAL, ENOSYS, EPERM, EOPNOTSUPP: true

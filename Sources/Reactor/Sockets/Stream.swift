@@ -1,7 +1,7 @@
 import CEpoll
 import Glibc
 
-/// What a read from a stream came to.
+/// The result of a read from a stream.
 @frozen public enum ReceiveResult: Equatable, Sendable {
     /// So many bytes were read, at least one.
     case bytes(Int)
@@ -13,7 +13,7 @@ import Glibc
     case failed(Errno)
 }
 
-/// What a write to a stream came to.
+/// The result of a write to a stream.
 @frozen public enum SendResult: Equatable, Sendable {
     /// The kernel took so many bytes, possibly fewer than were offered.
     case bytes(Int)
@@ -23,11 +23,11 @@ import Glibc
     case failed(Errno)
 }
 
-/// How a connect began.
+/// The result of beginning to connect.
 public enum ConnectResult: Equatable, Sendable {
-    /// The connection stands (Unix sockets, at times loopback).
+    /// The connection is established (Unix sockets, at times loopback).
     case connected
-    /// It will be writable when it stands, or report an error: EINPROGRESS.
+    /// The socket will be writable when the connection is established, or report an error: EINPROGRESS.
     case inProgress
     /// It has failed at once.
     case failed(Errno)
@@ -48,16 +48,16 @@ public struct Stream: ~Copyable {
         self.descriptor = descriptor
     }
 
-    /// A stream that is none: where there is no connection yet, or no longer.
+    /// The empty stream, where there is no connection yet, or no longer.
     public static var empty: Stream { Stream(.empty) }
 
     /// False of the empty stream.
     public var isOpen: Bool { descriptor.isOpen }
 
-    /// The number of its descriptor, -1 of the empty stream: a name for people, for lines of a log.
+    /// The number of its descriptor, which log lines name it by; -1 of the empty stream.
     public var number: CInt { descriptor.rawValue }
 
-    /// Adds the stream to a poller, for all of its readiness and the rest of its life.
+    /// Adds the stream to a poller, which reports all of its readiness until it is closed.
     public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
         poller.add(descriptor, token, .stream)
     }
@@ -66,8 +66,8 @@ public struct Stream: ~Copyable {
 
     /// A socket for `address`, bound to `source` when one is given; not connected yet.
     ///
-    /// IP_BIND_ADDRESS_NO_PORT leaves the port to connect(2): it can then use one port towards several destinations.
-    /// Without it a source address is good for 28,000 connections in all. Source: ip(7).
+    /// IP_BIND_ADDRESS_NO_PORT leaves the port to connect(2), which can then use one port towards several destinations.
+    /// Without it a source address allows 28,000 connections in all. Source: ip(7).
     public init(for address: SocketAddress, from source: SocketAddress?) throws(Errno) {
         let number = kernel.socket(domain: address.family)
         if number < 0 { throw Errno(rawValue: -number) }
@@ -91,8 +91,8 @@ public struct Stream: ~Copyable {
     }
 
     /// Begins to connect and sends the first of `bytes` with the SYN, if the peer has given this machine a cookie for
-    /// that before (TCP Fast Open, RFC 7413). `sent`: how many of them went along; the kernel repeats them if the peer
-    /// did not take them, and they are lost with the connection when it fails.
+    /// that before (TCP Fast Open, RFC 7413). `sent` is how many of them the kernel took. It repeats them if the peer
+    /// did not accept them with the SYN; they are lost with the connection when that fails.
     public func connect(
         to address: SocketAddress, sending bytes: UnsafeRawBufferPointer
     ) -> (result: ConnectResult, sent: Int) {
@@ -100,7 +100,7 @@ public struct Stream: ~Copyable {
         if result >= 0 { return (.inProgress, result) }
         switch CInt(-result) {
         case EINPROGRESS: return (.inProgress, 0)
-        // Not for this socket, or switched off (`net.ipv4.tcp_fastopen`).
+        // This kind of socket has no Fast Open, or it is switched off (`net.ipv4.tcp_fastopen`).
         case EOPNOTSUPP, EINVAL, ENOPROTOOPT: return (connect(to: address), 0)
         case let number: return (.failed(Errno(rawValue: number)), 0)
         }
@@ -117,15 +117,14 @@ public struct Stream: ~Copyable {
         }
     }
 
-    /// The address and port that the kernel chose, or was told, for this end.
+    /// The address and port of this end.
     public var localAddress: SocketAddress? { kernel.localAddress(descriptor.rawValue) }
 
-    /// True once the connection stands: getpeername(2) names no peer before.
+    /// True once the connection is established: before that, getpeername(2) fails.
     public var isConnected: Bool { kernel.isConnected(descriptor.rawValue) }
 
-    /// True when the connection is one of the socket with itself: towards a local port that nobody listens on, the
-    /// kernel may choose that very port as the source, and TCP's simultaneous open then connects the two (RFC 9293,
-    /// 3.5).
+    /// True when the socket is connected to itself: towards a local port without a listener, the kernel may choose that
+    /// very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5).
     public func isConnectedToItself(_ address: SocketAddress) -> Bool {
         localAddress == address
     }
@@ -165,21 +164,21 @@ public struct Stream: ~Copyable {
         }
     }
 
-    /// Waits until there is something to read, or the end. False when the time is over. For programs without a loop.
+    /// Waits until there is something to read, or the end. False when the time is over. For programs that have no loop.
     public func waitReadable(_ limit: Duration) -> Bool {
         let milliseconds = limit.wholeNanoseconds / 1_000_000 + 1
         return kernel.isReadable(descriptor.rawValue, milliseconds: CInt(clamping: milliseconds))
     }
 
-    /// Ends our direction with a FIN, after all that was written; the other direction goes on.
+    /// Ends the direction towards the peer with a FIN after all that was written; the other direction goes on.
     public func shutdownWrite() {
-        // ENOTCONN: the connection has failed meanwhile, which reading reports.
+        // ENOTCONN: the connection has failed meanwhile, which a read reports.
         _ = kernel.shutdownWrite(descriptor.rawValue)
     }
 
     // MARK: settings
 
-    /// TCP_NODELAY: small writes leave at once. No effect on a Unix socket.
+    /// TCP_NODELAY: small writes are sent at once. No effect on a Unix socket.
     public func setNoDelay() {
         _ = kernel.setOption(descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
     }
@@ -190,28 +189,28 @@ public struct Stream: ~Copyable {
         _ = kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
     }
 
-    /// Asks the peer for a sign of life when the stream is silent.
+    /// Sets TCP keepalive, which notices a peer that has vanished while the stream is silent.
     public func setKeepalive(_ keepalive: Keepalive) {
         keepalive.apply(to: descriptor)
     }
 
-    /// Lets the close that follows send a RST: for probes, whose connections leave no TIME_WAIT behind and are seen by
-    /// the server as no visit at all.
+    /// Makes the close that follows send a RST. For probes: their connections leave no TIME_WAIT behind, and a server
+    /// that reads sees a reset instead of a client that left in order.
     public func resetOnClose() {
         _ = kernel.setResetOnClose(descriptor.rawValue)
     }
 }
 
-/// TCP keepalive: a peer that has vanished without a word is noticed after `idle + interval * count` seconds.
+/// TCP keepalive: a peer that has vanished without a FIN or RST is noticed after `idle + interval * count` seconds.
 public struct Keepalive: Hashable, Sendable {
-    /// Seconds of silence before the first question: TCP_KEEPIDLE.
+    /// Seconds of silence before the first keepalive segment: TCP_KEEPIDLE.
     public var idleSeconds: CInt
-    /// Seconds between questions: TCP_KEEPINTVL.
+    /// Seconds between keepalive segments: TCP_KEEPINTVL.
     public var intervalSeconds: CInt
-    /// Unanswered questions that end the connection: TCP_KEEPCNT.
+    /// Unanswered keepalive segments that end the connection: TCP_KEEPCNT.
     public var count: CInt
 
-    /// Two minutes, then four questions half a minute apart: below the 350 s after which the NAT gateways and network
+    /// Two minutes, then four segments half a minute apart: below the 350 s after which the NAT gateways and network
     /// load balancers of the large clouds forget a silent connection. The kernel's own default is two hours.
     public static let standard = Keepalive(idleSeconds: 120, intervalSeconds: 30, count: 4)
 

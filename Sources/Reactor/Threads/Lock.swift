@@ -1,16 +1,16 @@
 import Glibc
 
-/// A lock between threads: pthread_mutex_lock(3). For what is short and rare; the data path takes none.
+/// A lock between threads: pthread_mutex_lock(3). For short and rare sections; the data path takes none.
 ///
-/// Not `Synchronization.Mutex`, whose value can only be reached inside a closure: an accessor that lends a value in
-/// place takes and gives back the lock around its `yield`. Nor does the thread sanitizer know that lock: it reports
-/// races where there are none.
+/// Not `Synchronization.Mutex`, whose value can only be reached inside a closure: an accessor that yields a value in
+/// place has to lock and unlock around its `yield`. Nor does the thread sanitizer know that lock: it reports races
+/// where there are none.
 ///
-/// Unchecked: a pointer, which is never changed, to what pthread calls from any thread are made for.
+/// Unchecked `Sendable`: the pointer never changes, and pthread's functions may be called on a mutex from any thread.
 @safe public struct Lock: ~Copyable, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
-    /// A lock that nobody holds.
+    /// A lock that is free.
     public init() {
         unsafe mutex = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
@@ -23,12 +23,12 @@ import Glibc
         unsafe mutex.deallocate()
     }
 
-    /// Waits until nobody holds it, and takes it.
+    /// Waits until the lock is free, and takes it.
     public func lock() {
         unsafe pthread_mutex_lock(mutex)
     }
 
-    /// Gives it back; by the thread that took it.
+    /// Frees the lock; to be called by the thread that took it.
     public func unlock() {
         unsafe pthread_mutex_unlock(mutex)
     }

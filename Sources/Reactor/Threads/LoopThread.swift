@@ -3,8 +3,8 @@ import Glibc
 
 /// A thread of the process, with a name that `top -H` shows: pthread_create(3).
 ///
-/// It inherits the signals that its maker has blocked, and in debug builds its maker's ``ScriptedKernel``. A value that
-/// ends without ``join()`` leaves the thread to itself.
+/// It inherits the signals that the creating thread has blocked, and in debug builds that thread's ``ScriptedKernel``.
+/// When the value ends without ``join()``, the thread is detached and runs on.
 public struct LoopThread: ~Copyable {
     private let thread: pthread_t
 
@@ -18,7 +18,7 @@ public struct LoopThread: ~Copyable {
         }
     }
 
-    /// Starts a thread that runs `body`. Of `name` the first 15 bytes are taken; that is all the kernel keeps.
+    /// Starts a thread that runs `body`. The kernel keeps 15 bytes of a name; the rest is cut off.
     public init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
         #if SCRIPTED_KERNEL
             let body = ScriptedKernels.inherited(body)

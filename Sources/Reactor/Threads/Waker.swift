@@ -1,4 +1,4 @@
-/// Wakes a loop that waits, from another thread: eventfd(2).
+/// Ends the wait of a loop from another thread: eventfd(2).
 public struct Waker: ~Copyable, Sendable {
     private let descriptor: FileDescriptor
 
@@ -7,18 +7,18 @@ public struct Waker: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: try check(kernel.eventCreate(), "eventfd"))
     }
 
-    /// Adds it to the poller of the loop that is to be woken.
+    /// Adds it to the poller of the loop whose wait it ends.
     public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
         poller.add(descriptor, token, .arrivals)
     }
 
-    /// Makes an event in the loop. Several before the loop has run make one. Safe from any thread.
+    /// Makes an event in the loop. Several calls before the loop has run make one event. Safe from any thread.
     public func wake() {
         var one: UInt64 = 1
         _ = unsafe withUnsafeBytes(of: &one) { unsafe kernel.write(descriptor.rawValue, $0) }
     }
 
-    /// To be called when its event arrives, so that the counter never fills.
+    /// To be called when the event arrives, so that the counter never fills up.
     public func drain() {
         var count: UInt64 = 0
         _ = unsafe withUnsafeMutableBytes(of: &count) { unsafe kernel.read(descriptor.rawValue, $0) }

@@ -45,7 +45,7 @@ extension Duration {
     }
 }
 
-/// The clock that a loop is given: the kernel's monotonic one, or one that a test turns by hand.
+/// The clock of a loop: the kernel's monotonic one, or one that a test sets.
 ///
 /// A loop reads it once per turn; everything in the loop takes that instant as a parameter.
 public struct Clock {

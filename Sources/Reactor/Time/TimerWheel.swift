@@ -53,7 +53,7 @@
         var list: Int { -3 - Int(previous) }
     }
 
-    /// One list past the slots: timers whose time has come.
+    /// One list past the slots: timers that are due.
     private static let due = levels * slots
 
     private var nodes: UnsafeMutablePointer<Node>
@@ -144,7 +144,7 @@
         if unsafe nodes[Int(timer.index)].isArmed { unlink(timer.index) }
     }
 
-    /// The token of one timer whose time has come, which is then no longer armed; nil when there is none at `now`.
+    /// The token of one timer that is due at `now`, which is then no longer armed; nil when there is none.
     public mutating func popDue(now: Instant) -> Token? {
         guard hasDue(now: now) else { return nil }
         let head = unsafe heads[Self.due]
@@ -152,13 +152,17 @@
         return unsafe nodes[Int(head)].token
     }
 
-    /// True when `popDue` would return a token.
-    public mutating func hasDue(now: Instant) -> Bool {
+    /// True when `popDue` would return a token. When nothing is due that is one comparison.
+    @inline(__always) public mutating func hasDue(now: Instant) -> Bool {
         let tick = now.nanoseconds / Self.tickNanoseconds
-        if tick < quietUntil {
+        guard tick >= quietUntil else {
             elapsed = max(elapsed, tick)
             return false
         }
+        return findDue(tick)
+    }
+
+    @inline(never) private mutating func findDue(_ tick: UInt64) -> Bool {
         while unsafe heads[Self.due] < 0 {
             let next = nextSlot()
             guard let next, next.start <= tick else {
@@ -172,9 +176,9 @@
         return true
     }
 
-    /// The instant at which `popDue` should be asked next, known without a search: at most that of the earliest timer. It
-    /// may be too early, when timers were disarmed since `popDue` last looked, or when a slot has to be taken apart first.
-    /// nil when nothing is armed.
+    /// The instant at which `popDue` should be asked next, known without a search: at most that of the earliest timer.
+    /// It may be too early, when timers were disarmed since `popDue` last looked, or when a slot has to be taken apart
+    /// first. nil when nothing is armed.
     public var nextDeadline: Instant? {
         quietUntil == .max ? nil : Instant(nanoseconds: quietUntil &* Self.tickNanoseconds)
     }
@@ -215,7 +219,7 @@
             return link(index, Self.due)
         }
         let tick = min(deadline, elapsed + Self.horizon)
-        // The highest bit in which the deadline differs from now tells the level.
+        // The highest bit in which the deadline differs from now gives the level.
         let difference = (elapsed ^ tick) | UInt64(Self.slots - 1)
         let significant = UInt64.bitWidth - 1 - difference.leadingZeroBitCount
         let level = min(significant / Self.slotBits, Self.levels - 1)

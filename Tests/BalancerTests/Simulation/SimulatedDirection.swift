@@ -18,8 +18,8 @@ struct SimulatedDirection: ~Copyable {
         sink = kernel.makeSocket()
         session = Session(
             client: connect(source), address: .ipv4(0, port: 0), pool: 0, timer: .none, now: Instant(nanoseconds: 1))
-        session.phase = .relaying
-        session.backend = Side(stream: connect(sink), hasNoDelay: false, isUnix: false)
+        session.move(to: .relaying)
+        session.link.backend = Side(stream: connect(sink), hasNoDelay: false, isUnix: false)
     }
 
     /// Moves a read's worth of bytes that makes the next read a splice; true when all have arrived.
@@ -27,9 +27,9 @@ struct SimulatedDirection: ~Copyable {
         let bytes = [UInt8](repeating: 7, count: relay.memory.chunkBytes)
         source.inbox = bytes
         sink.outbox = []
-        session.client.isReadable = true
-        session.backend.isWritable = true
-        while relay.run(&session) {}
+        session.link.client.isReadable = true
+        session.link.backend.isWritable = true
+        while relay.run(&session.link) {}
         return sink.outbox == bytes
     }
 }

@@ -6,10 +6,11 @@ extension SimulatedKernel {
     /// Lets one thing happen somewhere; false when nothing can happen any more.
     @discardableResult
     func act() -> Bool {
-        if isListening, clientsToCome > 0, random.chance(20) {
+        if !listeners.isEmpty, clientsToCome > 0, random.chance(20) {
             comeIn()
             return true
         }
+        if live.count > liveMax { forgetTheClosed() }
         let start = Int.random(in: 0...live.count, using: &random)
         for place in live.indices {
             let socket = live[(start + place) % live.count]
@@ -18,14 +19,28 @@ extension SimulatedKernel {
                 return true
             }
         }
-        // Nobody can do anything: who is closed never will.
-        live.removeAll { $0.isClosed }
-        guard isListening, clientsToCome > 0 else { return false }
+        forgetTheClosed()
+        guard !listeners.isEmpty, clientsToCome > 0 else { return false }
         comeIn()
         return true
     }
 
+    /// Of a socket that is closed and has nothing to do, nothing more will come.
+    private func forgetTheClosed() {
+        live.removeAll { $0.isClosed && !canAct($0) }
+        liveMax = live.count + 16
+    }
+
+    /// The client that came from an address.
+    func client(at address: SocketAddress) -> SimulatedSocket? {
+        clients.first { $0.address == address }
+    }
+
+    /// Clients wait to be accepted.
+    var hasArrivals: Bool { listeners.contains { !$0.arrivals.isEmpty } }
+
     private func comeIn() {
+        guard let listener = listeners.randomElement(using: &random) else { return }
         clientsToCome -= 1
         let socket = makeSocket()
         // If both hosts waited for the other's end, they would wait for ever.
@@ -38,8 +53,9 @@ extension SimulatedKernel {
         socket.address = .ipv4(0x0A00_0001, port: UInt16(20001 + clients.count))
         clients.append(socket)
         live.append(socket)
-        arrivals.append(socket)
-        listenerSignalled = true
+        socket.pool = listener.pool
+        listener.arrivals.append(socket)
+        listener.isSignalled = true
     }
 
     /// True while the host has something to do that needs no move of the balancer's.

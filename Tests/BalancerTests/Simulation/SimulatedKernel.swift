@@ -8,13 +8,14 @@ import Reactor
 /// silent, bytes that arrive in any portions, hosts that stall, half-close, reset or vanish, descriptors that run out.
 ///
 /// It keeps epoll's edge-triggered promises and no more: an event when something arrives, when room appears after a
-/// write that found none, and at times one for nothing. Time stands still while anything can happen without it.
+/// write that found none, and at times one for nothing. Time stands still while anything can happen without it, unless
+/// the process stands still (``Faults/freezePercent``).
 final class SimulatedKernel: ScriptedKernel {
     enum Object {
         case epoll
         case timer
         case file
-        case listener
+        case listener(SimulatedListener)
         case socket(SimulatedSocket)
         case pipeReader(SimulatedPipe)
         case pipeWriter(SimulatedPipe)
@@ -34,6 +35,12 @@ final class SimulatedKernel: ScriptedKernel {
         var refusedSplicePercent = 0
         /// Splices to a socket that move nothing and name no error.
         var emptySplicePercent = 0
+        /// Waits, and readings of the clock, at which the process stands still: SIGSTOP, a frozen container.
+        var freezePercent = 0
+        /// Polls that a signal interrupts.
+        var interruptedPercent = 0
+        /// Polls that return as many events as there is room for, and leave others behind.
+        var fullBatchPercent = 0
         var spuriousPercent = 0
         var spuriousBlockPercent = 5
         var resetPercent = 0
@@ -50,20 +57,36 @@ final class SimulatedKernel: ScriptedKernel {
     var random: SeededGenerator
     var faults: Faults
     var objects: [CInt: Object] = [:]
+    /// Those below are the real kernel's: the signalfd.
+    private static let firstDescriptor: CInt = 10_000
+    /// Signals that have arrived and were not read yet.
+    var signals = SimulatedSignals()
     var nanoseconds: UInt64 = 1_000_000_000_000
+    var pace = Pace(now: 1_000_000_000_000)
+    /// What the timerfd is set for; 0 once it has expired.
     var timer: UInt64 = 0
-    var timerFired = false
-    var isListening = false
-    var arrivals: [SimulatedSocket] = []
-    var listenerSignalled = false
-    var listenerData: UInt64 = 0
+    /// What the timerfd was set for last.
+    var timerSetting = UInt64.max
+    /// Polls in a row that were interrupted or full.
+    var incompletePolls = 0
+    /// Those that are open, and how many there ever were.
+    var listeners: [SimulatedListener] = []
+    private var listenersMade = 0
     var timerData: UInt64 = 0
     var output = ""
+    /// What the watch has not read yet of it.
+    var newOutput = ""
+    /// What was closed since the watch looked last.
+    var closed: [ClosedSocket] = []
+    /// What began to connect since then.
+    var connecting: [SimulatedSocket] = []
     /// Every connection there ever was, by the identity of its host.
     var clients: [SimulatedSocket] = []
     var backends: [SimulatedSocket] = []
     /// Those that may still do something.
     var live: [SimulatedSocket] = []
+    /// With more of them it is time to look for those that are closed.
+    var liveMax = 32
     var clientsToCome: Int
     private var nextID: UInt32 = 1
     /// Bytes that went along with a SYN.
@@ -94,7 +117,7 @@ final class SimulatedKernel: ScriptedKernel {
             exhaustions += 1
             return -EMFILE
         }
-        var number: CInt = 3
+        var number = Self.firstDescriptor
         while objects[number] != nil { number += 1 }
         objects[number] = object
         return number
@@ -105,12 +128,21 @@ final class SimulatedKernel: ScriptedKernel {
         return socket
     }
 
+    /// All that the balancer has open.
+    var openDescriptors: Int { objects.count + (signals.descriptor == nil ? 0 : 1) }
+
     func close(_ descriptor: CInt) {
+        if descriptor == signals.descriptor {
+            signals.descriptor = nil
+            Glibc.close(descriptor)
+            return
+        }
         guard let object = objects.removeValue(forKey: descriptor) else {
             preconditionFailure("descriptor \(descriptor) closed twice")
         }
-        if case .listener = object { isListening = false }
+        if case .listener(let listener) = object { listeners.removeAll { $0 === listener } }
         guard case .socket(let socket) = object else { return }
+        closed.append(ClosedSocket(socket, age: pace.counted(at: nanoseconds) - socket.began))
         socket.data = nil
         socket.isClosed = true
         guard socket.state == .connected else { return }
@@ -143,72 +175,28 @@ final class SimulatedKernel: ScriptedKernel {
         return SimulatedSocket(host: host, room: Int.random(in: 1...faults.roomMax, using: &random))
     }
 
-    // MARK: epoll, time
+    // MARK: epoll
 
     func epollCreate() -> CInt { allocate(.epoll) }
     func timerCreate() -> CInt { allocate(.timer) }
     func eventCreate() -> CInt { allocate(.file) }
     func open(_ path: String, flags: CInt) -> CInt { path.hasPrefix("/proc") ? -ENOENT : allocate(.file) }
-    func monotonicNanoseconds() -> UInt64 { nanoseconds }
-
-    func timerSet(_ timer: CInt, nanoseconds: UInt64) -> CInt {
-        self.timer = nanoseconds
-        return 0
-    }
-
     func epollAdd(_ epoll: CInt, _ descriptor: CInt, interest: UInt32, data: UInt64) -> CInt {
         switch objects[descriptor] {
         case .socket(let socket):
             socket.data = data
             socket.isSignalled = true
-        case .listener: listenerData = data
+        case .listener(let listener): listener.data = data
         case .timer: timerData = data
         case .file, .epoll, .pipeReader, .pipeWriter: break
-        case nil: return descriptor < 3 ? 0 : -EBADF
+        case nil where descriptor < 3: break
+        case nil where descriptor < Self.firstDescriptor: signals.watch(descriptor, data)
+        case nil: return -EBADF
         }
         return 0
     }
 
     func epollRemove(_ epoll: CInt, _ descriptor: CInt) -> CInt { 0 }
-
-    func epollWait(_ epoll: CInt, _ events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt) -> CInt {
-        splicedInTurn.removeAll(keepingCapacity: true)
-        for _ in 0..<Int.random(in: 1...8, using: &random) { act() }
-        var ready = collect(Int.random(in: 1...6, using: &random))
-        while ready.isEmpty && milliseconds != 0 {
-            if !act() {
-                precondition(timer != 0, "the balancer waits for ever")
-                nanoseconds = max(nanoseconds, timer)
-            }
-            ready = collect(Int.random(in: 1...6, using: &random))
-        }
-        for (place, event) in ready.enumerated() {
-            unsafe cepoll_event_set(&events[place], event.readiness, event.data)
-        }
-        return CInt(ready.count)
-    }
-
-    /// The events that are due, at most `limit`, in any order.
-    private func collect(_ limit: Int) -> [(data: UInt64, readiness: UInt32)] {
-        var ready: [(data: UInt64, readiness: UInt32)] = []
-        if timer != 0, timer <= nanoseconds {
-            timer = 0
-            ready.append((timerData, CEPOLL_IN))
-        }
-        if listenerSignalled {
-            listenerSignalled = false
-            ready.append((listenerData, CEPOLL_IN))
-        }
-        let start = Int.random(in: 0...live.count, using: &random)
-        for place in 0..<live.count where ready.count < limit {
-            let socket = live[(start + place) % live.count]
-            guard let data = socket.data else { continue }
-            guard socket.isSignalled || random.chance(faults.spuriousPercent) else { continue }
-            socket.isSignalled = false
-            if socket.readiness != 0 { ready.append((data, socket.readiness)) }
-        }
-        return ready
-    }
 
     // MARK: calls on sockets
 
@@ -222,31 +210,38 @@ final class SimulatedKernel: ScriptedKernel {
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt { 0 }
 
     func listen(_ socket: CInt, backlog: CInt) -> CInt {
-        objects[socket] = .listener
-        isListening = true
+        let listener = SimulatedListener(pool: listenersMade)
+        listenersMade += 1
+        objects[socket] = .listener(listener)
+        listeners.append(listener)
         return 0
     }
 
     func connect(_ socket: CInt, to address: SocketAddress) -> CInt {
+        signals.noteCall()
         guard let object = socketObject(socket) else { return -EBADF }
         if random.chance(faults.failedConnectPercent) { return -EADDRNOTAVAIL }
         object.address = address
         object.state = .connecting
+        object.began = pace.counted(at: nanoseconds)
+        connecting.append(object)
         backends.append(object)
         live.append(object)
         return -EINPROGRESS
     }
 
     func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?) {
-        guard !arrivals.isEmpty else { return (-EAGAIN, nil) }
+        signals.noteCall()
+        guard case .listener(let listener) = objects[listener] else { return (-EBADF, nil) }
+        guard let first = listener.arrivals.first else { return (-EAGAIN, nil) }
         if acceptsWithoutMemory < faults.acceptsWithoutMemory {
             acceptsWithoutMemory += 1
             return (-ENOMEM, nil)
         }
         if random.chance(faults.abortedAcceptPercent) { return (-ECONNABORTED, nil) }
-        let number = allocate(.socket(arrivals[0]))
+        let number = allocate(.socket(first))
         if number < 0 { return (number, nil) }
-        return (number, arrivals.removeFirst().address)
+        return (number, listener.arrivals.removeFirst().address)
     }
 
     func takeError(_ socket: CInt) -> CInt {
@@ -261,6 +256,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
+        signals.noteCall()
         if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
         if object.inbox.isEmpty {
@@ -277,6 +273,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        signals.noteCall()
         if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
         guard object.state == .connected, !object.outboxEnded else {
@@ -291,12 +288,15 @@ final class SimulatedKernel: ScriptedKernel {
         return count
     }
 
-    /// With a cookie some bytes go along, without one none; or it is not to be had.
+    /// With a cookie some bytes go along, without one none; or it is not to be had. They leave room in the buffer
+    /// (tcp(7): tcp_wmem is 4 KiB at least, and a segment with a SYN is smaller), so that a connect that stands is
+    /// reported as writable.
     func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
         if random.chance(20) { return -Int(EOPNOTSUPP) }
         let result = connect(socket, to: address)
-        guard result == -EINPROGRESS, let object = socketObject(socket), random.chance(70) else { return Int(result) }
-        let sent = Int.random(in: 1...bytes.count, using: &random)
+        guard result == -EINPROGRESS, let object = socketObject(socket), object.outboxRoom > 1, random.chance(70)
+        else { return Int(result) }
+        let sent = Int.random(in: 1...min(bytes.count, object.outboxRoom - 1), using: &random)
         unsafe object.outbox.append(contentsOf: bytes.prefix(sent))
         sentWithSYN += sent
         return sent
@@ -309,14 +309,23 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func isReadable(_ descriptor: CInt) -> Bool {
-        if case .listener = objects[descriptor] { return !arrivals.isEmpty }
+        if case .listener(let listener) = objects[descriptor] { return !listener.arrivals.isEmpty }
         return false
     }
 
-    func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int { -Int(EAGAIN) }
+    func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
+        guard descriptor == signals.descriptor, let signal = signals.next() else { return -Int(EAGAIN) }
+        var info = signalfd_siginfo()
+        info.ssi_signo = UInt32(signal)
+        unsafe withUnsafeBytes(of: &info) { unsafe buffer.copyMemory(from: $0) }
+        return MemoryLayout<signalfd_siginfo>.size
+    }
 
     func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
-        if descriptor == 1 { unsafe output += String(decoding: bytes, as: UTF8.self) }
+        guard descriptor == 1 else { return bytes.count }
+        let text = unsafe String(decoding: bytes, as: UTF8.self)
+        output += text
+        newOutput += text
         return bytes.count
     }
 }

@@ -62,6 +62,8 @@ final class SimulatedSocket {
     var host: Host
     /// The peer's address.
     var address: SocketAddress?
+    /// Of a client: the pool of the listener that it came to.
+    var pool = 0
     /// Received and not read yet.
     var inbox: [UInt8] = []
     var inboxRoom: Int
@@ -80,6 +82,11 @@ final class SimulatedSocket {
     /// In an epoll set.
     var data: UInt64?
     var isSignalled = false
+    /// An event would be reported that has not been.
+    var isUnheard: Bool { isSignalled && data != nil && readiness != 0 }
+    /// When the connect began, and when an event was last reported, if one was: see ``Pace``.
+    var began: UInt64 = 0
+    var lastHeard: UInt64?
 
     init(host: Host, room: Int) {
         self.host = host
@@ -115,4 +122,43 @@ final class SimulatedSocket {
         host.isGone = true
         isSignalled = true
     }
+}
+
+/// A listener of the balancer, with the clients that wait for an accept.
+final class SimulatedListener {
+    /// The place of the pool that it serves: listeners are made in the order of the pools.
+    let pool: Int
+    var arrivals: [SimulatedSocket] = []
+    var data: UInt64 = 0
+    var isSignalled = false
+
+    init(pool: Int) {
+        self.pool = pool
+    }
+}
+
+/// A socket as it was when the balancer closed it.
+struct ClosedSocket {
+    let socket: SimulatedSocket
+    let state: SimulatedSocket.State
+    /// There was an event that had not been reported.
+    let wasUnheard: Bool
+    /// No event was ever reported.
+    let wasNeverHeard: Bool
+    /// It was in the poller.
+    let wasWatched: Bool
+    /// How long ago its connect began, in nanoseconds: see ``Pace``.
+    let age: UInt64
+
+    init(_ socket: SimulatedSocket, age: UInt64) {
+        self.socket = socket
+        self.age = age
+        state = socket.state
+        wasUnheard = socket.isUnheard
+        wasNeverHeard = socket.lastHeard == nil
+        wasWatched = socket.data != nil
+    }
+
+    /// Probes reset what they close.
+    var isProbe: Bool { socket.resetsOnClose && wasWatched }
 }

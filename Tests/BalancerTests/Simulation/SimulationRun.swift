@@ -10,24 +10,33 @@ struct SimulationRun {
     let configuration: Configuration
     /// The turn after which the loop is told to drain.
     let drainAfter: Int?
+    /// It is told so by SIGTERM, and once more in the same turn or in one of the next: then it is to stop.
+    let isSignalled: Bool
     private(set) var rowsLeft = 0
     private(set) var blocksLeft = 0
     private(set) var pipesLeft = 0
     private(set) var isStuck = false
     /// Bytes that the relay took out of sockets.
     private(set) var received: UInt64 = 0
-    /// The first turn after which the sums of the sessions and of the relay differed.
-    private(set) var audit: String?
+    /// What was seen between the turns.
+    private(set) var watch: LoopWatch
+    /// Changes of pools and backends before a turn, in percent of the turns, and what became of them.
+    private let changePercent: Int
+    private(set) var script: RosterScript
 
     /// Far more turns than any run needs.
     static let turnsMax = 20_000
 
     init(
-        seed: UInt64, clients: Int, backends: Int = 3, faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
+        seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
+        faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .init(), adjust: (inout Limits) -> Void = { _ in }
     ) throws {
         self.seed = seed
         self.drainAfter = drainAfter
+        self.isSignalled = isSignalled
+        self.changePercent = changePercent
+        script = RosterScript(seed: seed)
         kernel = SimulatedKernel(seed: seed, clients: clients, faults: faults)
         var limits = Limits(sessionsMax: 64)
         limits.chunkBytes = 128
@@ -36,94 +45,103 @@ struct SimulationRun {
         var timeouts = Configuration.Timeouts()
         timeouts.idle = .seconds(20)
         configuration = try Configuration(
-            listeners: [.init(address: .ipv4(0x7F00_0001, port: 20000))],
-            pools: [
-                .init(backends: (1...backends).map { .init(address: .ipv4(0x0A00_0000, port: UInt16(8000 + $0))) })
-            ],
+            listeners: (0..<pools).map {
+                .init(address: .ipv4(0x7F00_0001, port: UInt16(20000 + $0)), pool: $0)
+            },
+            pools: (0..<pools).map { pool in
+                .init(backends: (1...backends).map { .init(address: RosterScript.address($0, in: pool)) })
+            },
             timeouts: timeouts, limits: limits, latency: latency, log: .sessions)
+        watch = LoopWatch(kernel, configuration)
+    }
+
+    private func makeLoop() throws -> BalancerLoop {
+        let output = EventLog(
+            configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+        guard isSignalled else { return try BalancerLoop(configuration, output: output) }
+        let loop = try BalancerLoop(configuration, signals: Signals([.terminate]), output: output)
+        let counters = loop.shared.counters[0]
+        kernel.signals.countStale = { counters.cells[.staleEvents] }
+        return loop
+    }
+
+    /// Lets happen what the run has planned for the next turn.
+    private mutating func prepareTurn(_ loop: inout BalancerLoop) {
+        guard loop.isRunning else { return }
+        if isSignalled {
+            for turn in [drainAfter, secondSignal] where turn == watch.turns { kernel.signals.terminate() }
+        } else if watch.turns == drainAfter {
+            loop.drain()
+        }
+        guard loop.isRunning, script.isDue(changePercent) else { return }
+        script.change(&loop)
+        watch.begin(loop)
+    }
+
+    private var secondSignal: Int? { drainAfter.map { $0 + Int(seed % 4) } }
+
+    /// Runs a loop for so many turns and drops it; returns how many sessions it had.
+    mutating func dropLoop(after turns: Int) throws -> Int {
+        try withScriptedKernel(kernel) {
+            var loop = try makeLoop()
+            watch.begin(loop)
+            while loop.isRunning, watch.turns < turns {
+                prepareTurn(&loop)
+                try loop.turn()
+                watch.endTurn(of: loop)
+            }
+            return loop.sessions.count
+        }
     }
 
     /// Runs until every client has come and gone, then stops the loop.
     mutating func run() throws {
         let kernel = kernel
-        let configuration = configuration
-        let drainAfter = drainAfter
-        (rowsLeft, blocksLeft, pipesLeft, isStuck, audit, received) = try withScriptedKernel(kernel) {
-            var loop = try BalancerLoop(
-                configuration,
-                output: EventLog(
-                    configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2)))
-            var turns = 0
-            var audit: String?
-            func hasMore() -> Bool {
-                if drainAfter != nil { return loop.isRunning }
-                return kernel.clientsToCome > 0 || !kernel.arrivals.isEmpty || loop.sessions.count > 0
-            }
-            while turns < Self.turnsMax, hasMore() {
-                if turns == drainAfter { loop.drain() }
+        try withScriptedKernel(kernel) {
+            var loop = try makeLoop()
+            watch.begin(loop)
+            while watch.turns < Self.turnsMax, hasMore(loop) {
+                prepareTurn(&loop)
                 try loop.turn()
-                turns += 1
-                if audit == nil { audit = Self.audit(loop).map { "turn \(turns): \($0)" } }
+                watch.endTurn(of: loop)
             }
-            let (rows, blocks) = (loop.sessions.count, loop.relay.memory.blocks.taken)
-            let pipes = loop.relay.memory.pipes.taken
+            isStuck = watch.turns == Self.turnsMax
+            rowsLeft = loop.sessions.count
+            blocksLeft = loop.sessions.relay.memory.blocks.taken
+            pipesLeft = loop.sessions.relay.memory.pipes.taken
+            if rowsLeft == 0 { watch.lookAtRemains(loop) }
             loop.stop()
             try loop.turn(.immediately)
-            return (rows, blocks, pipes, turns == Self.turnsMax, audit ?? Self.audit(loop), loop.relay.received)
+            watch.look(at: loop)
+            watch.takeCounts(of: loop)
+            received = loop.sessions.relay.received
         }
         // The hosts take what is still on its way to them.
         while kernel.act() {}
     }
 
-    /// What the sessions hold and have moved, and what the relay says of it, where the two differ.
-    private static func audit(_ loop: borrowing BalancerLoop) -> String? {
-        var ledger = RelayLedger()
-        var index = -1
-        while let next = loop.sessions.index(after: index) {
-            ledger.add(loop.sessions[next])
-            index = next
-        }
-        let expected = loop.relay.expectedLedger
-        return ledger == expected ? nil : "the sessions have \(ledger), the relay \(expected)"
+    private func hasMore(_ loop: borrowing BalancerLoop) -> Bool {
+        if drainAfter != nil { return loop.isRunning }
+        return kernel.clientsToCome > 0 || kernel.hasArrivals || loop.sessions.count > 0
     }
 
     // MARK: the oracle
 
-    /// A client's record, as the log printed it.
-    struct Record {
-        var reason: EndReason
-        var up: Int
-        var down: Int
-        var discarded: Int
-    }
-
-    private func records() -> [SocketAddress: [Record]] {
-        var records: [SocketAddress: [Record]] = [:]
-        for line in kernel.output.split(separator: "\n") where line.hasPrefix("session ") {
-            var fields: [Substring: Substring] = [:]
-            for pair in line.split(separator: " ") where pair.contains("=") {
-                let parts = pair.split(separator: "=", maxSplits: 1)
-                fields[parts[0]] = parts[1]
-            }
-            let port = fields["client"]?.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
-            guard let reason = fields["reason"].flatMap({ EndReason(rawValue: String($0)) }) else { continue }
-            records[.ipv4(0x0A00_0001, port: port), default: []].append(
-                Record(
-                    reason: reason, up: Int(fields["up"] ?? "") ?? -1, down: Int(fields["down"] ?? "") ?? -1,
-                    discarded: Int(fields["discarded"] ?? "") ?? -1))
-        }
-        return records
+    /// The records by the addresses of their clients.
+    private func records() -> [SocketAddress: [PrintedRecord]] {
+        Dictionary(grouping: PrintedRecord.all(in: kernel.output), by: \.client)
     }
 
     /// Everything that must hold, whatever happened; the violations, for people.
     func violations() -> [String] {
         var found: [String] = []
-        if let audit { found.append(audit) }
+        found += watch.violations + script.violations
+        found += watch.counts.violations(PrintedRecord.all(in: kernel.output))
         if isStuck { found.append("stuck: a session never ended") }
         if rowsLeft != 0 { found.append("\(rowsLeft) rows left") }
         if blocksLeft != 0 { found.append("\(blocksLeft) blocks not given back") }
         if pipesLeft != 0 { found.append("\(pipesLeft) pipes not given back") }
-        if !kernel.objects.isEmpty { found.append("descriptors not closed: \(kernel.objects.keys.sorted())") }
+        if kernel.openDescriptors != 0 { found.append("descriptors not closed: \(kernel.objects.keys.sorted())") }
         let records = records()
         let recorded = records.values.joined().reduce(0) { $0 + $1.up + $1.down + $1.discarded }
         if recorded != received { found.append("the records count \(recorded) bytes, \(received) were received") }
@@ -147,7 +165,7 @@ struct SimulationRun {
         }.map { "what backend \($0.host.id) sent (\($0.host.sent) bytes) has reached nobody" }
     }
 
-    private func violations(of client: SimulatedSocket, _ record: Record?, _ name: String) -> [String] {
+    private func violations(of client: SimulatedSocket, _ record: PrintedRecord?, _ name: String) -> [String] {
         var found: [String] = []
         let backend = kernel.backends.first { carries($0.host.received, client.host.id) }
         let source = kernel.backends.first { carries(client.host.received, $0.host.id) }
@@ -157,6 +175,9 @@ struct SimulationRun {
         if source == nil, !client.host.received.isEmpty, client.host.received.count >= 4 {
             found.append("\(name) received bytes of nobody")
         }
+        for peer in [backend, source].compactMap(\.self) where record != nil && record?.backend != peer.address {
+            found.append("\(name) is recorded at another address than the one that it was connected to")
+        }
         guard let record else {
             if client.host.sent > 0 && !client.host.received.isEmpty {
                 found.append("\(name) was served without a record")
@@ -164,6 +185,9 @@ struct SimulationRun {
             return found
         }
         switch record.reason {
+        case .reset where kernel.faults.freezePercent > 0:
+            // Time goes on while a host that is slow could still read: lingering may have been over before.
+            break
         case .finished, .reset:
             let peer = backend ?? source
             found += complete(client, to: backend, readerLeft: peer?.host.leavesBytes ?? true, record.up, name + " up")
@@ -177,7 +201,8 @@ struct SimulationRun {
             let hosts = [client.host, backend?.host, source?.host].compactMap { $0 }
             // A backend that nothing was sent to cannot be found by what it received.
             let isKnown = backend != nil || source != nil
-            if isKnown, !hosts.contains(where: { $0.neverEnds || $0.neverReads }) {
+            // A process that stands still may find that the few moments that it ran were not enough for a host.
+            if isKnown, kernel.faults.freezePercent == 0, !hosts.contains(where: { $0.neverEnds || $0.neverReads }) {
                 found.append("\(name) was ended for idleness")
             }
             if hosts.contains(where: { $0.isGone && $0.farewell == .reset }) {

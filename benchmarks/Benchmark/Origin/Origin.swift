@@ -81,7 +81,7 @@ public struct Origin: ~Copyable {
         switch Kind(of: event.token) {
         case .clock: break
         case .acceptor:
-            acceptor.noteArrivals()
+            acceptor.markReadable()
             queueAcceptor()
         case .connection:
             guard connections.contains(event.token.key) else { return }

@@ -1,0 +1,274 @@
+import Reactor
+
+/// A listener of the loop, and the pool that serves its clients.
+struct Entrance: ~Copyable {
+    var acceptor: Acceptor
+    /// The place of the pool in ``Targets``.
+    let pool: Int
+}
+
+/// Accepts clients over all listeners of a loop: within shares of a turn and the limit on sessions, with pauses after a
+/// shortage.
+struct Admission: ~Copyable {
+    private var entrances: Slab<Entrance>
+    /// The limit on sessions.
+    private var places: Places
+    /// Used to close a waiting client, rather than let it wait, when there is no descriptor for it.
+    private var reserve = ReserveDescriptor()
+    /// Resumes the listeners after a shortage, and ends episodes.
+    private let timer: TimerID
+    /// Clients turned away for lack of descriptors or memory.
+    private var shortage = Episode()
+    /// Clients wait because all sessions are taken.
+    private var full = Episode()
+    /// How many acceptors are paused.
+    private var paused = 0
+
+    /// The result of ``Admission/next(_:_:_:_:_:)``.
+    enum Arrival: ~Copyable {
+        case client(Stream, SocketAddress, pool: Int)
+        /// There is no descriptor or memory for the next client.
+        case shortage(Errno)
+        /// No client for now; if more may wait, the listener is in the ready queue, or paused.
+        case none
+    }
+
+    /// What is left of a listener's share of a turn.
+    struct Share {
+        fileprivate var attempts = Limits.acceptsPerTurn
+        fileprivate var clients: Int
+        fileprivate var hasAdmitted = false
+
+        /// In proportion to the number of events in the turn.
+        init(events: Int) {
+            clients = min(max(Limits.acceptsPerTurnMin, events / Limits.eventsPerAccept), Limits.acceptsPerTurn)
+        }
+    }
+
+    init(
+        _ entrances: consuming Slab<Entrance>, _ places: consuming Places, _ core: inout LoopCore
+    ) throws(SystemCallError) {
+        timer = core.timers.add(Token(.pauseTimer))
+        for index in entrances.indexRange where entrances.isTaken(index) {
+            let token = Token(.acceptor, entrances.key(at: index))
+            if let errno = entrances[index].acceptor.listener.add(to: core.poller, token) {
+                let subject = entrances[index].acceptor.listener.address.description
+                throw SystemCallError(call: "epoll_ctl", subject: subject, errno: errno)
+            }
+        }
+        self.entrances = entrances
+        self.places = places
+    }
+
+    /// Binds the listeners of a configuration, in their order.
+    static func bind(_ listeners: [Configuration.ListenerSettings]) throws(SystemCallError) -> Slab<Entrance> {
+        var entrances = Slab<Entrance>(capacity: Limits.listenersMax, reserving: listeners.count)
+        for settings in listeners {
+            let listener: Listener
+            if let socket = settings.inherited {
+                listener = try Listener(sharing: socket)
+            } else {
+                listener = try Listener(settings.address)
+            }
+            _ = entrances.insert(Entrance(acceptor: Acceptor(listener), pool: settings.pool))
+        }
+        return entrances
+    }
+
+    /// The addresses that clients can connect to, with the ports in force.
+    var addresses: [SocketAddress] {
+        entrances.indexRange.filter { entrances.isTaken($0) }.map { entrances[$0].acceptor.listener.address }
+    }
+
+    /// Open descriptors, for the audit.
+    var openDescriptors: Int { entrances.count + (reserve.isOpen ? 1 : 0) }
+
+    // MARK: accepting
+
+    /// The poller reported a listener; returns its place if it may accept.
+    mutating func listenerReady(_ token: Token, _ now: Instant, _ journal: inout Journal)
+        -> Int?
+    {
+        guard entrances.contains(token.key) else { return nil }
+        entrances[token.index].acceptor.markReadable()
+        guard entrances[token.index].acceptor.isPaused else { return token.index }
+        logIfFull(now, &journal)
+        return nil
+    }
+
+    /// Takes a listener out of the ready queue and returns its place; nil when it has been closed.
+    mutating func takeFromQueue(_ token: Token) -> Int? {
+        guard entrances.contains(token.key) else { return nil }
+        entrances[token.index].acceptor.isQueued = false
+        return token.index
+    }
+
+    /// Reserves a place and accepts the next client, within `share`.
+    mutating func next(
+        _ index: Int, _ share: inout Share, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Arrival {
+        while entrances[index].acceptor.mayAccept {
+            guard share.attempts > 0, share.clients > 0 else {
+                // So many failures without a success have a lasting cause (a security module that forbids accept(2),
+                // say): pause instead of spinning.
+                if share.hasAdmitted { queue(index, &core) } else { pauseForAMoment(index, &core) }
+                return .none
+            }
+            share.attempts -= 1
+            guard places.reserve() else {
+                pauseWhileFull(index, &core, &journal)
+                return .none
+            }
+            switch entrances[index].acceptor.accept() {
+            case .accepted(let stream, let address):
+                share.clients -= 1
+                share.hasAdmitted = true
+                return .client(stream, address, pool: entrances[index].pool)
+            case .wouldBlock:
+                places.giveUp()
+                endEpisodes(&core, &journal)
+                return .none
+            case .aborted:
+                // The client has left already, or accept(2) reports an earlier network error; the next one may succeed.
+                places.giveUp()
+            case .exhausted(let errno):
+                places.giveUp()
+                return .shortage(errno)
+            }
+        }
+        return .none
+    }
+
+    /// Handles a lack of descriptors or memory. The reserve descriptor is used to close the waiting clients, so that
+    /// they can try elsewhere; then the listener pauses until a session ends or ``Acceptor/pauseAfterShortage`` is
+    /// over.
+    mutating func turnAway(_ index: Int, _ errno: Errno, _ core: inout LoopCore, _ journal: inout Journal) {
+        let count = errno.isOutOfDescriptors ? entrances[index].acceptor.turnAway(with: &reserve) : 0
+        if shortage.add(count, now: core.now) { journal.log.shortageBegan(errno) }
+        pauseForAMoment(index, &core)
+    }
+
+    // MARK: pauses
+
+    /// All sessions are taken: the next clients wait in the kernel's backlog until one ends.
+    private mutating func pauseWhileFull(
+        _ index: Int, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        pause(index)
+        guard entrances[index].acceptor.listener.hasWaiting else { return }
+        if places.isFull {
+            logIfFull(core.now, &journal)
+        } else {
+            // Another loop has reserved the last place and may give it up: check again.
+            core.timers.arm(timer, at: core.now + Acceptor.pauseAfterShortage)
+        }
+    }
+
+    /// Logs that clients wait at a paused listener, if the reason is that all sessions are taken.
+    private mutating func logIfFull(_ now: Instant, _ journal: inout Journal) {
+        guard places.isFull else { return }
+        if full.add(now: now) { journal.log.sessionsFull(places.max) }
+    }
+
+    private mutating func pauseForAMoment(_ index: Int, _ core: inout LoopCore) {
+        pause(index)
+        core.timers.arm(timer, at: core.now + Acceptor.pauseAfterShortage)
+    }
+
+    private mutating func pause(_ index: Int) {
+        if entrances[index].acceptor.pause() { paused += 1 }
+    }
+
+    /// Resumes the paused listeners if a place is free: after a session has ended, or a pause is over.
+    @inline(__always) private mutating func resume(_ core: inout LoopCore) {
+        if paused > 0, places.hasRoom { resumeAll(&core) }
+    }
+
+    @inline(never) private mutating func resumeAll(_ core: inout LoopCore) {
+        paused = 0
+        for index in entrances.indexRange where entrances.isTaken(index) {
+            if entrances[index].acceptor.resume() { queue(index, &core) }
+        }
+    }
+
+    /// The pause timer has expired.
+    mutating func expired(_ core: inout LoopCore, _ journal: inout Journal) {
+        resume(&core)
+        endEpisodes(&core, &journal)
+    }
+
+    /// Logs the end of an episode, once no client waits and none was affected for ``Episode/quiet``.
+    private mutating func endEpisodes(_ core: inout LoopCore, _ journal: inout Journal) {
+        // Clients may wait at a paused listener; this is called again when it has resumed.
+        guard paused == 0 else { return }
+        if full.end(now: core.now) != nil { journal.log.sessionsNotFull() }
+        if let count = shortage.end(now: core.now) { journal.log.shortageEnded(clients: count) }
+        guard full.isOn || shortage.isOn else { return }
+        core.timers.arm(timer, at: core.now + Episode.quiet)
+    }
+
+    private mutating func queue(_ index: Int, _ core: inout LoopCore) {
+        guard !entrances[index].acceptor.isQueued else { return }
+        entrances[index].acceptor.isQueued = true
+        core.ready.append(Token(.acceptor, entrances.key(at: index)))
+    }
+
+    // MARK: sessions
+
+    /// Sessions of all loops.
+    var sessionCount: Int { places.occupied }
+
+    /// The client that was accepted last has a session.
+    mutating func admitted() {
+        places.occupy()
+    }
+
+    /// There is no session for the client that was accepted last; its place is free.
+    mutating func refused() {
+        places.giveUp()
+    }
+
+    /// A session has ended: logs its record and frees its place, with which a paused listener may resume.
+    @inline(__always) mutating func sessionEnded(
+        _ record: inout SessionRecord, isRunning: Bool, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        let mayResume = places.vacate(&record, &journal.loopLog)
+        if mayResume, isRunning { resume(&core) }
+    }
+
+    /// Another loop has freed a place. If no listener of this loop waits for it any more, one of another loop may.
+    mutating func placeFreed(isRunning: Bool, _ core: inout LoopCore) {
+        guard paused > 0 else { return places.passOn() }
+        if isRunning { resume(&core) }
+    }
+
+    // MARK: the end
+
+    /// The places of the listeners to empty before they are closed, since a close resets the waiting connections. Those
+    /// of inherited sockets stay in the queue for the next process.
+    mutating func startBacklogDrain() -> [Int] {
+        var own: [Int] = []
+        for index in entrances.indexRange where entrances.isTaken(index) {
+            guard !entrances[index].acceptor.listener.isInherited else { continue }
+            entrances[index].acceptor.markReadable()
+            own.append(index)
+        }
+        return own
+    }
+
+    /// True while clients may wait at the listener.
+    func mayAccept(_ index: Int) -> Bool { entrances[index].acceptor.mayAccept }
+
+    /// Closes all listeners.
+    mutating func close(_ core: inout LoopCore) {
+        for index in entrances.indexRange where entrances.isTaken(index) {
+            // Other processes have an inherited socket open, so closing our descriptor does not remove it from the
+            // poller.
+            let entrance = entrances.remove(at: index)
+            if entrance.acceptor.listener.isInherited { entrance.acceptor.listener.remove(from: core.poller) }
+        }
+        core.timers.disarm(timer)
+        // A wake-up for a free place is for another loop from now on.
+        paused = 0
+    }
+}

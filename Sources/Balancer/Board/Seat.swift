@@ -1,0 +1,13 @@
+/// A loop's place among several: the board that they share, and the loop's index. A single loop has none.
+struct Seat: Sendable {
+    let board: Board
+    let loop: Int
+
+    /// Wakes a loop; nil wakes none.
+    func wake(_ loop: Int?) {
+        if let loop { board.wake(loop) }
+    }
+
+    /// Wakes all loops but this one.
+    func wakeOthers() { board.wakeOthers(than: loop) }
+}

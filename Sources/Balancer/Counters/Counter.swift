@@ -1,0 +1,65 @@
+import Glibc
+import Reactor
+
+/// What is counted, per backend and in total. Counters never decrease.
+enum Counter: Int, CaseIterable {
+    /// Clients accepted. Only in total.
+    case accepted
+    /// Bytes written to the backend's socket.
+    case bytesUp
+    /// Bytes written to the client's socket.
+    case bytesDown
+    /// Bytes that were read and not delivered to the other side.
+    case bytesDiscarded
+    /// Attempts to connect to a backend.
+    case connects
+    /// Attempts to connect that follow a failed one: each is on another backend.
+    case redispatches
+    /// Events for an owner that had ended earlier in the same batch, or whose place was reused. Only in total.
+    case staleEvents
+    /// Stalls of the process. Only in total.
+    case stalls
+    /// Nanoseconds that stalls lasted. Only in total.
+    case stalledNanoseconds
+
+    // How sessions ended: ``EndReason``.
+    case endedFinished, endedReset, endedIdle, endedNoBackend, endedConnectFailed, endedAbandoned, endedShortage
+    case endedCut
+
+    // Why attempts to connect failed: ``Counter/init(failure:)``.
+    case failedRefused, failedTimedOut, failedUnreachable, failedReset, failedNoDescriptor, failedNoPort, failedNoMemory
+    case failedOtherwise
+}
+
+extension EndReason {
+    var counter: Counter {
+        switch self {
+        case .finished: .endedFinished
+        case .reset: .endedReset
+        case .idle: .endedIdle
+        case .noBackend: .endedNoBackend
+        case .connectFailed: .endedConnectFailed
+        case .abandoned: .endedAbandoned
+        case .shortage: .endedShortage
+        case .cut: .endedCut
+        }
+    }
+}
+
+extension Counter {
+    /// Why an attempt to connect failed: errno(3) values, grouped by what an operator would do about them.
+    init(failure errno: Errno) {
+        self =
+            switch errno.rawValue {
+            // EAGAIN: the queue of a Unix socket's listener is full (connect(2)).
+            case ECONNREFUSED, EAGAIN: .failedRefused
+            case ETIMEDOUT: .failedTimedOut
+            case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN: .failedUnreachable
+            case ECONNRESET, EPIPE, ECONNABORTED: .failedReset
+            case EMFILE, ENFILE: .failedNoDescriptor
+            case EADDRNOTAVAIL, EADDRINUSE: .failedNoPort
+            case ENOMEM, ENOBUFS: .failedNoMemory
+            default: .failedOtherwise
+            }
+    }
+}

@@ -1,0 +1,64 @@
+import Synchronization
+
+/// A row of counters with one writer, the loop that owns it, and any number of readers on any thread.
+///
+/// The writer needs no read-modify-write instruction: a load and a store of a relaxed atomic are an ordinary addition.
+/// A reader sees each counter as it was at some recent moment; two counters may be of different moments.
+///
+/// A handle: it does not own the memory, see ``CounterBlock``.
+@safe struct CounterCells: @unchecked Sendable {
+    // Unchecked: the pointer never changes, and what it points to are atomics.
+    fileprivate let cells: UnsafeMutablePointer<Atomic<UInt64>>
+
+    /// Adds `count`; only for the loop that owns the row.
+    @inline(__always) func add(_ counter: Counter, _ count: UInt64 = 1) {
+        let place = counter.rawValue
+        unsafe cells[place].store(cells[place].load(ordering: .relaxed) &+ count, ordering: .relaxed)
+    }
+
+    /// Adds bytes that were delivered to the backend and to the client.
+    @inline(__always) func add(up: UInt64, down: UInt64) {
+        if up != 0 { add(.bytesUp, up) }
+        if down != 0 { add(.bytesDown, down) }
+    }
+
+    subscript(counter: Counter) -> UInt64 {
+        unsafe cells[counter.rawValue].load(ordering: .relaxed)
+    }
+}
+
+/// The memory of ``CounterCells``, on cache lines of its own: a loop that counts does not invalidate another's lines.
+@safe final class CounterBlock: Sendable {
+    let cells: CounterCells
+
+    /// x86-64 fetches cache lines in pairs of 128 bytes.
+    private static let alignment = 128
+
+    init() {
+        let count = Counter.allCases.count
+        let bytes = (count * MemoryLayout<Atomic<UInt64>>.stride + Self.alignment - 1) & ~(Self.alignment - 1)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
+        let cells = unsafe memory.bindMemory(to: Atomic<UInt64>.self, capacity: count)
+        for place in 0..<count { unsafe (cells + place).initialize(to: Atomic(0)) }
+        self.cells = unsafe CounterCells(cells: cells)
+    }
+
+    deinit {
+        unsafe cells.cells.deinitialize(count: Counter.allCases.count)
+        unsafe UnsafeMutableRawPointer(cells.cells).deallocate()
+    }
+}
+
+/// The counters of one backend: a block for each loop. Readable through any roster, without a lock.
+final class TargetCounters: Sendable {
+    private let blocks: [CounterBlock]
+
+    init(loops: Int) {
+        blocks = (0..<loops).map { _ in CounterBlock() }
+    }
+
+    func cells(ofLoop loop: Int) -> CounterCells { blocks[loop].cells }
+
+    /// The sum over all loops.
+    subscript(counter: Counter) -> UInt64 { blocks.reduce(0) { $0 &+ $1.cells[counter] } }
+}

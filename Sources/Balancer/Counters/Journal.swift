@@ -1,0 +1,51 @@
+import Reactor
+
+/// What a loop reports of its sessions: lines in the log, and counters. The only place where a session's record becomes
+/// numbers.
+struct Journal: ~Copyable {
+    var loopLog: LoopLog
+    /// The loop's own counters, over all backends and pools.
+    let cells: CounterCells
+    /// Keeps `cells` alive.
+    private let counters: CounterBlock
+
+    init(_ log: consuming LoopLog, _ counters: CounterBlock) {
+        loopLog = log
+        self.counters = counters
+        cells = counters.cells
+    }
+
+    /// The log, for one call; locked meanwhile where several loops share it.
+    var log: EventLog {
+        _read { yield loopLog.log }
+        _modify { yield &loopLog.log }
+    }
+
+    /// Writes the lines of the turn.
+    mutating func endTurn() { loopLog.endTurn() }
+
+    /// Counts a session that ended for `reason` with `discarded` undelivered bytes: in total, and for its backend.
+    mutating func countEnd(_ reason: EndReason, discarded: UInt64, _ target: CounterCells?) {
+        cells.add(reason.counter)
+        target?.add(reason.counter)
+        guard discarded > 0 else { return }
+        cells.add(.bytesDiscarded, discarded)
+        target?.add(.bytesDiscarded, discarded)
+    }
+
+    /// Counts an event whose owner has ended: see ``Counter/staleEvents``.
+    mutating func countStale() { cells.add(.staleEvents) }
+
+    /// Counts a stall of the process.
+    mutating func countStall(_ nanoseconds: UInt64) {
+        cells.add(.stalls)
+        cells.add(.stalledNanoseconds, nanoseconds)
+    }
+
+    /// Counts a failed attempt to connect.
+    mutating func countFailure(_ errno: Errno, _ target: CounterCells) {
+        let counter = Counter(failure: errno)
+        cells.add(counter)
+        target.add(counter)
+    }
+}

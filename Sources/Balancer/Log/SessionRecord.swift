@@ -1,0 +1,74 @@
+import Reactor
+
+/// A party to a session.
+public enum Party: String, Sendable {
+    /// The client.
+    case client
+    /// The backend.
+    case backend
+    /// The balancer itself.
+    case balancer
+}
+
+/// Why a session ended.
+public enum EndReason: String, Sendable, CaseIterable {
+    /// Both sides ended their direction, and everything was delivered.
+    case finished
+    /// A side reset the connection, or its host vanished: a RST, or a timeout in the kernel.
+    case reset
+    /// Nothing moved for the idle timeout.
+    case idle
+    /// No backend was up.
+    case noBackend = "no-backend"
+    /// Every backend that was up was tried, and none accepted the connection.
+    case connectFailed = "connect-failed"
+    /// The client left before a backend was connected.
+    case abandoned
+    /// This machine lacked descriptors, memory or ports.
+    case shortage
+    /// The balancer stopped before the session had ended.
+    case cut
+}
+
+/// What happened to a session: made once, when it ends.
+public struct SessionRecord: Sendable {
+    /// The client's own address and port.
+    public var client: SocketAddress
+    /// The address, at that time, of the last backend that was tried; nil when there was none.
+    public var backend: SocketAddress?
+    /// The id of that backend.
+    public var target: TargetID?
+    /// Bytes written to the backend's socket.
+    public var bytesUp: UInt64
+    /// Bytes written to the client's socket.
+    public var bytesDown: UInt64
+    /// Bytes that were read from one side and not delivered to the other.
+    public var bytesDiscarded: UInt64
+    /// When the client was accepted.
+    public var accepted: Instant
+    /// When the backend was connected; nil when none was.
+    public var connected: Instant?
+    /// When the session ended.
+    public var ended: Instant
+    /// How many backends were tried.
+    public var attempts: Int
+    /// The side that ended its direction first, or the balancer.
+    public var endedBy: Party
+    /// Why it ended.
+    public var reason: EndReason
+    /// The error that ended it, or the last one of a connect.
+    public var error: Errno?
+
+    /// A placeholder until the first session ends.
+    static var none: SessionRecord {
+        let zero = Instant(nanoseconds: 0)
+        return SessionRecord(
+            client: .unix(path: ""), bytesUp: 0, bytesDown: 0, bytesDiscarded: 0, accepted: zero, ended: zero,
+            attempts: 0, endedBy: .balancer, reason: .cut)
+    }
+
+    /// From the accept to the connection with the backend; nil when there was none.
+    public var connectTime: Duration? { connected.map { $0 - accepted } }
+    /// From the accept to the end.
+    public var duration: Duration { ended - accepted }
+}

@@ -1,0 +1,81 @@
+import Reactor
+
+/// The invariants of a loop between two turns, checked in debug builds at the end of each turn, and by tests.
+///
+/// ```
+///   accepted            = sessions + ended                             no session is lost or counted twice
+///   received            = delivered + waiting + discarded              no byte is lost or invented
+///   blocks, pipes taken = those that waiting bytes are in              no memory leaks
+///   backends' holds     = sessions on them + those that have tried them  no backend is forgotten or kept for ever
+///   listeners + sides of sessions + probes + pipes + warm connections + own = open descriptors
+/// ```
+///
+/// The last is compared with the kernel's count by tests that simulate the kernel. See ``RelayLedger`` for bytes and
+/// memory.
+///
+/// - Complexity: O(sessions + backends).
+struct Audit {
+    /// The invariants that do not hold, as text; empty when all hold.
+    private(set) var findings: [String] = []
+    /// How many descriptors the loop must have open.
+    private(set) var descriptors = 0
+
+    /// Audits a loop.
+    init(_ loop: borrowing BalancerLoop) {
+        check(loop.sessions, loop.targets, loop.journal.cells)
+        addDescriptors(loop.core.openDescriptors + loop.admission.openDescriptors)
+        addDescriptors(loop.duties?.openDescriptors() ?? 0)
+    }
+
+    var isSound: Bool { findings.isEmpty }
+    var description: String { findings.joined(separator: "; ") }
+
+    /// Adds a finding when `value` is not `expected`.
+    private mutating func expect<Value: Equatable>(_ value: Value, _ expected: Value, _ name: StaticString) {
+        if value != expected { findings.append("\(name): \(value), and it must be \(expected)") }
+    }
+
+    private mutating func addDescriptors(_ count: Int) { descriptors += count }
+
+    /// Checks sessions, their bytes, and the backends that they hold.
+    private mutating func check(_ sessions: borrowing Sessions, _ targets: borrowing Targets, _ cells: CounterCells) {
+        var ledger = RelayLedger()
+        var holds = [Int: Int32]()
+        for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
+            ledger.add(sessions.slab[index].link, isConnected: sessions.slab[index].phase != .connecting)
+            for place in sessions.slab[index].heldPlaces { holds[place, default: 0] += 1 }
+            addDescriptors(sessions.slab[index].openDescriptors)
+        }
+        expect(ledger, sessions.relay.expectedLedger, "blocks, pipes and bytes of sessions")
+        let ended = EndReason.allCases.reduce(0) { $0 + cells[$1.counter] }
+        expect(UInt64(sessions.count) + ended, cells[.accepted], "sessions and those that have ended")
+        check(targets, holds)
+        addDescriptors(2 * sessions.relay.memory.pipes.made)
+    }
+
+    private mutating func check(_ targets: borrowing Targets, _ holds: [Int: Int32]) {
+        var warm = 0
+        for place in targets.states.indexRange where targets.states.isTaken(place) {
+            expect(targets.states[place].holds, holds[place] ?? 0, "sessions that hold a backend")
+            if targets.states[place].hasLeft, targets.states[place].holds == 0 {
+                findings.append("a backend that has left is kept without a session")
+            }
+            warm += targets.states[place].warm.count
+        }
+        expect(warm, targets.warmCount, "connections held ready")
+        addDescriptors(warm)
+    }
+}
+
+extension Session {
+    /// The places of the backends that it holds.
+    fileprivate var heldPlaces: [Int] {
+        guard phase == .connecting else { return [Int(target)] }
+        var places: [Int] = []
+        var rest = tried
+        while let place = rest.removeFirst() { places.append(place) }
+        return places
+    }
+
+    fileprivate var openDescriptors: Int { (link.client.stream.isOpen ? 1 : 0) + (link.backend.stream.isOpen ? 1 : 0) }
+}

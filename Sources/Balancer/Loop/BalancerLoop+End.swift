@@ -1,0 +1,108 @@
+import Reactor
+
+// Commands of the operator and of other loops, draining and stopping.
+extension BalancerLoop {
+    /// Applies the commands that signals stand for, in this loop and in the others.
+    mutating func handleSignals() {
+        while isRunning {
+            let facts = facts
+            guard let command = duties?.nextCommand(facts, &core, &journal) ?? nil else { return }
+            seat?.board.give(command)
+            apply(command)
+        }
+    }
+
+    /// Another loop has changed the board: there is a new command, or a free place. (A new roster is taken over at the
+    /// start of every turn.)
+    mutating func handleWake() {
+        guard let seat else { return }
+        seat.board.drainWaker(of: seat.loop)
+        seat.board.markAlive(seat.loop)
+        apply(seat.board.command)
+        stopIfDrained()
+        guard isRunning else { return }
+        admission.placeFreed(isRunning: state == .running, &core)
+    }
+
+    /// A stop includes the drain: it may have replaced that command before this loop read it.
+    private mutating func apply(_ command: Board.Command) {
+        if command != .run { drain() }
+        if command == .stop { stop() }
+    }
+
+    /// Changes pools and backends while sessions live, between two turns; the other loops take the change over at the
+    /// start of their next turn. Returns the backend that was changed; nil when it, or its pool, no longer exists.
+    /// Throws the error of an invalid change, which changes nothing.
+    @discardableResult mutating func change(_ change: RosterChange) throws(ConfigurationError) -> TargetID? {
+        try change.check(shared.roster.current(), listening: admission.addresses)
+        guard let target = shared.roster.apply(change) else { return nil }
+        seat?.wakeOthers()
+        adoptRoster()
+        core.endTurn()
+        return target
+    }
+
+    /// The state of the loop, for the service manager and the status socket.
+    var facts: LoopFacts {
+        LoopFacts(
+            configuration: configuration, roster: targets.roster, sessions: admission.sessionCount,
+            isDraining: state != .running)
+    }
+
+    // MARK: the end
+
+    /// Stops accepting clients and probing; the loop stops when the last session has ended, or when the drain time is
+    /// over.
+    public mutating func drain() {
+        guard state == .running else { return }
+        acceptBacklog()
+        state = .draining
+        let facts = facts
+        duties?.drain(facts, within: configuration.timeouts.drain, &core)
+        // Of several loops the last one to drain logs it, for all.
+        if seat?.board.beginDraining() ?? true {
+            journal.log.draining(sessions: admission.sessionCount, atMost: configuration.timeouts.drain)
+        }
+        admission.close(&core)
+        targets.stopWarm(&core)
+        drainTimer.start(for: configuration.timeouts.drain, &core)
+        stopIfDrained()
+    }
+
+    /// Accepts the clients that were connected before the drain: closing the listener would reset them.
+    private mutating func acceptBacklog() {
+        for listener in admission.startBacklogDrain() {
+            for _ in 0..<Limits.backlogShares where admission.mayAccept(listener) { accept(listener) }
+        }
+    }
+
+    /// Stops at once and cuts the sessions that are left. Of several loops, ``LoopGroup`` logs the end.
+    public mutating func stop() {
+        guard isRunning else { return }
+        let cut = cutSessions()
+        if let seat {
+            journal.log.flush()
+            seat.board.end(seat.loop, cut: cut)
+        } else {
+            journal.log.stopped(cut: cut)
+            journal.log.finish()
+        }
+    }
+
+    /// Ends all sessions, each with its record; returns how many there were.
+    mutating func cutSessions() -> Int {
+        let cut = sessions.count
+        state = .stopped
+        for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
+            journal.log.waitForSpace()
+            settle(sessions.end(index, .cut, &targets, &core, &journal))
+        }
+        return cut
+    }
+
+    /// The loop with the duties of the process runs until the others have ended.
+    mutating func stopIfDrained() {
+        guard state == .draining, sessions.count == 0 else { return }
+        if duties == nil || seat?.board.hasOnlyOneLoop ?? true { stop() }
+    }
+}

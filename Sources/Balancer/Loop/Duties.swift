@@ -1,0 +1,117 @@
+import Reactor
+
+/// What one loop of the process does besides its share of the clients: the two parts that exist once, steward and
+/// prober, and the calls from one to the other.
+struct Duties: ~Copyable {
+    var steward: Steward
+    var prober: Prober
+
+    /// Makes the parts in the loop that `wanted` is passed to; nil in the others.
+    static func make(
+        _ wanted: consuming ProcessDuties?, _ configuration: Configuration, _ roster: SharedRoster,
+        ownAddresses: [SocketAddress], _ core: inout LoopCore, _ journal: inout Journal
+    ) throws(SystemCallError) -> Duties? {
+        guard let wanted else { return nil }
+        let lookUp = wanted.lookUp
+        let steward = try Steward(configuration, signals: wanted.signals, service: wanted.service, &core)
+        let prober = try Prober(roster, configuration, lookUp, ownAddresses: ownAddresses, &core)
+        journal.log.add(to: core.poller, Token(.log))
+        journal.log.started(configuration)
+        return Duties(steward: steward, prober: prober)
+    }
+
+    /// Handles an event of a probe, of the resolver or of the status socket. False when its probe has ended.
+    mutating func handle(
+        _ event: Event, _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Bool {
+        switch TokenOwner(of: event.token) {
+        case .probe:
+            guard let index = prober.index(ofProbe: event.token) else { return false }
+            prober.ready(index, event.readiness, &core, &journal)
+        case .resolver:
+            prober.namesAnswered(&core, &journal)
+            endReload(facts, &core)
+        default:
+            answerStatus(facts, &core)
+        }
+        return true
+    }
+
+    /// Handles a timer of a probe, of the look-ups, of the watchdog or of the status socket.
+    mutating func expire(
+        _ token: Token, _ facts: LoopFacts, _ seat: Seat?, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        switch TokenOwner(of: token) {
+        case .probeTimer: prober.expired(token, &core, &journal)
+        case .resolver: prober.namesExpired(&core, &journal)
+        case .watchdogTimer: steward.beat(seat, &core)
+        default: answerStatus(facts, &core)
+        }
+    }
+
+    /// Answers the peers of the status socket that exceeded its share of the last turn.
+    mutating func continueWork(_ facts: LoopFacts, _ core: inout LoopCore) {
+        steward.leaveQueue()
+        answerStatus(facts, &core)
+    }
+
+    private mutating func answerStatus(_ facts: LoopFacts, _ core: inout LoopCore) {
+        steward.answerStatus(StatusReport(facts, uptime: steward.uptime(core.monotonicNow)), &core)
+    }
+
+    // MARK: signals
+
+    /// The next command that a signal stands for; nil when no signal is left. The first SIGTERM or SIGINT means drain,
+    /// the next one stop. SIGHUP is handled here.
+    mutating func nextCommand(
+        _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Board.Command? {
+        while let request = steward.nextRequest() {
+            switch request {
+            case .end: return facts.isDraining ? .stop : .drain
+            case .reload: reload(facts, &core, &journal)
+            }
+        }
+        return nil
+    }
+
+    /// SIGHUP: the configuration is the command line's, which does not change, but the addresses of names may have.
+    private mutating func reload(_ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal) {
+        guard !facts.isDraining else { return }
+        steward.beginReload(&core)
+        journal.log.reloading(names: prober.lookUpNames(&core, &journal))
+        endReload(facts, &core)
+    }
+
+    /// Notifies the manager once the last name has been looked up.
+    private mutating func endReload(_ facts: LoopFacts, _ core: inout LoopCore) {
+        guard steward.isReloading, !prober.isLookingUp, !facts.isDraining else { return }
+        steward.endReload(facts.service, &core)
+    }
+
+    // MARK: the loop's turns
+
+    /// Publishes the prober's findings in the roster. True when the roster has changed.
+    mutating func publish(_ shared: SharedRoster, isDraining: Bool) -> Bool {
+        guard prober.publish() else { return false }
+        steward.notifyHealth(ServiceFacts(shared.current(), isDraining: isDraining))
+        return true
+    }
+
+    /// Makes up for a stall of the process: probes and the watchdog follow real time, which the loop's clock left out.
+    mutating func catchUp(_ seat: Seat?, _ core: inout LoopCore) {
+        prober.catchUp(core.stall, &core)
+        steward.beat(seat, &core)
+    }
+
+    /// The loop accepts no more clients.
+    mutating func drain(_ facts: LoopFacts, within time: Duration, _ core: inout LoopCore) {
+        steward.notifyStopping(facts.service, within: time, &core)
+        prober.stop(&core)
+    }
+
+    // Functions, because reading a property of a noncopyable optional would consume it.
+
+    /// Open descriptors of both parts, for the audit.
+    func openDescriptors() -> Int { steward.openDescriptors + prober.openDescriptors }
+}

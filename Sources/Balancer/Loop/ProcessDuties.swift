@@ -1,0 +1,11 @@
+import Reactor
+
+/// What steward and prober are made from: passed to the one loop of the process that has them.
+struct ProcessDuties: ~Copyable {
+    /// SIGTERM, SIGINT and SIGHUP, blocked in all threads.
+    var signals: Signals?
+    /// The service manager that started the process.
+    var service: ServiceManager?
+    /// Resolves the names of backends.
+    var lookUp = BackgroundResolver.system
+}

@@ -1,0 +1,14 @@
+/// What the loops of a process share, even if there is only one: the roster, and the counters of each loop.
+final class SharedState: Sendable {
+    let roster: SharedRoster
+    /// The counters of each loop, by its index, over all backends. Readable from any thread, without a lock.
+    let counters: [CounterBlock]
+
+    init(_ configuration: Configuration) {
+        roster = SharedRoster(configuration)
+        counters = (0..<configuration.threads).map { _ in CounterBlock() }
+    }
+
+    /// The sum over all loops.
+    func total(_ counter: Counter) -> UInt64 { counters.reduce(0) { $0 &+ $1.cells[counter] } }
+}

@@ -1,0 +1,46 @@
+/// A backend as a policy sees it: the inputs of an algorithm, without sockets.
+///
+/// A loop keeps the candidates of each pool in one array, in the order of the configuration, and changes them in place;
+/// a pick copies nothing. All numbers are this loop's own: with several loops each balances what it accepts.
+public struct Candidate: Hashable, Sendable {
+    /// The backend's id; never reused.
+    public let id: TargetID
+    /// The place of its state in ``Targets``, which `TriedTargets` uses as well; -1 while its name has no address.
+    let place: Int32
+    /// Its share relative to the others', 0 to ``Limits/weightMax``. At 0 it gets no new sessions.
+    public internal(set) var weight: Int32
+    /// Sessions connected or connecting to it; only maintained for policies with ``Policy/followsSessions``.
+    public internal(set) var sessions: Int32 = 0
+    /// True when it may get new sessions: its health allows them, and it has an address and a weight above 0.
+    public internal(set) var isUp: Bool
+    /// The last connect to it failed: a policy may avoid it before a probe has judged.
+    public internal(set) var isSuspect = false
+    /// A hash of its name, the same in every process and version: the key for hashing policies.
+    public let scoreKey: UInt64
+
+    init(id: TargetID, place: Int32, weight: Int32, isUp: Bool, scoreKey: UInt64) {
+        self.id = id
+        self.place = place
+        self.weight = weight
+        self.isUp = isUp
+        self.scoreKey = scoreKey
+    }
+
+    /// FNV-1a, 64 bits (draft-eastlake-fnv). Swift's own `Hasher` has another seed in each process.
+    static func scoreKey(of name: String) -> UInt64 {
+        name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+}
+
+/// The session that a backend is picked for.
+public struct PickRequest {
+    /// The backends that were already tried for the session: none of them is picked again.
+    let tried: TriedTargets
+    /// The key for hashing policies: the client's address without its port, IPv6 by its first 64 bits.
+    public let clientKey: UInt64
+
+    /// True when `candidate` may be picked.
+    @inline(__always) public func allows(_ candidate: Candidate) -> Bool {
+        candidate.isUp && !tried.contains(Int(candidate.place))
+    }
+}

@@ -1,0 +1,6 @@
+/// The identity of a backend within the process; never reused.
+public struct TargetID: Hashable, Sendable, CustomStringConvertible {
+    let rawValue: UInt32
+    /// `target 7`
+    public var description: String { "target \(rawValue)" }
+}

@@ -1,0 +1,137 @@
+import Reactor
+
+// Backends with a name: the name is looked up periodically, on threads of the resolver.
+//
+// While a name cannot be looked up, the last address stays. When the address changes, existing sessions stay where they
+// are; new sessions and probes use the new one.
+extension Prober {
+    mutating func openResolver(_ core: inout LoopCore) throws(SystemCallError) {
+        let resolver = try BackgroundResolver(lookUp)
+        if let errno = resolver.add(to: core.poller, Token(.resolver)) {
+            throw SystemCallError(call: "epoll_ctl", subject: "resolver", errno: errno)
+        }
+        self.resolver = consume resolver
+        core.timers.arm(namesTimer, at: core.now + namesInterval)
+    }
+
+    /// The timer of the names has expired: looks all of them up again.
+    mutating func namesExpired(_ core: inout LoopCore, _ journal: inout Journal) {
+        lookUpNames(&core, &journal)
+        core.timers.arm(namesTimer, at: core.now + namesInterval)
+    }
+
+    /// Looks up all names; returns how many there are.
+    @discardableResult mutating func lookUpNames(_ core: inout LoopCore, _ journal: inout Journal) -> Int {
+        var count = 0
+        for index in targets.indexRange where targets.isTaken(index) && targets[index].host != nil {
+            count += 1
+            requestLookup(index, &core, &journal)
+        }
+        return count
+    }
+
+    /// True while a look-up is in progress.
+    var isLookingUp: Bool {
+        targets.indexRange.contains { targets.isTaken($0) && targets[$0].isBeingLookedUp }
+    }
+
+    /// Looks up a backend's name, unless a look-up is in progress or it has none.
+    mutating func requestLookup(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
+        guard !isStopped, let host = targets[index].host, !targets[index].isBeingLookedUp else { return }
+        if resolver == nil {
+            do throws(SystemCallError) {
+                try openResolver(&core)
+            } catch {
+                return nameNotFound(index, "\(error)", &core, &journal)
+            }
+        }
+        targets[index].isBeingLookedUp = true
+        resolver?.ask(host, tag: Token(.resolver, targets.key(at: index)))
+    }
+
+    /// The resolver has answers.
+    mutating func namesAnswered(_ core: inout LoopCore, _ journal: inout Journal) {
+        guard let answers = resolver?.answers() else { return }
+        for answer in answers where targets.contains(answer.tag.key) {
+            let index = answer.tag.index
+            targets[index].isBeingLookedUp = false
+            if !isStopped { take(answer.result, for: index, &core, &journal) }
+        }
+    }
+
+    private mutating func take(
+        _ answer: Result<[SocketAddress], ResolverError>, for index: Int, _ core: inout LoopCore,
+        _ journal: inout Journal
+    ) {
+        switch answer {
+        case .failure(let error):
+            nameNotFound(index, error.reason, &core, &journal)
+        case .success(let addresses):
+            let current = targets[index].address
+            guard let address = targets[index].host?.choose(from: addresses, current: current) else {
+                return nameNotFound(index, "no address", &core, &journal)
+            }
+            if address == current {
+                nameFound(index, &journal)
+            } else if ownAddresses.contains(where: { $0.receives(address) }) {
+                nameNotFound(index, "\(address) is the balancer itself", &core, &journal)
+            } else {
+                targets[index].isNameLost = false
+                move(index, to: address, &core, &journal)
+            }
+        }
+    }
+
+    private mutating func nameFound(_ index: Int, _ journal: inout Journal) {
+        guard targets[index].isNameLost else { return }
+        targets[index].isNameLost = false
+        if let host = targets[index].host, let address = targets[index].address {
+            journal.log.nameFound(host, at: address)
+        }
+    }
+
+    /// The last address stays. Without one, the probe that awaits it fails.
+    private mutating func nameNotFound(
+        _ index: Int, _ reason: String, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        if targets[index].probe.awaitsAddress {
+            return probeEnded(index, .noAddress(reason), &core, &journal)
+        }
+        guard let host = targets[index].host, let address = targets[index].address else { return }
+        guard !targets[index].isNameLost else { return }
+        targets[index].isNameLost = true
+        journal.log.nameLost(host, reason, last: address)
+    }
+
+    /// A backend has another address, or its first one. It is probed at once: most likely it is a new server, and the
+    /// old one is gone.
+    private mutating func move(
+        _ index: Int, to address: SocketAddress, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        if let host = targets[index].host { journal.log.moved(host, from: targets[index].address, to: address) }
+        moveTarget(index, to: address)
+        let wasProbed = targets[index].probe.isUnderWay
+        targets[index].probe.abandon()
+        // At most once per interval: a name with another address at each look-up, all of them dead, would be probed
+        // without end. Otherwise the next probe is at its regular time, already set unless the current one was
+        // abandoned.
+        if let last = targets[index].probedByMove, core.now - last < targets[index].check.interval {
+            if wasProbed { setNextProbe(index, &core) }
+            return
+        }
+        targets[index].probedByMove = core.now
+        targets[index].probe.due = core.now
+        startProbe(index, &core, &journal)
+    }
+}
+
+extension HostName {
+    /// The address to use for the host; nil when there is none.
+    ///
+    /// `current` as long as the name still has it: name servers rotate their answers, and that should move no session.
+    /// Otherwise the first of the preferred family, otherwise the first.
+    public func choose(from addresses: [SocketAddress], current: SocketAddress? = nil) -> SocketAddress? {
+        if let current, addresses.contains(current) { return current }
+        return addresses.first { $0.family == preferredFamily } ?? addresses.first
+    }
+}

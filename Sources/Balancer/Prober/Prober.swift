@@ -1,0 +1,269 @@
+import Reactor
+
+/// Probes all backends of the process and looks up their names: one connect per backend and interval.
+///
+/// It exists once, in the loop with the ``Duties``. Its timers, sockets and look-ups lead only to itself, and it has no
+/// access to sessions. Its findings go into the roster (``publish()``), from which every loop, its own included, takes
+/// them at the start of a turn.
+///
+/// ```
+///   timer --> start --> connect ------> event, timer --> judge --+
+///               |                                                +--> findings --> publish --> roster --> candidates
+///               +--> no address --> resolver --> move (+Names) --+
+/// ```
+struct Prober: ~Copyable {
+    private let shared: SharedRoster
+    /// The revision of the roster that it has taken over.
+    private var version: UInt64 = 0
+    var targets: Slab<ProbedTarget>
+    /// Looks up names; nil while no backend has ever had one.
+    var resolver: BackgroundResolver?
+    let lookUp: BackgroundResolver.Lookup
+    let namesTimer: TimerID
+    let namesInterval: Duration
+    /// The balancer's own listeners: a name that resolves to one of them is not used.
+    let ownAddresses: [SocketAddress]
+    /// Probes that were not made for lack of descriptors or memory.
+    private var shortage = Episode()
+    private(set) var isStopped = false
+    /// There may be findings that the roster does not have yet.
+    private var mayHaveFindings = false
+
+    /// The first probe of each backend is due at once.
+    init(
+        _ shared: SharedRoster, _ configuration: Configuration, _ lookUp: @escaping BackgroundResolver.Lookup,
+        ownAddresses: [SocketAddress], _ core: inout LoopCore
+    ) throws(SystemCallError) {
+        self.shared = shared
+        self.lookUp = lookUp
+        self.ownAddresses = ownAddresses
+        targets = Slab(capacity: Token.indexLimit, reserving: configuration.backendCount)
+        namesTimer = core.timers.add(Token(.resolver))
+        namesInterval = configuration.timeouts.names
+        if configuration.pools.contains(where: { $0.backends.contains { $0.name != nil } }) {
+            try openResolver(&core)
+        }
+        adopt(&core)
+    }
+
+    // MARK: the roster
+
+    /// Takes over a revised roster: adds backends that are new in it, and removes those that have left it.
+    mutating func adopt(_ core: inout LoopCore) {
+        guard shared.version != version else { return }
+        let roster = shared.current()
+        version = roster.version
+        guard !isStopped else { return }
+        var places: [TargetID: Int] = [:]
+        for index in targets.indexRange where targets.isTaken(index) { places[targets[index].id] = index }
+        for pool in roster.pools {
+            for entry in pool.targets {
+                if let index = places.removeValue(forKey: entry.id) {
+                    follow(index, entry, &core)
+                } else {
+                    add(entry, of: pool, &core)
+                }
+            }
+        }
+        for index in places.values { forget(index, &core) }
+    }
+
+    private mutating func add(_ entry: TargetEntry, of pool: PoolEntry, _ core: inout LoopCore) {
+        let timer = core.timers.add(Token(.probeTimer))
+        let target = ProbedTarget(entry, of: pool, timer: timer, due: core.now)
+        guard let key = targets.insert(target) else { return core.timers.remove(timer) }
+        core.timers.set(timer, Token(.probeTimer, key))
+        core.timers.arm(timer, at: core.now)
+    }
+
+    /// The address may have been changed by a ``RosterChange``.
+    private mutating func follow(_ index: Int, _ entry: TargetEntry, _ core: inout LoopCore) {
+        guard entry.address != targets[index].published.address, let address = entry.address else { return }
+        targets[index].published.address = address
+        targets[index].published.boundSource = entry.boundSource
+        targets[index].move(to: address)
+        targets[index].probe.abandon()
+        targets[index].probe.due = core.now
+        core.timers.arm(targets[index].probe.timer, at: core.now)
+    }
+
+    private mutating func forget(_ index: Int, _ core: inout LoopCore) {
+        core.timers.remove(targets[index].probe.timer)
+        _ = targets.remove(at: index)
+    }
+
+    /// Writes new findings to the roster, at the end of each turn. True when the roster has changed, so that loops that
+    /// sleep must be woken.
+    mutating func publish() -> Bool {
+        guard mayHaveFindings else { return false }
+        mayHaveFindings = false
+        var findings: [(old: Finding, new: Finding)] = []
+        for index in targets.indexRange where targets.isTaken(index) {
+            let finding = targets[index].finding
+            guard finding != targets[index].published else { continue }
+            findings.append((targets[index].published, finding))
+            targets[index].published = finding
+        }
+        guard !findings.isEmpty else { return false }
+        shared.publish(findings)
+        return true
+    }
+
+    // MARK: probes
+
+    /// The place of the backend that a probe's event belongs to; nil when that probe has ended.
+    func index(ofProbe token: Token) -> Int? {
+        guard targets.contains(token.key), targets[token.index].probe.isUnderWay(token.lap) else { return nil }
+        return token.index
+    }
+
+    /// The timer of a backend's probe has expired: it is the start of the next one, or the deadline of the current one.
+    mutating func expired(_ token: Token, _ core: inout LoopCore, _ journal: inout Journal) {
+        guard targets.contains(token.key) else { return }
+        let index = token.index
+        if targets[index].probe.stream.isOpen {
+            probeEnded(index, .timeout, &core, &journal)
+        } else if targets[index].probe.awaitsAddress {
+            probeEnded(index, .noAddress("no name server has answered"), &core, &journal)
+        } else {
+            startProbe(index, &core, &journal)
+        }
+    }
+
+    mutating func startProbe(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
+        guard !isStopped else { return }
+        guard let address = targets[index].address else { return awaitAddress(index, &core, &journal) }
+        targets[index].probe.lap &+= 1
+        do throws(Errno) {
+            var stream = try probeSocket(index, address)
+            var result = stream.connect(to: address)
+            let isChecked = result.hasBegun && targets[index].source.needsCheck
+            if isChecked, !recordSource(index, chosen: stream.localAddress) {
+                stream = try probeSocket(index, address)
+                result = stream.connect(to: address)
+            }
+            let token = Token(.probe, targets.key(at: index), lap: targets[index].probe.lap)
+            switch result {
+            case .failed(let errno):
+                return probeEnded(index, .error(errno), &core, &journal)
+            case .connected:
+                return probeEnded(index, nil, &core, &journal)
+            case .inProgress:
+                if let errno = stream.add(to: core.poller, token) { throw errno }
+            }
+            targets[index].probe.stream = stream
+            setDeadline(index, &core)
+        } catch {
+            probeEnded(index, .error(error), &core, &journal)
+        }
+    }
+
+    /// Records the source address that the kernel chose for a probe; false when it is the wrong one.
+    private mutating func recordSource(_ index: Int, chosen: SocketAddress?) -> Bool {
+        mayHaveFindings = true
+        return targets[index].source.note(chosen: chosen)
+    }
+
+    /// There is no address to probe yet: looks the name up. The answer starts the probe, or is its failure.
+    private mutating func awaitAddress(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
+        targets[index].probe.awaitsAddress = true
+        setDeadline(index, &core)
+        requestLookup(index, &core, &journal)
+    }
+
+    private func setDeadline(_ index: Int, _ core: inout LoopCore) {
+        core.timers.arm(targets[index].probe.timer, at: core.now + targets[index].check.timeout)
+    }
+
+    private func probeSocket(_ index: Int, _ address: SocketAddress) throws(Errno) -> Stream {
+        let stream = try Stream(for: address, from: targets[index].source.forProbes)
+        // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
+        stream.resetOnClose()
+        return stream
+    }
+
+    /// An event of the probe's socket.
+    mutating func ready(_ index: Int, _ readiness: Readiness, _ core: inout LoopCore, _ journal: inout Journal) {
+        if !readiness.isDisjoint(with: [.error, .hangup]), let errno = targets[index].probe.stream.takeError() {
+            probeEnded(index, .error(errno), &core, &journal)
+        } else if !readiness.isDisjoint(with: [.writable, .hangup]) {
+            let isOwn = targets[index].address.map { targets[index].probe.stream.isConnectedToItself($0) }
+            probeEnded(index, isOwn ?? false ? .error(.connectionRefused) : nil, &core, &journal)
+        }
+    }
+
+    /// Closes the probe, judges the backend, and sets the time of the next probe.
+    mutating func probeEnded(
+        _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        targets[index].probe.abandon()
+        judge(index, failure, core.now, &journal)
+        setNextProbe(index, &core)
+        // Its name may have another address by now.
+        if failure != nil, targets[index].address != nil { requestLookup(index, &core, &journal) }
+    }
+
+    mutating func setNextProbe(_ index: Int, _ core: inout LoopCore) {
+        let interval = targets[index].check.interval
+        targets[index].probe.due = Probe.next(after: targets[index].probe.due, interval: interval, now: core.now)
+        core.timers.arm(targets[index].probe.timer, at: targets[index].probe.due)
+    }
+
+    private mutating func judge(
+        _ index: Int, _ failure: ProbeFailure?, _ now: Instant, _ journal: inout Journal
+    ) {
+        mayHaveFindings = true
+        let title = targets[index].title
+        switch failure {
+        case .error(let errno) where errno.isLocalShortage:
+            // A shortage of this machine says nothing about the backend.
+            if shortage.add(now: now) { journal.log.probeNotMade(title, errno) }
+        case .some(let failure):
+            let verdict = targets[index].health.record(success: false)
+            journal.log.probeFailed(title, failure, verdict)
+        case nil:
+            _ = shortage.end(now: now)
+            let verdict = targets[index].health.record(success: true)
+            journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)
+        }
+    }
+
+    /// Sets the new or first address of a backend.
+    mutating func moveTarget(_ index: Int, to address: SocketAddress) {
+        mayHaveFindings = true
+        targets[index].move(to: address)
+    }
+
+    // MARK: time
+
+    /// Makes up for a stall of `stall` nanoseconds, which the loop's clock leaves out. Probes follow real time: those
+    /// that became due during the stall start now, and names are looked up.
+    mutating func catchUp(_ stall: UInt64, _ core: inout LoopCore) {
+        guard !isStopped else { return }
+        if resolver != nil { core.timers.arm(namesTimer, at: core.now) }
+        for index in targets.indexRange where targets.isTaken(index) && !targets[index].probe.isUnderWay {
+            let due = targets[index].probe.due.nanoseconds
+            targets[index].probe.due = Instant(nanoseconds: due - min(due, stall))
+            core.timers.arm(targets[index].probe.timer, at: targets[index].probe.due)
+        }
+    }
+
+    /// No probes and no look-ups from now on.
+    mutating func stop(_ core: inout LoopCore) {
+        isStopped = true
+        for index in targets.indexRange where targets.isTaken(index) {
+            targets[index].probe.abandon()
+            core.timers.disarm(targets[index].probe.timer)
+        }
+        core.timers.disarm(namesTimer)
+    }
+
+    /// Open descriptors, for the audit.
+    var openDescriptors: Int {
+        var count = resolver == nil ? 0 : 1
+        for index in targets.indexRange where targets.isTaken(index) && targets[index].probe.stream.isOpen {
+            count += 1
+        }
+        return count
+    }
+}

@@ -1,0 +1,40 @@
+import Reactor
+
+/// The two sockets of a session, and both directions between them: what a relay works on.
+struct Link: ~Copyable {
+    var client: Side
+    /// Empty between two attempts to connect.
+    var backend: Side
+    /// From the client to the backend.
+    var upstream = HalfRelay()
+    /// From the backend to the client.
+    var downstream = HalfRelay()
+
+    init(client: consuming Side) {
+        self.client = client
+        backend = Side(stream: .empty, hasNoDelay: false, isUnix: false)
+    }
+
+    /// A reset or failure of either side is known.
+    @inline(__always) var isReset: Bool { client.isReset || backend.isReset || isBroken }
+
+    /// Reading from or writing to one of the two has failed.
+    @inline(__always) var isBroken: Bool { client.isBroken || backend.isBroken }
+
+    /// Both directions are over.
+    @inline(__always) var isOver: Bool { upstream.isOver && downstream.isOver }
+
+    /// One direction is over and the other only throws bytes away.
+    @inline(__always) var isOnlyDiscarding: Bool {
+        upstream.isOver && downstream.stage == .discarding || downstream.isOver && upstream.stage == .discarding
+    }
+
+    /// Bytes that were read and not delivered.
+    @inline(__always) var undelivered: UInt64 {
+        UInt64(upstream.discarded) + UInt64(downstream.discarded)
+            + UInt64(upstream.waiting.count + downstream.waiting.count)
+    }
+
+    /// Bytes taken out of the two sockets, once the backend is connected.
+    var received: UInt64 { upstream.received + downstream.received }
+}

@@ -1,0 +1,134 @@
+import Reactor
+
+/// One loop's state of one backend at one address. A backend that moves gets a new state, and the old one is kept until
+/// its last session has ended: so a session's record has the address that the session connected to.
+struct TargetState: ~Copyable {
+    let id: TargetID
+    let address: SocketAddress
+    /// The place of its pool.
+    let pool: Int
+    /// Its place among the candidates of its pool; -1 once it has left the roster, or has moved.
+    var position: Int
+    /// Sessions that are on it, and sessions that tried it and are not connected yet. A state that has left the roster
+    /// is removed with the last of them.
+    var holds: Int32 = 0
+    /// Sessions connected or connecting to it.
+    var sessions: Int32 = 0
+    /// The policy of its pool follows sessions: see ``Policy/followsSessions``.
+    let isFollowed: Bool
+    /// A copy of ``Candidate/isSuspect``.
+    var isSuspect = false
+    /// What sockets of sessions are bound to; nil when that is not needed.
+    var boundSource: SocketAddress?
+    /// Connections held ready for new sessions.
+    var warm: WarmConnections
+    /// A socket can only connect to itself when the backend's port is in the range from which the kernel takes source
+    /// ports; for other backends the check is skipped.
+    let mayMeetItself: Bool
+    /// This loop's counters of it.
+    let cells: CounterCells
+    /// Keeps `cells` alive.
+    private let counters: TargetCounters
+
+    init(
+        _ entry: TargetEntry, at address: SocketAddress, pool: Int, position: Int, isFollowed: Bool, warmMax: Int,
+        loop: Int,
+        ephemeralPortMin: UInt16
+    ) {
+        id = entry.id
+        self.address = address
+        self.pool = pool
+        self.position = position
+        self.isFollowed = isFollowed
+        boundSource = entry.boundSource
+        warm = WarmConnections(max: warmMax)
+        mayMeetItself = address.port >= ephemeralPortMin
+        counters = entry.counters
+        cells = entry.counters.cells(ofLoop: loop)
+    }
+
+    var addressIfItMayMeetItself: SocketAddress? { mayMeetItself ? address : nil }
+
+    /// True when it gets no more sessions: it was removed from the roster, or has moved.
+    var hasLeft: Bool { position < 0 }
+}
+
+/// One loop's state of one pool.
+struct PoolState: ~Copyable {
+    let id: PoolID
+    private(set) var candidates: [Candidate] = []
+    private var policy: any Policy
+    /// See ``Policy/followsSessions``: read once, since the call costs more than a round robin.
+    let followsSessions: Bool
+    /// Clients that were closed because no candidate was up.
+    var outage = Episode()
+
+    init(_ entry: PoolEntry, share: Double) {
+        self.init(id: entry.id, policy: entry.policy.make(share: share))
+    }
+
+    init(id: PoolID, policy: any Policy) {
+        self.id = id
+        self.policy = policy
+        followsSessions = policy.followsSessions
+    }
+
+    /// The position of a candidate that `request` allows; nil when there is none.
+    mutating func pick(for request: borrowing PickRequest) -> Int? {
+        Self.pick(&policy, candidates, request)
+    }
+
+    mutating func take(_ position: Int) {
+        candidates[position].sessions += 1
+        Self.take(&policy, position, candidates)
+    }
+
+    mutating func drop(_ position: Int) {
+        candidates[position].sessions -= 1
+        Self.drop(&policy, position, candidates)
+    }
+
+    mutating func note(_ position: Int, isSuspect: Bool) {
+        if candidates[position].isSuspect != isSuspect { candidates[position].isSuspect = isSuspect }
+    }
+
+    mutating func note(_ position: Int, isUp: Bool) {
+        candidates[position].isUp = isUp
+        candidates[position].isSuspect = false
+        Self.note(&policy, position, isUp: isUp, candidates)
+    }
+
+    mutating func replace(_ candidates: [Candidate]) {
+        self.candidates = candidates
+        Self.changed(&policy, candidates)
+    }
+
+    var hasAnyUp: Bool { candidates.contains(where: \.isUp) }
+
+    // Generic functions, which open the existential: Swift 6.3 treats a call through `any Policy` with a span of
+    // another property of the same value as two accesses to the policy. Opened, the policy is mutated in place.
+
+    private static func pick(
+        _ policy: inout some Policy, _ candidates: borrowing [Candidate], _ request: borrowing PickRequest
+    ) -> Int? {
+        policy.pick(from: candidates.span, for: request)
+    }
+
+    private static func take(_ policy: inout some Policy, _ position: Int, _ candidates: borrowing [Candidate]) {
+        policy.take(position, of: candidates.span)
+    }
+
+    private static func drop(_ policy: inout some Policy, _ position: Int, _ candidates: borrowing [Candidate]) {
+        policy.drop(position, of: candidates.span)
+    }
+
+    private static func note(
+        _ policy: inout some Policy, _ position: Int, isUp: Bool, _ candidates: borrowing [Candidate]
+    ) {
+        if isUp { policy.up(position, of: candidates.span) } else { policy.down(position, of: candidates.span) }
+    }
+
+    private static func changed(_ policy: inout some Policy, _ candidates: borrowing [Candidate]) {
+        policy.candidatesChanged(candidates.span)
+    }
+}

@@ -1,0 +1,179 @@
+import Reactor
+
+// From an accepted client to a connected backend.
+extension Sessions {
+    /// Tries the backends not yet tried for a session, until a connect succeeds or is in progress. When none is left
+    /// the session ends at once.
+    mutating func connectNext(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        while let place = pick(for: index, &targets) {
+            countAttempt(index, on: place, &targets, journal.cells)
+            switch beginConnect(index, to: place, &targets, &core) {
+            case .inProgress:
+                core.timers.arm(slab[index].timer, at: core.now.advanced(nanoseconds: timeouts.connect))
+                return .continues
+            case .connected:
+                return connected(index, &targets, &core, &journal)
+            case .failed(let errno):
+                let hasGivenBack = connectFailed(index, errno, &targets, core.now, &journal)
+                // What this machine lacks for one backend, it lacks for all.
+                if errno.isShortageForAll, !hasGivenBack { return endUnconnected(index, &targets, &core, &journal) }
+            }
+        }
+        return endUnconnected(index, &targets, &core, &journal)
+    }
+
+    private mutating func pick(for index: Int, _ targets: inout Targets) -> Int? {
+        let request = PickRequest(
+            tried: slab[index].tried, clientKey: slab[index].clientKey(ipv6Hosts, at: index))
+        return targets.pick(from: Int(slab[index].pool), for: request)
+    }
+
+    private mutating func countAttempt(_ index: Int, on place: Int, _ targets: inout Targets, _ all: CounterCells) {
+        all.add(.connects)
+        guard slab[index].attempts > 0 else { return }
+        all.add(.redispatches)
+        targets.states[place].cells.add(.redispatches)
+    }
+
+    private mutating func beginConnect(
+        _ index: Int, to place: Int, _ targets: inout Targets, _ core: inout LoopCore
+    ) -> ConnectResult {
+        slab[index].target = Int32(place)
+        slab[index].tried.insert(place)
+        slab[index].attempts += 1
+        slab[index].lap &+= 1
+        targets.take(place)
+        let address = targets.states[place].address
+        let warm = targets.takeWarm(place, &core)
+        let stream: Stream
+        let result: ConnectResult
+        if warm.isOpen {
+            // If it is not connected yet, an event will report it, as for any other.
+            result = targets.states[place].mayMeetItself || !warm.isConnected ? .inProgress : .connected
+            stream = warm
+        } else {
+            do throws(Errno) {
+                stream = try Stream(for: address, from: targets.states[place].boundSource)
+            } catch {
+                return .failed(error)
+            }
+            result =
+                fastOpen ? relay.connect(stream, to: address, &slab[index].link) : stream.connect(to: address)
+        }
+        if case .failed = result { return result }
+        // Added only now: the poller reports a socket that has not begun to connect as hung up.
+        let token = Token(.backend, slab.key(at: index), lap: slab[index].lap)
+        if let errno = stream.add(to: core.poller, token) { return .failed(errno) }
+        slab[index].link.backend = Side(stream: stream, hasNoDelay: false, isUnix: address.isUnix)
+        return result
+    }
+
+    /// Handles a failed attempt: the session has no backend until the next one. True when the cause was a shortage of
+    /// this machine, and warm connections were closed to relieve it.
+    @discardableResult private mutating func connectFailed(
+        _ index: Int, _ errno: Errno, _ targets: inout Targets, _ now: Instant, _ journal: inout Journal
+    ) -> Bool {
+        let place = Int(slab[index].target)
+        slab[index].connectFailure = errno
+        slab[index].link.backend = Side(stream: .empty, hasNoDelay: false, isUnix: false)
+        // Data sent with the SYN was not delivered; the client's socket still holds it.
+        slab[index].link.upstream.delivered = 0
+        targets.drop(place)
+        journal.countFailure(errno, targets.states[place].cells)
+        guard errno.isLocalShortage else {
+            targets.note(place, isSuspect: true)
+            return false
+        }
+        if connectShortage.add(now: now) { journal.log.cannotConnect(errno) }
+        return targets.dropAllWarm()
+    }
+
+    /// Ends a session for which no backend is left to try.
+    private mutating func endUnconnected(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        guard let errno = slab[index].connectFailure else {
+            let pool = Int(slab[index].pool)
+            if targets.recordOutage(pool, core.now) { journal.log.outageBegan(pool: pool) }
+            return end(index, .noBackend, &targets, &core, &journal)
+        }
+        return end(index, errno.isLocalShortage ? .shortage : .connectFailed, &targets, &core, &journal)
+    }
+
+    /// An event of the backend's socket while it connects.
+    mutating func connectReady(
+        _ index: Int, _ readiness: Readiness, _ targets: inout Targets, _ core: inout LoopCore,
+        _ journal: inout Journal
+    ) -> Step {
+        if readiness.isDisjoint(with: [.error, .hangup]) {
+            guard readiness.contains(.writable) else { return .continues }
+            if isConnectedToItself(index, targets.states[Int(slab[index].target)].addressIfItMayMeetItself) {
+                return redispatch(index, .connectionRefused, &targets, &core, &journal)
+            }
+            slab[index].link.backend.note(readiness)
+            return connected(index, &targets, &core, &journal)
+        }
+        guard let errno = slab[index].link.backend.stream.takeError() else {
+            // Connected, and already closed by the backend: what it sent must be read.
+            slab[index].link.backend.note(readiness)
+            return connected(index, &targets, &core, &journal)
+        }
+        // A RST after the handshake (before it, the error is ECONNREFUSED): what the backend sent before the RST is
+        // delivered. And a backend may have acted on data sent with the SYN, so no other backend gets the same data.
+        if errno.isReset, slab[index].link.upstream.delivered > 0 || !slab[index].link.backend.stream.isExhausted {
+            slab[index].link.backend.markReset(errno)
+            return connected(index, &targets, &core, &journal)
+        }
+        return redispatch(index, errno, &targets, &core, &journal)
+    }
+
+    /// An attempt in progress has failed or timed out: tries the next backend.
+    mutating func redispatch(
+        _ index: Int, _ errno: Errno, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        connectFailed(index, errno, &targets, core.now, &journal)
+        return connectNext(index, &targets, &core, &journal)
+    }
+
+    /// `address` is the backend's; nil when it cannot be the socket's own.
+    @inline(__always) private mutating func isConnectedToItself(_ index: Int, _ address: SocketAddress?) -> Bool {
+        guard let address else { return false }
+        return slab[index].link.backend.stream.isConnectedToItself(address)
+    }
+
+    /// The backend is connected: relaying begins.
+    private mutating func connected(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        if connectShortage.isOn, let count = connectShortage.end(now: core.now) {
+            journal.log.canConnectAgain(attempts: count)
+        }
+        let place = Int(slab[index].target)
+        if targets.states[place].isSuspect { targets.note(place, isSuspect: false) }
+        if slab[index].attempts > 1 { releaseFailed(index, &targets) }
+        slab[index].tried = TriedTargets()
+        slab[index].move(to: .relaying)
+        slab[index].times.recordConnected(core.now)
+        if slab[index].link.upstream.delivered > 0 { takeSentEarly(index, targets.states[place].cells, journal.cells) }
+        slab[index].link.backend.isWritable = true
+        core.timers.arm(slab[index].timer, at: core.now.advanced(nanoseconds: timeouts.firstIdleCheck))
+        return service(index, &targets, &core, &journal)
+    }
+
+    /// Releases the backends whose attempts failed.
+    private mutating func releaseFailed(_ index: Int, _ targets: inout Targets) {
+        let place = Int(slab[index].target)
+        while let tried = slab[index].tried.removeFirst() {
+            if tried != place { targets.release(tried) }
+        }
+    }
+
+    /// Data sent with the SYN has arrived: removes it from the client's socket, and counts it.
+    private mutating func takeSentEarly(_ index: Int, _ target: CounterCells, _ all: CounterCells) {
+        relay.takeSentEarly(&slab[index].link)
+        target.add(.bytesUp, slab[index].link.upstream.delivered)
+        all.add(.bytesUp, slab[index].link.upstream.delivered)
+    }
+}

@@ -1,0 +1,114 @@
+import Reactor
+
+// From the first byte to the end.
+extension Sessions {
+    /// An event of the client's socket.
+    mutating func clientReady(
+        _ index: Int, _ readiness: Readiness, _ targets: inout Targets, _ core: inout LoopCore,
+        _ journal: inout Journal
+    ) -> Step {
+        slab[index].link.client.note(readiness)
+        switch slab[index].phase {
+        case .connecting:
+            // A half-close does not end the session: the client's request may be on the way. A client that has closed
+            // both directions ends it, unless it has sent something that a backend should get.
+            let hasGone = !readiness.isDisjoint(with: [.hangup, .error]) && slab[index].link.client.stream.isExhausted
+            return hasGone ? end(index, .abandoned, &targets, &core, &journal) : .continues
+        case .relaying, .lingering:
+            return service(index, &targets, &core, &journal)
+        case .ended:
+            preconditionFailure("an ended session has no place in the slab")
+        }
+    }
+
+    /// An event of the backend's socket.
+    mutating func backendReady(
+        _ index: Int, _ readiness: Readiness, _ targets: inout Targets, _ core: inout LoopCore,
+        _ journal: inout Journal
+    ) -> Step {
+        switch slab[index].phase {
+        case .connecting:
+            return connectReady(index, readiness, &targets, &core, &journal)
+        case .relaying, .lingering:
+            slab[index].link.backend.note(readiness)
+            return service(index, &targets, &core, &journal)
+        case .ended:
+            preconditionFailure("an ended session has no place in the slab")
+        }
+    }
+
+    /// The result of relaying a session's bytes.
+    private enum Served {
+        /// Nothing more can be done before the next event.
+        case waits
+        /// It has used up its share of the turn.
+        case more
+        case over
+    }
+
+    /// Relays what can be relayed, and ends the session when both directions are over.
+    mutating func service(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        switch Self.serve(&slab[index], &relay, &targets, &core, journal.cells, timeouts) {
+        case .waits:
+            return .continues
+        case .more:
+            queue(index, &core)
+            return .continues
+        case .over:
+            return end(index, slab[index].link.isBroken ? .reset : .finished, &targets, &core, &journal)
+        }
+    }
+
+    private mutating func queue(_ index: Int, _ core: inout LoopCore) {
+        guard !slab[index].isQueued else { return }
+        slab[index].isQueued = true
+        core.ready.append(Token(.session, slab.key(at: index)))
+    }
+
+    /// A function of one session, so that its place in the slab is looked up once.
+    private static func serve(
+        _ session: inout Session, _ relay: inout Relay, _ targets: inout Targets, _ core: inout LoopCore,
+        _ all: CounterCells, _ timeouts: SessionTimeouts
+    ) -> Served {
+        session.times.recordActivity(core.now)
+        let upBefore = session.link.upstream.delivered
+        let downBefore = session.link.downstream.delivered
+        let hasMore = relay.run(&session.link)
+        let up = session.link.upstream.delivered &- upBefore
+        let down = session.link.downstream.delivered &- downBefore
+        if up | down != 0 {
+            session.hasProgressed = true
+            // Counted as they are delivered, not when the session ends: long sessions show while they last.
+            all.add(up: up, down: down)
+            targets.states[Int(session.target)].cells.add(up: up, down: down)
+        }
+        session.recordFirstEnd()
+        if session.link.isOver { return .over }
+        if session.phase != .lingering, session.link.isOnlyDiscarding || session.link.isReset {
+            session.move(to: .lingering)
+            linger(&session, &core, timeouts)
+        }
+        return hasMore ? .more : .waits
+    }
+
+    /// One side is gone. The other gets the bytes that are left for as long as it makes progress.
+    static func linger(_ session: inout Session, _ core: inout LoopCore, _ timeouts: SessionTimeouts) {
+        session.hasProgressed = false
+        core.timers.arm(session.timer, at: core.now.advanced(nanoseconds: timeouts.linger))
+    }
+
+    /// True when nothing was relayed for the idle timeout. The timer is not re-armed at each event; when it fires, the
+    /// age of the last event decides. So an event costs one store.
+    mutating func checkIdle(_ index: Int, _ core: inout LoopCore) -> Bool {
+        let idleFrom = slab[index].times.lastActive(now: core.now).advanced(nanoseconds: timeouts.idle)
+        guard idleFrom > core.now else { return true }
+        if !slab[index].hasBackendKeepalive {
+            slab[index].hasBackendKeepalive = true
+            slab[index].link.backend.stream.setKeepalive(.standard)
+        }
+        core.timers.arm(slab[index].timer, at: idleFrom)
+        return false
+    }
+}

@@ -1,0 +1,165 @@
+import Reactor
+
+/// The sessions of a loop, from accept through connect and relay to the end.
+///
+/// ```
+///   open --> begin --> (Sessions+Connect) --> (Sessions+Relay) --> end
+///                          |        ^
+///                          +--------+  the next backend not yet tried
+/// ```
+///
+/// The loop calls with the place of a session, and passes the other parts that a call needs as arguments. Each call
+/// returns whether the session continues or has ended; the record of the one that has ended is ``lastRecord``.
+struct Sessions: ~Copyable {
+    /// The result of a call.
+    enum Step {
+        case continues
+        /// Its place in the slab is free; its record is ``Sessions/lastRecord``.
+        case ended
+    }
+
+    var slab: Slab<Session>
+    /// The addresses of IPv6 clients, by the places of their sessions.
+    var ipv6Hosts: Column<IPv6Host>
+    var relay: Relay
+    let timeouts: SessionTimeouts
+    /// Put data that has already arrived from the client into the SYN to the backend.
+    let fastOpen: Bool
+    /// Attempts that failed for lack of descriptors, ports or memory.
+    var connectShortage = Episode()
+
+    /// The record of the session that ended last. Kept here, since returning a value of this size costs as much as
+    /// relaying a message.
+    var lastRecord = SessionRecord.none
+
+    init(_ configuration: Configuration) {
+        let count = configuration.limits.sessionsMax
+        slab = Slab(capacity: Token.indexLimit, reserving: count)
+        ipv6Hosts = Column(capacity: count)
+        relay = Relay(limits: configuration.limits.share(of: configuration.threads))
+        timeouts = SessionTimeouts(configuration.timeouts)
+        fastOpen = configuration.latency.fastOpen
+    }
+
+    var count: Int { slab.count }
+
+    /// The place of the session that a token of the ready queue, of a timer or of an event identifies; nil when it has
+    /// ended.
+    @inline(__always) func index(of token: Token) -> Int? {
+        slab.contains(token.key) ? token.index : nil
+    }
+
+    /// The place of the session of an event of a backend's socket; nil when it has ended, or has another backend by
+    /// now.
+    @inline(__always) func index(ofBackend token: Token) -> Int? {
+        slab.contains(token.key) && slab[token.index].lap & 0xF == token.lap ? token.index : nil
+    }
+
+    /// Takes a session out of the ready queue and returns its place; nil when it has ended.
+    mutating func takeFromQueue(_ token: Token) -> Int? {
+        guard slab.contains(token.key) else { return nil }
+        slab[token.index].isQueued = false
+        return token.index
+    }
+
+    /// Makes a session for an accepted client; nil only beyond `Token.indexLimit` sessions.
+    mutating func open(
+        _ client: consuming Stream, _ address: SocketAddress, pool: Int, _ core: inout LoopCore
+    ) -> Int? {
+        let timer = core.timers.add(Token(.session))
+        let session = Session(client: client, address: address, pool: pool, timer: timer, now: core.now)
+        guard let key = slab.insert(session) else {
+            core.timers.remove(timer)
+            return nil
+        }
+        core.timers.set(timer, Token(.session, key))
+        if case .ipv6(let high, let low, let scope, _) = address {
+            ipv6Hosts.set(IPv6Host(high: high, low: low, scope: scope), at: Int(key.index))
+        }
+        return Int(key.index)
+    }
+
+    /// Connects a new session to its first backend.
+    mutating func begin(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        let token = Token(.client, slab.key(at: index))
+        if let errno = slab[index].link.client.stream.add(to: core.poller, token) {
+            slab[index].connectFailure = errno
+            return end(index, .shortage, &targets, &core, &journal)
+        }
+        return connectNext(index, &targets, &core, &journal)
+    }
+
+    /// The session's timer has expired; what that means depends on the phase.
+    mutating func expired(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        switch slab[index].phase {
+        case .connecting:
+            return redispatch(index, .timedOut, &targets, &core, &journal)
+        case .relaying:
+            return checkIdle(index, &core) ? end(index, .idle, &targets, &core, &journal) : .continues
+        case .lingering:
+            guard slab[index].hasProgressed else { return end(index, .reset, &targets, &core, &journal) }
+            Self.linger(&slab[index], &core, timeouts)
+            return .continues
+        case .ended:
+            preconditionFailure("an ended session has no timer")
+        }
+    }
+
+    /// The only exit of a session: closes its sockets, releases what it held, makes its record and counts it.
+    mutating func end(
+        _ index: Int, _ reason: EndReason, _ targets: inout Targets, _ core: inout LoopCore,
+        _ journal: inout Journal
+    ) -> Step {
+        makeRecord(index, reason, &targets, core.now)
+        let place = Int(slab[index].target)
+        journal.countEnd(
+            reason, discarded: lastRecord.bytesDiscarded, place < 0 ? nil : targets.states[place].cells)
+        core.timers.remove(slab[index].timer)
+        relay.release(&slab[index].link, isConnected: slab[index].phase != .connecting)
+        if slab[index].link.backend.stream.isOpen { targets.drop(place) }
+        if slab[index].phase == .connecting { releaseTried(index, &targets) } else { targets.release(place) }
+        slab[index].move(to: .ended)
+        _ = slab.remove(at: index)
+        return .ended
+    }
+
+    /// Releases all backends that were tried for the session.
+    private mutating func releaseTried(_ index: Int, _ targets: inout Targets) {
+        while let place = slab[index].tried.removeFirst() { targets.release(place) }
+    }
+
+    /// Takes `inout` arguments that it does not change, as other functions here do: Swift 6.3 copies a borrowed value
+    /// that is part of a value being mutated, here some 200 bytes.
+    private mutating func makeRecord(
+        _ index: Int, _ reason: EndReason, _ targets: inout Targets, _ now: Instant
+    ) {
+        let wasConnected = slab[index].phase != .connecting
+        let end: Party =
+            switch reason {
+            case .finished, .reset: slab[index].firstEnd ?? .balancer
+            case .abandoned: .client
+            case .connectFailed: .backend
+            case .idle, .noBackend, .shortage, .cut: .balancer
+            }
+        let place = Int(slab[index].target)
+        lastRecord = SessionRecord(
+            client: slab[index].clientAddress(ipv6Hosts, at: index),
+            backend: place < 0 ? nil : targets.states[place].address,
+            target: place < 0 ? nil : targets.states[place].id,
+            bytesUp: wasConnected ? slab[index].link.upstream.delivered : 0,
+            bytesDown: slab[index].link.downstream.delivered,
+            bytesDiscarded: slab[index].link.undelivered,
+            accepted: slab[index].times.accepted,
+            connected: wasConnected ? slab[index].times.connected : nil,
+            ended: now,
+            attempts: Int(slab[index].attempts),
+            endedBy: end,
+            reason: reason,
+            error: wasConnected
+                ? slab[index].link.client.failure ?? slab[index].link.backend.failure : slab[index].connectFailure)
+    }
+}

@@ -1,0 +1,77 @@
+import Reactor
+
+/// The state of a balancer, as its status socket reports it: a line for the process, then one per backend, of pairs
+/// `key=value`.
+///
+/// ```
+/// state=serving backends_up=1 backends=2 sessions=12 sessions_max=4000 threads=1 uptime_s=3600 pid=4711
+/// backend=172.20.0.5:8090 health=up name=server1
+/// backend=- health=down name=server2
+/// ```
+public struct StatusReport: Hashable, Sendable {
+    /// What a new client may expect.
+    public enum Service: String, Sendable {
+        /// To be served.
+        case serving
+        /// To be closed at once: no backend is up.
+        case noBackend = "no-backend"
+        /// To be refused: the balancer is about to end.
+        case draining
+    }
+
+    /// One backend.
+    public struct BackendLine: Hashable, Sendable {
+        /// Its address; nil while its name has none.
+        public var address: SocketAddress?
+        /// Its host name; nil for a backend configured by address.
+        public var name: String?
+        /// New sessions may be sent to it.
+        public var isUp: Bool
+    }
+
+    /// What a new client may expect.
+    public var state: Service
+    /// All backends of all pools.
+    public var backends: [BackendLine]
+    /// Sessions of all loops.
+    public var sessions: Int
+    /// The limit on sessions.
+    public var sessionsMax: Int
+    /// The number of loops.
+    public var threads: Int
+    /// The time since the start.
+    public var uptime: Duration
+    /// The process id.
+    public var process: Int32
+
+    /// How many backends are up.
+    public var backendsUp: Int { backends.count(where: \.isUp) }
+
+    /// The most backends that are listed; the others are only counted. The whole report fits into a socket's buffer, so
+    /// that the balancer need not wait for its peer.
+    public static let backendLinesMax = 256
+
+    /// The lines, each ended by a newline.
+    public var text: String {
+        var text =
+            "state=\(state.rawValue) backends_up=\(backendsUp) backends=\(backends.count) sessions=\(sessions) "
+            + "sessions_max=\(sessionsMax) threads=\(threads) uptime_s=\(uptime.components.seconds) pid=\(process)\n"
+        for backend in backends.prefix(Self.backendLinesMax) {
+            text += "backend=\(backend.address.map(\.description) ?? "-") health=\(backend.isUp ? "up" : "down")"
+            text += backend.name.map { " name=\($0)\n" } ?? "\n"
+        }
+        let others = backends.count - Self.backendLinesMax
+        if others > 0 { text += "backends_not_listed=\(others)\n" }
+        return text
+    }
+
+    /// True for the text of a report that says that the balancer is about to end.
+    public static func saysDraining(_ text: String) -> Bool {
+        text.hasPrefix("state=\(Service.draining.rawValue) ")
+    }
+
+    /// True for the text of a report that says that new clients are served.
+    public static func saysServing(_ text: String) -> Bool {
+        text.hasPrefix("state=\(Service.serving.rawValue) ")
+    }
+}

@@ -1,0 +1,156 @@
+import Glibc
+import Reactor
+
+/// What one loop does for the process: signals, the service manager, its watchdog, and the status socket.
+///
+/// It exists once, in the loop with the ``Duties``. It decides nothing about sessions: it returns what a signal
+/// requests, and the loop carries that out.
+struct Steward: ~Copyable {
+    private let signals: Signals?
+    private var service: ServiceManager?
+    private var status: StatusListener?
+    private let watchdogTimer: TimerID
+    private let statusTimer: TimerID
+    /// The service manager awaits the end of a reload.
+    private(set) var isReloading = false
+    /// When the loop was made.
+    private let started: Instant
+
+    /// Notifications per watchdog timeout: a single late one does no harm.
+    private static let watchdogBeats = 3
+    /// The delay before a message for which the manager's socket had no room is sent again.
+    private static let retryAfter: Duration = .milliseconds(50)
+
+    init(
+        _ configuration: Configuration, signals: consuming Signals?, service: consuming ServiceManager?,
+        _ core: inout LoopCore
+    ) throws(SystemCallError) {
+        if let errno = signals?.add(to: core.poller, Token(.signals)) {
+            throw SystemCallError(call: "epoll_ctl", subject: "signals", errno: errno)
+        }
+        status = try Self.openStatus(configuration.status, core)
+        self.signals = signals
+        self.service = service
+        watchdogTimer = core.timers.add(Token(.watchdogTimer))
+        statusTimer = core.timers.add(Token(.status))
+        started = core.monotonicNow
+    }
+
+    private static func openStatus(
+        _ socket: Configuration.StatusSocket?, _ core: borrowing LoopCore
+    ) throws(SystemCallError) -> StatusListener? {
+        guard let socket else { return nil }
+        let status = try StatusListener.open(socket)
+        try status.add(to: core.poller, Token(.status))
+        return status
+    }
+
+    /// What a signal requests of the process.
+    enum Request {
+        /// SIGTERM, SIGINT: drain, or stop a drain.
+        case end
+        /// SIGHUP.
+        case reload
+    }
+
+    /// The next request; nil when there is none left. (Mutating, since Swift 6.3 would copy the whole loop for a call
+    /// that is not.)
+    mutating func nextRequest() -> Request? {
+        while let signal = signals?.next() {
+            switch signal {
+            case .terminate, .interrupt: return .end
+            case .hangup: return .reload
+            case .windowChange: continue
+            }
+        }
+        return nil
+    }
+
+    // MARK: service manager: sd_notify(3)
+
+    /// The listeners are bound.
+    mutating func notifyReady(_ facts: ServiceFacts, _ seat: Seat?, _ core: inout LoopCore) {
+        notify("READY=1", facts, &core)
+        beat(seat, &core)
+    }
+
+    /// No new clients. Sessions may last for `drain`, which may be longer than the manager's own stop timeout.
+    mutating func notifyStopping(_ facts: ServiceFacts, within drain: Duration, _ core: inout LoopCore) {
+        let microseconds = (drain + .seconds(5)).wholeNanoseconds / 1000
+        notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(microseconds)", facts, &core)
+    }
+
+    /// A backend has come up or gone down.
+    mutating func notifyHealth(_ facts: ServiceFacts) {
+        _ = service?.notify(facts.status)
+    }
+
+    /// SIGHUP: the names of backends are looked up again.
+    mutating func beginReload(_ core: inout LoopCore) {
+        isReloading = true
+        notifyReliably("RELOADING=1\nMONOTONIC_USEC=\(core.monotonicNow.nanoseconds / 1000)", &core)
+    }
+
+    /// The last name has been looked up.
+    mutating func endReload(_ facts: ServiceFacts, _ core: inout LoopCore) {
+        isReloading = false
+        notify("READY=1", facts, &core)
+    }
+
+    private mutating func notify(_ state: String, _ facts: ServiceFacts, _ core: inout LoopCore) {
+        notifyReliably("\(state)\n\(facts.status)", &core)
+    }
+
+    /// Sends a notification that the manager waits for. If its socket has no room, it is sent again after
+    /// ``retryAfter``: a manager that starts many services is busy.
+    private mutating func notifyReliably(_ state: String, _ core: inout LoopCore) {
+        guard service?.notifyReliably(state) == false else { return }
+        core.timers.arm(watchdogTimer, at: core.now + Self.retryAfter)
+    }
+
+    /// Notifies the manager's watchdog when all loops are alive. Notifications that its socket had no room for go
+    /// first.
+    mutating func beat(_ seat: Seat?, _ core: inout LoopCore) {
+        guard service?.retry() ?? true else {
+            core.timers.arm(watchdogTimer, at: core.now + Self.retryAfter)
+            return
+        }
+        guard let timeout = service?.watchdogTimeout() else { return }
+        if seat?.board.areAllAlive ?? true { _ = service?.notify("WATCHDOG=1") }
+        seat?.board.requestHeartbeats()
+        core.timers.arm(watchdogTimer, at: core.now + timeout / Self.watchdogBeats)
+    }
+
+    // MARK: status socket
+
+    /// How long the process has been running.
+    func uptime(_ now: Instant) -> Duration { now - started }
+
+    /// Answers peers of the status socket, up to a share of the turn.
+    mutating func answerStatus(_ report: StatusReport, _ core: inout LoopCore) {
+        let text = report.text
+        for _ in 0..<Limits.statusAnswersPerTurn {
+            switch status?.answer(text) {
+            case .given: continue
+            case .quiet, nil: return
+            case .exhausted:
+                // The poller does not report peers again that wait already.
+                return core.timers.arm(statusTimer, at: core.now + Acceptor.pauseAfterShortage)
+            }
+        }
+        if status?.isQueued == false {
+            status?.isQueued = true
+            core.ready.append(Token(.status))
+        }
+    }
+
+    /// The status socket was taken out of the ready queue.
+    mutating func leaveQueue() {
+        status?.isQueued = false
+    }
+
+    /// Open descriptors, for the audit.
+    var openDescriptors: Int {
+        (signals == nil ? 0 : 1) + (service == nil ? 0 : 1) + (status?.openDescriptors() ?? 0)
+    }
+}

@@ -1,0 +1,281 @@
+import Reactor
+
+@testable import Balancer
+
+/// What a run looks at between the turns of its loop.
+struct LoopWatch {
+    private let kernel: SimulatedKernel
+    private(set) var turns = 0
+    /// What did not hold, for people: the first turn's only, since what follows may be a consequence.
+    private(set) var violations: [String] = []
+    /// What the loop has counted, once it has stopped.
+    private(set) var counts = CountedTotals()
+    /// The counters of all backends that there ever were.
+    private var targetCounters: [TargetID: TargetCounters] = [:]
+    private let timeouts: Configuration.Timeouts
+    private let probeTimeout: Duration
+
+    /// The backend's socket of each session, by that of the client, as the last turn has left them.
+    private var peers: [ObjectIdentifier: Peer] = [:]
+    /// The addresses that sessions, and those that probes may be sent to in the next turn.
+    private var sessionAddresses: Set<SocketAddress> = []
+    private var probeAddresses: Set<SocketAddress> = []
+    private var timedOut: UInt64 = 0
+    /// Turns that began with a stall.
+    private(set) var stalls = 0
+    /// In the loop's time: when the last turn was, the earliest deadline after it, and the latest deadline before which
+    /// time was given back.
+    private var now: UInt64 = 0
+    private var planned: UInt64 = 0
+    private var sparedUntil: UInt64 = 0
+
+    private struct Peer {
+        let backend: SimulatedSocket
+        let isConnected: Bool
+    }
+
+    init(_ kernel: SimulatedKernel, _ configuration: Configuration) {
+        self.kernel = kernel
+        timeouts = configuration.timeouts
+        probeTimeout = configuration.pools.map(\.health.timeout).min() ?? .zero
+    }
+
+    /// The loop was made, or its backends were changed.
+    mutating func begin(_ loop: borrowing BalancerLoop) {
+        look(at: loop)
+        prepare(loop)
+    }
+
+    /// One more turn is over.
+    mutating func endTurn(of loop: borrowing BalancerLoop) {
+        turns += 1
+        look(at: loop)
+        lookAtTimers(loop)
+        lookAtBackends()
+        lookAtStop(loop)
+        prepare(loop)
+    }
+
+    /// Notes what the next turn begins with.
+    private mutating func prepare(_ loop: borrowing BalancerLoop) {
+        kernel.closed.removeAll()
+        kernel.connecting.removeAll()
+        kernel.newOutput = ""
+        timedOut = loop.journal.cells[.failedTimedOut]
+        let before = peers
+        peers.removeAll()
+        for index in loop.sessions.slab.indexRange where loop.sessions.slab.isTaken(index) {
+            guard let client = kernel.socketObject(loop.sessions.slab[index].link.client.stream.number),
+                let backend = kernel.socketObject(loop.sessions.slab[index].link.backend.stream.number)
+            else { continue }
+            let address = loop.targets.states[Int(loop.sessions.slab[index].target)].address
+            if backend.address != address { note("client \(client.host.id) is elsewhere than its session says") }
+            let key = ObjectIdentifier(client)
+            if let peer = before[key], peer.isConnected, peer.backend !== backend {
+                note("client \(client.host.id) was moved to another backend")
+            }
+            peers[key] = Peer(backend: backend, isConnected: loop.sessions.slab[index].phase != .connecting)
+        }
+        let roster = loop.shared.roster.current()
+        probeAddresses = Set(roster.targets.compactMap(\.address))
+        sessionAddresses = Set(roster.targets.filter { $0.isEligible && $0.weight > 0 }.compactMap(\.address))
+        now = loop.core.now.nanoseconds
+        planned = max(now, loop.core.timers.nextDeadline?.nanoseconds ?? .max)
+        let skipped = loop.core.monotonicNow.nanoseconds - now
+        kernel.pace.planned = planned.addingReportingOverflow(skipped).overflow ? .max : planned + skipped
+    }
+
+    /// Nothing that comes later in the batch than what stops the loop reaches anybody.
+    private mutating func lookAtStop(_ loop: borrowing BalancerLoop) {
+        guard let stale = kernel.signals.staleBeforeStop else { return }
+        if loop.isRunning { note("it goes on after the second SIGTERM") }
+        if kernel.signals.callsAfterStop > 0 { note("\(kernel.signals.callsAfterStop) calls after it had stopped") }
+        let later = loop.journal.cells[.staleEvents] - stale
+        if later > 0 { note("\(later) events were looked at after it had stopped") }
+    }
+
+    /// What the loop's timers have done in this turn: nothing that the network had overruled before, and nothing for
+    /// which the process had not run long enough.
+    private mutating func lookAtTimers(_ loop: borrowing BalancerLoop) {
+        let records = PrintedRecord.all(in: kernel.newOutput)
+        let idle = records.filter { $0.reason == .idle }
+        for record in idle { checkIdle(record) }
+        // Attempts that may have timed out: they began long enough ago, and were neither answered nor refused.
+        let unanswered = kernel.closed.count {
+            !$0.socket.resetsOnClose && $0.state == .connecting && $0.age >= timeouts.connect.wholeNanoseconds
+        }
+        let timedOut = loop.journal.cells[.failedTimedOut] - timedOut
+        if timedOut > unanswered { note("\(timedOut) connects have timed out, and \(unanswered) had to") }
+        let isRunning = loop.state == .running
+        if isRunning { for probe in kernel.closed where probe.isProbe { checkProbe(probe) } }
+
+        // A loop that stops reads the clock for the log.
+        guard loop.isRunning, kernel.pace.overshoot > Pace.stallMin else { return }
+        stalls += 1
+        if loop.core.stall < kernel.pace.overshoot {
+            note("a stall of \(kernel.pace.overshoot) ns counted as \(loop.core.stall) ns")
+        }
+        guard planned > max(now, sparedUntil) else { return }
+        sparedUntil = planned
+        let probes = isRunning ? kernel.closed.count { $0.isProbe && $0.state == .connecting } : 0
+        if idle.count > 0 || timedOut > 0 || probes > 0 { note("a timer has paid for a stall") }
+    }
+
+    /// Where this turn has sent sessions and probes: to backends that the roster had when it began.
+    private mutating func lookAtBackends() {
+        for socket in kernel.connecting {
+            guard let address = socket.address else { continue }
+            let allowed = socket.resetsOnClose ? probeAddresses : sessionAddresses
+            if !allowed.contains(address) { note("a connection to \(address), which was no backend") }
+        }
+        for record in PrintedRecord.all(in: kernel.newOutput) {
+            guard let pool = kernel.client(at: record.client)?.pool else { continue }
+            if let backend = record.backend, RosterScript.pool(of: backend) != pool {
+                note("\(record.client) was sent to a backend of another pool")
+            }
+            if record.reason == .noBackend, sessionAddresses.contains(where: { RosterScript.pool(of: $0) == pool }) {
+                note("\(record.client) was closed although its pool had a backend")
+            }
+        }
+    }
+
+    /// What the loop and the prober know of backends once all sessions are over: those of the roster and no others.
+    mutating func lookAtRemains(_ loop: borrowing BalancerLoop) {
+        struct Known: Hashable {
+            let id: TargetID
+            let address: SocketAddress?
+        }
+        let wanted = loop.shared.roster.current().targets.map { Known(id: $0.id, address: $0.address) }
+        var states: [Known] = []
+        for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
+            states.append(Known(id: loop.targets.states[place].id, address: loop.targets.states[place].address))
+            let sessions = loop.targets.states[place].sessions
+            if sessions != 0 { note("a backend has \(sessions) sessions, and there are none") }
+        }
+        if states.count != wanted.count || Set(states) != Set(wanted) {
+            note("the loop knows \(states.count) backends, the roster has \(wanted.count)")
+        }
+        guard loop.state == .running, let probed = loop.duties?.probedTargets() else { return }
+        if probed.count != wanted.count || Set(probed) != Set(wanted.map(\.id)) {
+            note("\(probed.count) backends are probed, the roster has \(wanted.count)")
+        }
+    }
+
+    private mutating func checkIdle(_ record: PrintedRecord) {
+        guard let client = kernel.client(at: record.client) else { return note("a record of nobody") }
+        let ends = [client, peers[ObjectIdentifier(client)]?.backend].compactMap(\.self)
+        if kernel.closed.contains(where: { closed in closed.wasUnheard && ends.contains { $0 === closed.socket } }) {
+            note("\(record.client) ended for idleness with an event that was not reported")
+        }
+        let heard = ends.compactMap(\.lastHeard).max() ?? 0
+        let silence = kernel.pace.counted(at: kernel.nanoseconds) - heard
+        if silence < timeouts.idle.wholeNanoseconds {
+            note("\(record.client) ended for idleness after \(silence) ns")
+        }
+    }
+
+    private mutating func checkProbe(_ probe: ClosedSocket) {
+        switch probe.state {
+        case .connecting:
+            if probe.age < probeTimeout.wholeNanoseconds { note("a probe has timed out after \(probe.age) ns") }
+        case .fresh, .refused, .connected, .dead:
+            if probe.wasUnheard, probe.wasNeverHeard { note("a probe was judged before its result was reported") }
+        }
+    }
+
+    /// What must hold between any two turns.
+    mutating func look(at loop: borrowing BalancerLoop) {
+        for target in loop.targets.roster.targets { targetCounters[target.id] = target.counters }
+        guard violations.isEmpty else { return }
+        let audit = Audit(loop)
+        if !audit.isSound { note(audit.description) }
+        if audit.descriptors != kernel.openDescriptors {
+            note("\(kernel.openDescriptors) descriptors are open, the loop knows of \(audit.descriptors)")
+        }
+        lookAtCandidates(loop)
+    }
+
+    /// Candidates and what the loop knows of them agree, and connections are held ready for those that may be picked.
+    private mutating func lookAtCandidates(_ loop: borrowing BalancerLoop) {
+        var sessions: [Int: Int32] = [:]
+        for index in loop.sessions.slab.indexRange where loop.sessions.slab.isTaken(index) {
+            guard loop.sessions.slab[index].link.backend.stream.isOpen else { continue }
+            sessions[Int(loop.sessions.slab[index].target), default: 0] += 1
+        }
+        for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
+            if loop.targets.states[place].sessions != sessions[place] ?? 0 {
+                note("a backend counts \(loop.targets.states[place].sessions) sessions of \(sessions[place] ?? 0)")
+            }
+            let warm = loop.targets.states[place].warm.count
+            guard !loop.targets.states[place].hasLeft else {
+                if warm > 0 { note("connections are held ready for a backend that has left") }
+                continue
+            }
+            let pool = loop.targets.states[place].pool
+            let candidate = loop.targets.pools[pool].candidates[loop.targets.states[place].position]
+            if Int(candidate.place) != place { note("a candidate stands for another backend") }
+            if warm > 0, !candidate.isUp { note("connections are held ready for a backend that is not to be picked") }
+        }
+    }
+
+    private mutating func note(_ violation: String) {
+        violations.append("turn \(turns): \(violation)")
+    }
+
+    /// Takes the counters of a loop that has stopped.
+    mutating func takeCounts(of loop: borrowing BalancerLoop) {
+        for counter in Counter.allCases {
+            counts.all[counter] = loop.journal.cells[counter]
+            counts.targets[counter] = targetCounters.values.reduce(0) { $0 + $1[counter] }
+        }
+    }
+}
+
+/// What a loop has counted, in all and over its backends.
+struct CountedTotals {
+    var all: [Counter: UInt64] = [:]
+    /// The sum over all backends.
+    var targets: [Counter: UInt64] = [:]
+
+    private static let failures: [Counter] = [
+        .failedRefused, .failedTimedOut, .failedUnreachable, .failedReset, .failedNoDescriptor, .failedNoPort,
+        .failedNoMemory, .failedOtherwise,
+    ]
+
+    /// The equations between the counters and the records of all sessions that do not hold.
+    func violations(_ records: [PrintedRecord]) -> [String] {
+        var found: [String] = []
+        func expect(_ counted: UInt64?, _ expected: Int, _ name: String) {
+            if counted != UInt64(expected) {
+                found.append("\(name): counted \(counted ?? 0), the records say \(expected)")
+            }
+        }
+        func sum(_ value: (PrintedRecord) -> Int) -> Int { records.reduce(0) { $0 + value($1) } }
+        expect(all[.accepted], records.count, "accepted")
+        for reason in EndReason.allCases {
+            expect(all[reason.counter], records.count { $0.reason == reason }, "ended \(reason)")
+            expect(
+                targets[reason.counter], records.count { $0.reason == reason && $0.backend != nil },
+                "ended \(reason), over the backends")
+        }
+        expect(all[.bytesDiscarded], sum(\.discarded), "bytes discarded")
+        for (counter, value) in [
+            (Counter.bytesUp, sum(\.up)), (.bytesDown, sum(\.down)), (.connects, sum(\.attempts)),
+            (.redispatches, records.reduce(0) { $0 + max(0, $1.attempts - 1) }),
+        ] {
+            expect(all[counter], value, "\(counter)")
+            expect(targets[counter], value, "\(counter), over the backends")
+        }
+        expect(Self.failures.reduce(0) { $0 + (all[$1] ?? 0) }, sum(\.failures), "failed attempts")
+        expect(
+            Self.failures.reduce(0) { $0 + (targets[$1] ?? 0) }, sum(\.failures), "failed attempts, over the backends")
+        return found
+    }
+}
+
+extension Duties {
+    /// The backends that are probed. (A function: a property of an optional that cannot be copied would consume it.)
+    fileprivate func probedTargets() -> [TargetID] {
+        prober.targets.indexRange.filter { prober.targets.isTaken($0) }.map { prober.targets[$0].id }
+    }
+}

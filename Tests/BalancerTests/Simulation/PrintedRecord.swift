@@ -1,0 +1,57 @@
+import Reactor
+
+@testable import Balancer
+
+/// A session's record, as the log printed it.
+struct PrintedRecord {
+    var client: SocketAddress
+    var backend: SocketAddress?
+    var up: Int
+    var down: Int
+    var discarded: Int
+    var isConnected: Bool
+    var attempts: Int
+    var reason: EndReason
+
+    /// nil of a line that is no record.
+    init?(_ line: Substring) {
+        guard line.hasPrefix("session ") else { return nil }
+        var fields: [Substring: Substring] = [:]
+        for pair in line.split(separator: " ") where pair.contains("=") {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            fields[parts[0]] = parts[1]
+        }
+        guard let client = fields["client"].flatMap(Self.address),
+            let reason = fields["reason"].flatMap({ EndReason(rawValue: String($0)) })
+        else { return nil }
+        self.client = client
+        self.reason = reason
+        backend = fields["backend"].flatMap(Self.address)
+        up = Int(fields["up"] ?? "") ?? -1
+        down = Int(fields["down"] ?? "") ?? -1
+        discarded = Int(fields["discarded"] ?? "") ?? -1
+        attempts = Int(fields["attempts"] ?? "") ?? -1
+        isConnected = fields["connect_ms"] != "-"
+    }
+
+    private static func address(_ text: Substring) -> SocketAddress? {
+        let parts = text.split(separator: ":")
+        guard parts.count == 2, let port = UInt16(parts[1]) else { return nil }
+        return SocketAddress(host: String(parts[0]), port: port)
+    }
+
+    /// The records in what a log printed.
+    static func all(in output: some StringProtocol) -> [PrintedRecord] {
+        output.split(separator: "\n").compactMap { PrintedRecord(Substring($0)) }
+    }
+
+    /// How many of its attempts to connect have failed.
+    var failures: Int {
+        if isConnected { return attempts - 1 }
+        switch reason {
+        case .abandoned, .cut: return attempts - 1
+        case .connectFailed, .shortage, .noBackend: return attempts
+        case .finished, .reset, .idle: return -1
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Reactor
+
+@testable import Balancer
+
+/// Changes of pools and backends while a loop runs, of all kinds and in any order, from one seed.
+struct RosterScript {
+    private var random: SeededGenerator
+    /// Addresses are given out by number; the last one given in any pool.
+    private var lastNumber = 100
+    /// How many changes were made.
+    private(set) var count = 0
+    /// What did not hold, for people.
+    private(set) var violations: [String] = []
+
+    /// More backends than this no pool gets.
+    private static let targetsMax = 8
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed ^ 0x5EED_0F_C4A9_6E5)
+    }
+
+    /// An address of a pool, by which the pool is known.
+    static func address(_ number: Int, in pool: Int) -> SocketAddress {
+        .ipv4(0x0A00_0000 + UInt32(pool) << 8, port: UInt16(8000 + number))
+    }
+
+    /// The pool of an address.
+    static func pool(of address: SocketAddress) -> Int? {
+        guard case .ipv4(let host, _) = address else { return nil }
+        return Int(host >> 8 & 0xFF)
+    }
+
+    /// True with a probability of `percent`.
+    mutating func isDue(_ percent: Int) -> Bool { percent > 0 && random.chance(percent) }
+
+    /// Makes one change, or removes all backends of a pool.
+    mutating func change(_ loop: inout BalancerLoop) {
+        let roster = loop.shared.roster.current()
+        let place = Int.random(in: 0..<roster.pools.count, using: &random)
+        let pool = roster.pools[place]
+        let target = pool.targets.randomElement(using: &random)
+        switch (Int.random(in: 0..<100, using: &random), target) {
+        case (..<30, _) where pool.targets.count < Self.targetsMax, (_, nil):
+            apply(.add(.init(address: address(in: place)), to: pool.id), &loop)
+        case (..<55, .some(let target)):
+            remove(target.id, &loop)
+        case (..<60, _):
+            for target in pool.targets { remove(target.id, &loop) }
+        case (..<80, .some(let target)):
+            apply(.move(target.id, to: address(in: place)), &loop)
+        case (_, .some(let target)):
+            apply(.weigh(target.id, Int32.random(in: 0...3, using: &random)), &loop)
+        }
+    }
+
+    private mutating func remove(_ target: TargetID, _ loop: inout BalancerLoop) {
+        apply(.remove(target), &loop)
+        let again = try? loop.change(.remove(target))
+        if again != nil { violations.append("\(target) was removed twice") }
+    }
+
+    private mutating func apply(_ change: RosterChange, _ loop: inout BalancerLoop) {
+        count += 1
+        let target = try? loop.change(change)
+        let entry = loop.targets.roster.targets.first { $0.id == target }
+        let isDone =
+            switch change {
+            case .add(let backend, let pool):
+                entry != nil && entry?.address == backend.address
+                    && loop.targets.roster.pools.contains { $0.id == pool && $0.targets.last?.id == target }
+            case .remove(let id): target == id && entry == nil
+            case .move(let id, let address): target == id && entry?.address == address
+            case .weigh(let id, let weight): target == id && entry?.weight == weight
+            }
+        if !isDone { violations.append("\(change) was not carried out") }
+    }
+
+    /// A new address, or one that a backend had before.
+    private mutating func address(in pool: Int) -> SocketAddress {
+        if random.chance(40) { return Self.address(Int.random(in: 1...lastNumber, using: &random), in: pool) }
+        lastNumber += 1
+        return Self.address(lastNumber, in: pool)
+    }
+}

@@ -1,0 +1,182 @@
+import CEpoll
+import Glibc
+import Reactor
+
+/// A kernel in which nothing happens but what a test sets: it answers connects with ``connectAnswer``, accepts the
+/// clients that the test lets arrive, and reports the events that the test posts, in one batch and in their order.
+///
+/// Descriptors are numbered upwards and no number is given twice, so what is left in ``descriptors`` was not closed.
+final class StagedKernel: ScriptedKernel {
+    /// Descriptors that are open.
+    private(set) var descriptors: Set<CInt> = []
+    /// How many may be open.
+    var descriptorsMax = Int.max
+    /// What connect(2) returns for an address.
+    var connectAnswer: (SocketAddress) -> CInt = { _ in -EINPROGRESS }
+    /// All calls of connect(2), in their order.
+    private(set) var connects: [(socket: CInt, address: SocketAddress)] = []
+    /// Descriptors that have been closed, in their order.
+    private(set) var closed: [CInt] = []
+    /// Calls of socket(2).
+    private(set) var sockets = 0
+    /// Calls of recv(2) with MSG_PEEK.
+    private(set) var peeks = 0
+    /// Sockets that listen, in the order of listen(2).
+    private(set) var listeners: [CInt] = []
+    /// Sockets that were accepted, in their order.
+    private(set) var accepted: [CInt] = []
+    /// What reads find.
+    var input: [CInt: [UInt8]] = [:]
+    /// Sockets whose peer has ended its direction.
+    var ended: Set<CInt> = []
+    /// What was written.
+    private(set) var output: [CInt: [UInt8]] = [:]
+    /// Bytes that a write to a socket takes at the most; nil for all.
+    var room: [CInt: Int] = [:]
+    /// SO_ERROR.
+    var errors: [CInt: CInt] = [:]
+    /// Called after each close(2), with the descriptor: another thread may take the number.
+    var onClose: ((CInt) -> Void)?
+    /// Called for each listen(2), with the address that the socket is bound to.
+    var onListen: ((SocketAddress) -> Void)?
+
+    private var last = first
+    private static let first: CInt = 1000
+    private var bound: [CInt: SocketAddress] = [:]
+    private var tokens: [CInt: UInt64] = [:]
+    private var arrivals: [CInt: [SocketAddress]] = [:]
+    private var events: [(data: UInt64, readiness: UInt32)] = []
+
+    // MARK: for the test
+
+    /// Lets a client arrive at a listener, and reports it.
+    func arrive(at listener: CInt, from address: SocketAddress = .ipv4(0x0A00_0001, port: 40_000)) {
+        arrivals[listener, default: []].append(address)
+        post(listener, CEPOLL_IN)
+    }
+
+    /// Lets all that wait at a listener leave.
+    func leave(_ listener: CInt) { arrivals[listener] = nil }
+
+    /// Puts an event of a descriptor into the next batch.
+    func post(_ descriptor: CInt, _ readiness: UInt32) {
+        if let data = tokens[descriptor] { events.append((data, readiness)) }
+    }
+
+    /// Those sockets of ``connects`` that lead to an address.
+    func sockets(to address: SocketAddress) -> [CInt] {
+        connects.filter { $0.address == address }.map(\.socket)
+    }
+
+    private func make() -> CInt {
+        guard descriptors.count < descriptorsMax else { return -EMFILE }
+        last += 1
+        descriptors.insert(last)
+        return last
+    }
+
+    // MARK: epoll, time
+
+    func epollCreate() -> CInt { make() }
+    func timerCreate() -> CInt { make() }
+    func eventCreate() -> CInt { make() }
+    func epollRemove(_ epoll: CInt, _ descriptor: CInt) -> CInt { 0 }
+    func monotonicNanoseconds() -> UInt64 { 1_000_000_000 }
+    func timerSet(_ timer: CInt, nanoseconds: UInt64) -> CInt { 0 }
+
+    func open(_ path: String, flags: CInt) -> CInt {
+        // The reserve is the only file here. The balancer has defaults for what it reads from /proc.
+        path == "/dev/null" ? make() : -ENOENT
+    }
+
+    func epollAdd(_ epoll: CInt, _ descriptor: CInt, interest: UInt32, data: UInt64) -> CInt {
+        tokens[descriptor] = data
+        return 0
+    }
+
+    func epollWait(_ epoll: CInt, _ buffer: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt) -> CInt {
+        let count = min(events.count, buffer.count)
+        for place in 0..<count {
+            unsafe cepoll_event_set(&buffer[place], events[place].readiness, events[place].data)
+        }
+        events.removeFirst(count)
+        return CInt(count)
+    }
+
+    // MARK: sockets
+
+    func socket(domain: CInt) -> CInt {
+        sockets += 1
+        return make()
+    }
+
+    func bind(_ socket: CInt, to address: SocketAddress) -> CInt {
+        bound[socket] = address
+        return 0
+    }
+
+    func listen(_ socket: CInt, backlog: CInt) -> CInt {
+        listeners.append(socket)
+        if let address = bound[socket] { onListen?(address) }
+        return 0
+    }
+
+    func connect(_ socket: CInt, to address: SocketAddress) -> CInt {
+        connects.append((socket, address))
+        return connectAnswer(address)
+    }
+
+    func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?) {
+        guard let address = arrivals[listener]?.first else { return (-EAGAIN, nil) }
+        let number = make()
+        guard number >= 0 else { return (number, nil) }
+        arrivals[listener]?.removeFirst()
+        accepted.append(number)
+        return (number, address)
+    }
+
+    func isConnected(_ socket: CInt) -> Bool { false }
+    func localAddress(_ socket: CInt) -> SocketAddress? { nil }
+    func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt { 0 }
+    func setResetOnClose(_ socket: CInt) -> CInt { 0 }
+
+    func takeError(_ socket: CInt) -> CInt { errors.removeValue(forKey: socket) ?? 0 }
+
+    func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
+        if peek { peeks += 1 }
+        guard let bytes = input[socket], !bytes.isEmpty else { return ended.contains(socket) ? 0 : -Int(EAGAIN) }
+        let count = min(bytes.count, buffer.count)
+        for place in 0..<count { unsafe buffer[place] = bytes[place] }
+        if !peek { input[socket]?.removeFirst(count) }
+        return count
+    }
+
+    func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        let count = min(room[socket] ?? bytes.count, bytes.count)
+        guard count > 0 else { return -Int(EAGAIN) }
+        unsafe output[socket, default: []].append(contentsOf: bytes.prefix(count))
+        if let left = room[socket] { room[socket] = left - count }
+        return count
+    }
+
+    func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
+        Int(connect(socket, to: address))
+    }
+
+    func shutdownWrite(_ socket: CInt) -> CInt { 0 }
+
+    func close(_ descriptor: CInt) {
+        // Descriptors of calls that no script answers: of the service manager's socket.
+        guard descriptor > Self.first else { return _ = Glibc.close(descriptor) }
+        precondition(descriptors.remove(descriptor) != nil, "descriptor \(descriptor) closed twice")
+        closed.append(descriptor)
+        onClose?(descriptor)
+    }
+
+    func isReadable(_ descriptor: CInt) -> Bool { arrivals[descriptor]?.isEmpty == false }
+    func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int { -Int(EAGAIN) }
+    func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int { bytes.count }
+    func pipe() -> (result: CInt, reader: CInt, writer: CInt) { (-EMFILE, -1, -1) }
+    func setPipeSize(_ pipe: CInt, bytes: CInt) -> CInt { -EPERM }
+    func splice(from source: CInt, to sink: CInt, count: Int) -> Int { -Int(EINVAL) }
+}

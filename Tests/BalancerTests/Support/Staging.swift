@@ -1,0 +1,46 @@
+import Reactor
+
+@testable import Balancer
+
+extension EventLog {
+    /// A log that says nothing.
+    static var silent: EventLog {
+        EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+    }
+}
+
+extension SocketAddress {
+    /// The address of a backend against a scripted kernel.
+    static func backend(_ number: Int) -> SocketAddress { .ipv4(0x0A01_0000 + UInt32(number), port: 80) }
+}
+
+extension Configuration {
+    /// One listener, one pool with `backends` backends, no log, and probes that come once a minute.
+    static func staged(
+        backends: Int, warm: Int = 0, interval: Duration = .seconds(60), timeouts: Timeouts = .init(),
+        status: StatusSocket? = nil
+    ) throws -> Configuration {
+        var health = HealthCheck()
+        health.interval = interval
+        health.timeout = min(health.timeout, interval)
+        var latency = Latency()
+        latency.warmConnections = warm
+        return try Configuration(
+            listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))],
+            pools: [.init(backends: (0..<backends).map { .init(address: .backend($0)) }, health: health)],
+            timeouts: timeouts, latency: latency, log: .none, status: status)
+    }
+}
+
+extension LoopCore {
+    /// The core of a loop whose clock the test moves.
+    static func staged(_ hand: ManualClock) throws(SystemCallError) -> LoopCore {
+        try LoopCore(
+            clock: .manual(hand), timers: 16, ready: 16, eventsPerTurn: 16, clockToken: Token(.clock))
+    }
+}
+
+extension Journal {
+    /// A journal that prints nothing.
+    static func silent() -> Journal { Journal(LoopLog(EventLog.silent), CounterBlock()) }
+}

@@ -1,0 +1,326 @@
+import CEpoll
+import Glibc
+import Reactor
+import Testing
+
+@testable import Balancer
+
+/// A roster and one loop's view of it, against a scripted kernel.
+private struct Stage: ~Copyable {
+    let shared: SharedRoster
+    var targets: Targets
+    var core: LoopCore
+    var journal = Journal.silent()
+
+    init(backends: Int, warm: Int = 0) throws {
+        let configuration = try Configuration.staged(backends: backends, warm: warm)
+        var core = try LoopCore.staged(ManualClock())
+        shared = SharedRoster(configuration)
+        targets = Targets(shared, loop: 0, of: 1, warmMax: warm, &core)
+        self.core = core
+    }
+
+    static func id(_ number: Int) -> TargetID { TargetID(rawValue: UInt32(number)) }
+
+    /// Changes the roster, and takes it over as the next turn of a loop would.
+    mutating func change(_ change: RosterChange) -> TargetID? {
+        let id = shared.apply(change)
+        targets.adopt(&core, &journal)
+        return id
+    }
+
+    /// The verdict of a probe.
+    mutating func judge(_ number: Int, isUp: Bool) {
+        find(number) { $0.isUp = isUp }
+        targets.adopt(&core, &journal)
+    }
+
+    /// Publishes what the prober has found out about a backend.
+    func find(_ number: Int, _ change: (inout Finding) -> Void) {
+        guard let target = shared.current().targets.first(where: { $0.id == Self.id(number) }) else { return }
+        let old = Finding(
+            id: target.id, isUp: target.isUp, address: target.address, boundSource: target.boundSource)
+        var new = old
+        change(&new)
+        shared.publish([(old, new)])
+    }
+
+    /// The next backend for a session; its place.
+    mutating func pick() -> Int? {
+        targets.pick(from: 0, for: PickRequest(tried: TriedTargets(), clientKey: 0))
+    }
+
+    /// A session goes to the next backend; its place.
+    mutating func send() throws -> Int {
+        let picked = pick()
+        let place = try #require(picked)
+        targets.take(place)
+        return place
+    }
+
+    /// A client was closed since no backend is up; true of the first.
+    mutating func recordOutage() -> Bool {
+        let isFirst = targets.recordOutage(0, core.now)
+        if isFirst { journal.log.outageBegan(pool: 0) }
+        return isFirst
+    }
+
+    var candidates: [Candidate] { targets.pools[0].candidates }
+
+    /// Sessions of the candidates' backends.
+    var sessions: [Int32] { candidates.map { targets.states[Int($0.place)].sessions } }
+
+    var stateCount: Int { targets.states.count }
+
+    func isHeld(_ place: Int) -> Bool { targets.states.isTaken(place) }
+
+    func address(_ place: Int) -> SocketAddress { targets.states[place].address }
+
+    func count(_ counter: Counter, _ place: Int) -> UInt64 { targets.states[place].cells[counter] }
+}
+
+@Suite struct TargetsTests {
+    /// Runs `body` with a scripted kernel, and checks that every descriptor was closed.
+    private static func staged(_ body: (StagedKernel) throws -> Void) rethrows {
+        let kernel = StagedKernel()
+        try withScriptedKernel(kernel) { try body(kernel) }
+        #expect(kernel.descriptors.isEmpty)
+    }
+
+    @Test func candidatesAreTheRosters() throws {
+        try Self.staged { _ in
+            let stage = try Stage(backends: 3)
+            let all = stage.candidates
+            #expect(all.map(\.id.rawValue) == [0, 1, 2])
+            #expect(all.map { stage.address(Int($0.place)) } == [.backend(0), .backend(1), .backend(2)])
+            #expect(all.map(\.scoreKey) == (0..<3).map { Candidate.scoreKey(of: "10.1.0.\($0):80") })
+            #expect(all.allSatisfy { $0.isUp && $0.weight == 1 && $0.sessions == 0 && !$0.isSuspect })
+        }
+    }
+
+    @Test func oneThatComesIsPickedInItsTurn() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 1)
+            let added = stage.change(.add(.init(address: .backend(5)), to: PoolID(rawValue: 0)))
+            #expect(added == Stage.id(1))
+            let first = try stage.send()
+            let second = try stage.send()
+            let addresses = [stage.address(first), stage.address(second)]
+            #expect(addresses == [.backend(0), .backend(5)])
+        }
+    }
+
+    /// The place of one that has left is kept for as long as a session is on it, and goes with the last of them.
+    @Test func oneThatLeavesStaysUntilItsLastSessionHasLeft() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 2)
+            let place = try stage.send()
+            stage.targets.take(place)
+            _ = stage.change(.remove(Stage.id(0)))
+            let ids = stage.candidates.map(\.id)
+            #expect(ids == [Stage.id(1)])
+            // Its place is given to no other backend, and no new session is sent to it.
+            _ = stage.change(.add(.init(address: .backend(7)), to: PoolID(rawValue: 0)))
+            let address = stage.address(place)
+            #expect(address == .backend(0))
+            for _ in 0..<4 {
+                let other = try stage.send()
+                #expect(other != place)
+                stage.targets.drop(other)
+                stage.targets.release(other)
+            }
+            for isHeld in [true, false] {
+                stage.targets.drop(place)
+                stage.targets.note(place, isSuspect: true)
+                stage.targets.release(place)
+                let now = stage.isHeld(place)
+                #expect(now == isHeld)
+            }
+            let count = stage.stateCount
+            #expect(count == 2)
+            let areClean = stage.candidates.allSatisfy { !$0.isSuspect } && stage.sessions == [0, 0]
+            #expect(areClean)
+        }
+    }
+
+    @Test func oneWithoutSessionsGoesAtOnce() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 3)
+            _ = stage.change(.remove(Stage.id(1)))
+            let count = stage.stateCount
+            #expect(count == 2)
+            var picked: [SocketAddress] = []
+            for _ in 0..<4 {
+                let place = try stage.send()
+                picked.append(stage.address(place))
+            }
+            #expect(picked == [.backend(0), .backend(2), .backend(0), .backend(2)])
+        }
+    }
+
+    /// Candidates are made anew when another comes or a weight changes; what is known of those that stay is kept.
+    @Test func whatIsKnownSurvivesARebuild() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 3)
+            let place = try stage.send()
+            stage.targets.take(place)
+            stage.targets.note(place, isSuspect: true)
+            _ = stage.change(.add(.init(address: .backend(8)), to: PoolID(rawValue: 0)))
+            _ = stage.change(.weigh(Stage.id(0), 200))
+            _ = stage.change(.remove(Stage.id(1)))
+            let all = stage.candidates
+            #expect(all.map(\.id.rawValue) == [0, 2, 3])
+            #expect(all[0].sessions == 2 && all[0].isSuspect && all[0].weight == 200 && Int(all[0].place) == place)
+            #expect(all[1].sessions == 0 && !all[1].isSuspect)
+            let connects = stage.count(.connects, place)
+            #expect(connects == 2)
+            // Positions have changed; the session of a place still counts at the right one.
+            let third = Int(all[1].place)
+            stage.targets.take(third)
+            stage.targets.drop(place)
+            stage.targets.release(place)
+            let sessions = stage.sessions
+            #expect(sessions == [1, 1, 0])
+        }
+    }
+
+    /// New sessions go to the new address; the record of one that stands still names the old.
+    @Test func oneThatMovesHasTwoPlacesForAWhile() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 1)
+            let old = try stage.send()
+            _ = stage.change(.move(Stage.id(0), to: .backend(4)))
+            let new = try stage.send()
+            let addresses = [stage.address(old), stage.address(new)]
+            #expect(addresses == [.backend(0), .backend(4)])
+            let sessions = stage.sessions
+            #expect(sessions == [1])
+            stage.targets.drop(old)
+            stage.targets.release(old)
+            let (isHeld, after) = (stage.isHeld(old), stage.sessions)
+            #expect(!isHeld && after == [1])
+            // Both places count for the same backend.
+            let connects = stage.count(.connects, new)
+            #expect(connects == 2)
+        }
+    }
+
+    /// Weight 0 is for a backend that is about to leave: its sessions go on, and it gets no new ones.
+    @Test func oneWithoutWeightIsNotPicked() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 2)
+            _ = stage.change(.weigh(Stage.id(0), 0))
+            for _ in 0..<4 {
+                let place = try stage.send()
+                let address = stage.address(place)
+                #expect(address == .backend(1))
+            }
+            _ = stage.change(.weigh(Stage.id(1), 0))
+            let place = stage.pick()
+            #expect(place == nil)
+            _ = stage.change(.weigh(Stage.id(0), 1))
+            let again = try stage.send()
+            let address = stage.address(again)
+            #expect(address == .backend(0))
+        }
+    }
+
+    @Test func anOutageEndsWithTheFirstThatIsUp() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 2)
+            for number in 0..<2 { stage.judge(number, isUp: false) }
+            let place = stage.pick()
+            #expect(place == nil)
+            let isFirst = stage.recordOutage()
+            let isSecond = stage.recordOutage()
+            #expect(isFirst && !isSecond)
+            stage.judge(0, isUp: false)
+            let isOn = stage.targets.pools[0].outage.isOn
+            #expect(isOn)
+            stage.judge(1, isUp: true)
+            let isStillOn = stage.targets.pools[0].outage.isOn
+            #expect(!isStillOn)
+            let again = try stage.send()
+            let address = stage.address(again)
+            #expect(address == .backend(1))
+        }
+    }
+
+    /// A pool loses its last backend, and gets another.
+    @Test func aPoolWithoutBackendsServesAgainWhenOneComes() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 1)
+            _ = stage.change(.remove(Stage.id(0)))
+            let place = stage.pick()
+            #expect(place == nil)
+            _ = stage.recordOutage()
+            _ = stage.change(.add(.init(address: .backend(3)), to: PoolID(rawValue: 0)))
+            let isOn = stage.targets.pools[0].outage.isOn
+            #expect(!isOn)
+            let again = try stage.send()
+            let address = stage.address(again)
+            #expect(address == .backend(3))
+        }
+    }
+
+    // MARK: connections held ready
+
+    /// Three backends with two connections each, after the time to make them.
+    private static func warmStage(_ kernel: StagedKernel) throws -> Stage {
+        var stage = try Stage(backends: 3, warm: 2)
+        stage.targets.warmExpired(&stage.core)
+        let count = stage.targets.warmCount
+        #expect(count == 6)
+        return stage
+    }
+
+    /// A backend that gets no new sessions needs no connections: those held ready for it are closed, and no others.
+    private static func expectClosed(
+        _ numbers: [Int], _ kernel: StagedKernel, by change: (inout Stage) -> Void
+    ) throws {
+        var stage = try warmStage(kernel)
+        change(&stage)
+        let expected = numbers.flatMap { kernel.sockets(to: .backend($0)) }
+        let closed = kernel.closed.filter { number in kernel.connects.contains { $0.socket == number } }
+        #expect(Set(closed) == Set(expected))
+        let count = stage.targets.warmCount
+        #expect(count == 6 - expected.count)
+    }
+
+    @Test func whatIsHeldReadyForOneThatLeftIsClosed() throws {
+        try Self.staged { try Self.expectClosed([1], $0) { _ = $0.change(.remove(Stage.id(1))) } }
+    }
+
+    @Test func whatIsHeldReadyForAnOldAddressIsClosed() throws {
+        try Self.staged { try Self.expectClosed([2], $0) { _ = $0.change(.move(Stage.id(2), to: .backend(9))) } }
+    }
+
+    @Test func whatIsHeldReadyForOneThatIsDownIsClosed() throws {
+        try Self.staged { try Self.expectClosed([0], $0) { $0.judge(0, isUp: false) } }
+    }
+
+    @Test func whatIsHeldReadyForOneWithoutWeightIsClosed() throws {
+        try Self.staged { try Self.expectClosed([0], $0) { _ = $0.change(.weigh(Stage.id(0), 0)) } }
+    }
+
+    /// A loop takes several changes over at once when its last turn was long.
+    @Test func aVerdictThatComesWithAnotherChangeClosesAsWell() throws {
+        try Self.staged { kernel in
+            try Self.expectClosed([0], kernel) { stage in
+                _ = stage.shared.apply(.add(.init(address: .backend(9)), to: PoolID(rawValue: 0)))
+                stage.judge(0, isUp: false)
+            }
+        }
+    }
+
+    /// A connection from the wrong source address must not be given to a session.
+    @Test func aSourceThatComesWithAnotherChangeClosesAsWell() throws {
+        try Self.staged { kernel in
+            try Self.expectClosed([1], kernel) { stage in
+                _ = stage.shared.apply(.weigh(Stage.id(2), 9))
+                stage.find(1) { $0.boundSource = .ipv4(0x0A00_0005, port: 0) }
+                stage.targets.adopt(&stage.core, &stage.journal)
+            }
+        }
+    }
+}
