@@ -12,7 +12,7 @@ import Testing
     static let seeds: ClosedRange<UInt64> = {
         func number(_ name: String) -> UInt64? { unsafe getenv(name).flatMap { unsafe UInt64(String(cString: $0)) } }
         if let seed = number("SEED") { return seed...seed }
-        return 1...max(1, number("RUNS") ?? 80)
+        return 1...max(1, number("RUNS") ?? 40)
     }()
 
     private func simulate(
