@@ -48,6 +48,15 @@ import Testing
                 .contains("two listeners"))
     }
 
+    @Test func thereAreAtMostSoManyPools() throws {
+        func configuration(_ count: Int) throws -> Configuration {
+            try Configuration(
+                listeners: [listener], pools: Array(repeating: .init(backends: [backend]), count: count))
+        }
+        #expect(try configuration(Limits.poolsMax).pools.count == Limits.poolsMax)
+        #expect(reason { try configuration(Limits.poolsMax + 1) } == "1025 pools: at most 1024")
+    }
+
     @Test func timesAndCountsHaveBounds() {
         func withHealth(_ change: (inout Configuration.HealthCheck) -> Void) -> String {
             var health = Configuration.HealthCheck()

@@ -187,6 +187,9 @@ extension Configuration {
     private func check() throws(ConfigurationError) {
         guard !listeners.isEmpty else { throw ConfigurationError("no listener: name an address to listen on") }
         guard !pools.isEmpty else { throw ConfigurationError("no pool: name at least one backend") }
+        guard pools.count <= Limits.poolsMax else {
+            throw ConfigurationError("\(pools.count) pools: at most \(Limits.poolsMax)")
+        }
         guard listeners.count <= Limits.listenersMax else {
             throw ConfigurationError("\(listeners.count) listeners: at most \(Limits.listenersMax)")
         }
