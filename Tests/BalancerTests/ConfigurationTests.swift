@@ -51,10 +51,19 @@ import Testing
     @Test func thereAreAtMostSoManyPools() throws {
         func configuration(_ count: Int) throws -> Configuration {
             try Configuration(
-                listeners: [listener], pools: Array(repeating: .init(backends: [backend]), count: count))
+                listeners: [listener], pools: (0..<count).map { .init(name: "\($0)", backends: [backend]) })
         }
         #expect(try configuration(Limits.poolsMax).pools.count == Limits.poolsMax)
         #expect(reason { try configuration(Limits.poolsMax + 1) } == "1025 pools: at most 1024")
+    }
+
+    @Test func aPoolsNameIsItsOwn() {
+        let twice = reason {
+            try Configuration(
+                listeners: [listener],
+                pools: [.init(name: "web", backends: [backend]), .init(name: "web", backends: [backend])])
+        }
+        #expect(twice == "two pools 'web': each needs a name of its own")
     }
 
     @Test func timesAndCountsHaveBounds() {

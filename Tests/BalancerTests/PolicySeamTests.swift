@@ -21,7 +21,7 @@ import Testing
     /// copied, although the value is too large for an existential to hold inline.
     @Test func aPolicyChangesItselfInPlace() {
         let watch = Watch()
-        var pool = PoolState(id: PoolID(rawValue: 0), policy: OwningPolicy(watch: watch))
+        var pool = PoolState(id: PoolID(rawValue: 0), name: "default", policy: OwningPolicy(watch: watch))
         pool.replace(Self.candidates())
         for step in 0..<1000 {
             let place = pool.pick(for: Self.request())
@@ -40,7 +40,7 @@ import Testing
 
     @Test func aPolicyIsToldOfEverything() {
         let watch = Watch()
-        var pool = PoolState(id: PoolID(rawValue: 0), policy: NotingPolicy(watch: watch))
+        var pool = PoolState(id: PoolID(rawValue: 0), name: "default", policy: NotingPolicy(watch: watch))
         pool.replace(Self.candidates())
         pool.take(3)
         pool.take(3)
@@ -60,14 +60,14 @@ import Testing
     /// A policy is spared the calls per session unless it asks for them.
     @Test(arguments: [false, true]) func thePoolSaysWhetherItsPolicyFollowsSessions(follows: Bool) {
         let policy = NotingPolicy(watch: Watch(), followsSessions: follows)
-        let pool = PoolState(id: PoolID(rawValue: 0), policy: policy)
+        let pool = PoolState(id: PoolID(rawValue: 0), name: "default", policy: policy)
         #expect(pool.followsSessions == follows)
-        let roundRobin = PoolState(id: PoolID(rawValue: 0), policy: RoundRobin())
+        let roundRobin = PoolState(id: PoolID(rawValue: 0), name: "default", policy: RoundRobin())
         #expect(!roundRobin.followsSessions as Bool)
     }
 
     @Test func candidatesShowWhatAnAlgorithmMayWeigh() {
-        var pool = PoolState(id: PoolID(rawValue: 0), policy: NotingPolicy(watch: Watch()))
+        var pool = PoolState(id: PoolID(rawValue: 0), name: "default", policy: NotingPolicy(watch: Watch()))
         pool.replace(Self.candidates())
         for _ in 0..<3 { pool.take(2) }
         pool.drop(2)

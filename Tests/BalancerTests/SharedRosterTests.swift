@@ -15,11 +15,11 @@ import Testing
     @Test func aBackendComesAndLeaves() throws {
         let shared = try Self.roster()
         let pool = shared.current().pools[0].id
-        let added = shared.apply(.add(.init(address: .backend(9)), to: pool))
-        #expect(added == TargetID(rawValue: 3))
+        let added = try shared.apply(.add(.init(address: .backend(9)), to: pool))
+        #expect(added == .target(TargetID(rawValue: 3)))
         #expect(Self.addresses(shared.current()) == [.backend(0), .backend(1), .backend(2), .backend(9)])
-        let removed = shared.apply(.remove(TargetID(rawValue: 1)))
-        #expect(removed == TargetID(rawValue: 1))
+        let removed = try shared.apply(.remove(TargetID(rawValue: 1)))
+        #expect(removed == .target(TargetID(rawValue: 1)))
         #expect(Self.addresses(shared.current()) == [.backend(0), .backend(2), .backend(9)])
     }
 
@@ -27,9 +27,9 @@ import Testing
         let shared = try Self.roster()
         let id = TargetID(rawValue: 1)
         let counters = Array(shared.current().targets)[1].counters
-        #expect(shared.apply(.move(id, to: .backend(7))) == id)
+        #expect(try shared.apply(.move(id, to: .backend(7))) == .target(id))
         for weight in [17, 0, Limits.weightMax] as [Int32] {
-            #expect(shared.apply(.weigh(id, weight)) == id)
+            #expect(try shared.apply(.weigh(id, weight)) == .target(id))
             let target = Array(shared.current().targets)[1]
             #expect(target.weight == weight && target.address == .backend(7) && target.id == id)
             #expect(target.counters === counters)
@@ -45,23 +45,23 @@ import Testing
                 pools: [.init(backends: [.init(address: .backend(0))], source: source)]))
         let id = TargetID(rawValue: 0)
         #expect(Array(shared.current().targets)[0].boundSource == source)
-        _ = shared.apply(.move(id, to: .ipv6(high: 1, low: 1, scope: 0, port: 80)))
+        _ = try shared.apply(.move(id, to: .ipv6(high: 1, low: 1, scope: 0, port: 80)))
         #expect(Array(shared.current().targets)[0].boundSource == nil)
-        _ = shared.apply(.move(id, to: .backend(1)))
+        _ = try shared.apply(.move(id, to: .backend(1)))
         #expect(Array(shared.current().targets)[0].boundSource == source)
     }
 
     @Test func whatIsNotThereIsNotChanged() throws {
         let shared = try Self.roster()
         let gone = TargetID(rawValue: 0)
-        _ = shared.apply(.remove(gone))
+        _ = try shared.apply(.remove(gone))
         let version = shared.version
         for id in [gone, TargetID(rawValue: 4711)] {
-            #expect(shared.apply(.remove(id)) == nil)
-            #expect(shared.apply(.move(id, to: .backend(1))) == nil)
-            #expect(shared.apply(.weigh(id, 2)) == nil)
+            #expect(try shared.apply(.remove(id)) == nil)
+            #expect(try shared.apply(.move(id, to: .backend(1))) == nil)
+            #expect(try shared.apply(.weigh(id, 2)) == nil)
         }
-        #expect(shared.apply(.add(.init(address: .backend(5)), to: PoolID(rawValue: 9))) == nil)
+        #expect(try shared.apply(.add(.init(address: .backend(5)), to: PoolID(rawValue: 9))) == nil)
         #expect(shared.version == version)
         #expect(shared.current().targetCount == 2)
     }
@@ -71,9 +71,17 @@ import Testing
         let pool = shared.current().pools[0].id
         var seen: Set<TargetID> = [TargetID(rawValue: 0)]
         for _ in 0..<100 {
-            let id = try #require(shared.apply(.add(.init(address: .backend(0)), to: pool)))
+            let added = try shared.apply(.add(.init(address: .backend(1)), to: pool))
+            guard case .target(let id) = try #require(added) else { continue }
             #expect(seen.insert(id).inserted)
-            #expect(shared.apply(.remove(id)) == id)
+            #expect(try shared.apply(.remove(id)) == .target(id))
+        }
+        var pools: Set<PoolID> = [pool]
+        for _ in 0..<100 {
+            let added = try shared.apply(.addPool(.init(name: "web", backends: [.init(address: .backend(1))])))
+            guard case .pool(let id) = try #require(added) else { continue }
+            #expect(pools.insert(id).inserted)
+            #expect(try shared.apply(.removePool(id)) == .pool(id))
         }
     }
 
@@ -86,7 +94,7 @@ import Testing
             .move(TargetID(rawValue: 3), to: .backend(8)), .remove(TargetID(rawValue: 3)),
         ]
         for (place, change) in changes.enumerated() {
-            _ = shared.apply(change)
+            _ = try shared.apply(change)
             #expect(shared.version == UInt64(place) + 2)
             #expect(shared.current().version == shared.version)
         }
@@ -103,7 +111,7 @@ import Testing
         var version: UInt64 = 1
         while reader.rosters.load(ordering: .relaxed) < 500, Clock.monotonic.now() < deadline {
             version += 1
-            _ = shared.apply(.move(TargetID(rawValue: UInt32(version % 2)), to: .backend(Int(version))))
+            _ = try shared.apply(.move(TargetID(rawValue: UInt32(version % 2)), to: .backend(Int(version))))
             // The lock is free for the reader, also on one processor.
             if version % 8 == 0 { sched_yield() }
         }
@@ -163,9 +171,10 @@ private final class Reader: Sendable {
                 address: .ipv4(0x0A00_0001, port: UInt16(number + 1)), counters: TargetCounters(loops: 1))
         }
         let pool = PoolEntry(
-            id: PoolID(rawValue: 0), policy: .roundRobin, health: .init(), source: nil, targets: targets)
+            id: PoolID(rawValue: 0), name: "default", policy: .roundRobin, health: .init(), source: nil,
+            targets: targets)
         try change.check(
-            Roster(pools: [pool]), listening: [.ipv4(0, port: 20000)])
+            Roster(pools: [pool]), [.init(address: .ipv4(0, port: 20000), pool: PoolID(rawValue: 0))])
     }
 
     @Test(arguments: [-1, Limits.weightMax + 1]) func aWeightOutOfRangeIsRefused(weight: Int32) {
@@ -185,6 +194,49 @@ private final class Reader: Sendable {
             RosterChange.add(.init(address: own), to: PoolID(rawValue: 0)), .move(TargetID(rawValue: 0), to: own),
         ] {
             #expect(throws: ConfigurationError.self) { try Self.check(change) }
+        }
+    }
+
+    @Test(arguments: [-1, 0, Int32(Limits.sessionsCeiling) + 1]) func aLimitOutOfRangeIsRefused(most: Int32) {
+        let backend = Configuration.Backend(address: .ipv4(0x0A00_0002, port: 80), sessionsMax: most)
+        for change in [
+            RosterChange.limit(TargetID(rawValue: 0), most), .add(backend, to: PoolID(rawValue: 0)),
+            .addPool(.init(name: "web", backends: [backend])),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) { try Self.check(change) }
+            #expect(error?.description.contains("\(most) sessions at most: it must be 1 to 1048576") ?? false)
+        }
+    }
+
+    @Test func namesAreGivenOnce() throws {
+        let present = Configuration.Backend(address: .ipv4(0x0A00_0002, port: 80))
+        #expect(throws: ConfigurationError("there is a pool 'default' already: each needs a name of its own")) {
+            try Self.check(.addPool(.init(backends: [present])))
+        }
+        let shared = SharedRoster(try .staged(backends: 1))
+        let pool = PoolID(rawValue: 0)
+        #expect(throws: ConfigurationError("backend 10.1.0.0:80 is in the pool already: name each once")) {
+            try shared.apply(.add(.init(address: .backend(0)), to: pool))
+        }
+        #expect(shared.version == 1)
+    }
+
+    @Test func aPortOfZeroIsRefused() {
+        let address = SocketAddress.ipv4(0x0A00_0002, port: 0)
+        for change in [
+            RosterChange.add(.init(address: address), to: PoolID(rawValue: 0)),
+            .move(TargetID(rawValue: 0), to: address),
+        ] {
+            #expect(throws: ConfigurationError("backend 10.0.0.2:0: its port must be 1 to 65535")) {
+                try Self.check(change)
+            }
+        }
+    }
+
+    @Test func aPoolThatAListenerUsesStays() {
+        #expect(throws: ConfigurationError("listener 0.0.0.0:20000 uses the pool: give the listener another one first"))
+        {
+            try Self.check(.removePool(PoolID(rawValue: 0)))
         }
     }
 

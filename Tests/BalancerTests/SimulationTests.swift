@@ -305,15 +305,16 @@ import Testing
 
     /// No session moves, and none loses its backend: ``LoopWatch``.
     @Test func rostersThatChange() throws {
-        var (changes, unserved, finished) = (0, 0, 0)
+        var (changes, unserved, finished, full) = (0, 0, 0, 0)
         try simulate(
             pools: 2, backends: 2, changePercent: 30, .init(),
             also: { run in
                 changes += run.script.count
                 unserved += run.kernel.output.occurrences(of: "reason=no-backend")
                 finished += run.kernel.output.occurrences(of: "reason=finished")
+                full += run.kernel.output.occurrences(of: "reason=backends-full")
             })
-        #expect(changes > 20 * Self.seeds.count && unserved > 0 && finished > unserved)
+        #expect(changes > 20 * Self.seeds.count && unserved > 0 && full > 0 && finished > unserved)
     }
 
     /// Probes and connects are under way when their backends leave, and connections are held ready for them.

@@ -23,10 +23,10 @@ private struct Stage: ~Copyable {
     static func id(_ number: Int) -> TargetID { TargetID(rawValue: UInt32(number)) }
 
     /// Changes the roster, and takes it over as the next turn of a loop would.
-    mutating func change(_ change: RosterChange) -> TargetID? {
-        let id = shared.apply(change)
+    @discardableResult mutating func change(_ change: RosterChange) throws -> RosterChange.Subject? {
+        let subject = try shared.apply(change)
         targets.adopt(&core, &journal)
-        return id
+        return subject
     }
 
     /// The verdict of a probe.
@@ -58,12 +58,8 @@ private struct Stage: ~Copyable {
         return place
     }
 
-    /// A client was closed since no backend is up; true of the first.
-    mutating func recordOutage() -> Bool {
-        let isFirst = targets.recordOutage(0, core.now)
-        if isFirst { journal.log.outageBegan(pool: 0) }
-        return isFirst
-    }
+    /// A client is closed for want of a backend; why.
+    mutating func refuse() -> EndReason { targets.refuse(from: 0, core.now, &journal) }
 
     var candidates: [Candidate] { targets.pools[0].candidates }
 
@@ -101,8 +97,8 @@ private struct Stage: ~Copyable {
     @Test func oneThatComesIsPickedInItsTurn() throws {
         try Self.staged { _ in
             var stage = try Stage(backends: 1)
-            let added = stage.change(.add(.init(address: .backend(5)), to: PoolID(rawValue: 0)))
-            #expect(added == Stage.id(1))
+            let added = try stage.change(.add(.init(address: .backend(5)), to: PoolID(rawValue: 0)))
+            #expect(added == .target(Stage.id(1)))
             let first = try stage.send()
             let second = try stage.send()
             let addresses = [stage.address(first), stage.address(second)]
@@ -116,11 +112,11 @@ private struct Stage: ~Copyable {
             var stage = try Stage(backends: 2)
             let place = try stage.send()
             stage.targets.take(place)
-            _ = stage.change(.remove(Stage.id(0)))
+            _ = try stage.change(.remove(Stage.id(0)))
             let ids = stage.candidates.map(\.id)
             #expect(ids == [Stage.id(1)])
             // Its place is given to no other backend, and no new session is sent to it.
-            _ = stage.change(.add(.init(address: .backend(7)), to: PoolID(rawValue: 0)))
+            _ = try stage.change(.add(.init(address: .backend(7)), to: PoolID(rawValue: 0)))
             let address = stage.address(place)
             #expect(address == .backend(0))
             for _ in 0..<4 {
@@ -146,7 +142,7 @@ private struct Stage: ~Copyable {
     @Test func oneWithoutSessionsGoesAtOnce() throws {
         try Self.staged { _ in
             var stage = try Stage(backends: 3)
-            _ = stage.change(.remove(Stage.id(1)))
+            _ = try stage.change(.remove(Stage.id(1)))
             let count = stage.stateCount
             #expect(count == 2)
             var picked: [SocketAddress] = []
@@ -165,9 +161,9 @@ private struct Stage: ~Copyable {
             let place = try stage.send()
             stage.targets.take(place)
             stage.targets.note(place, isSuspect: true)
-            _ = stage.change(.add(.init(address: .backend(8)), to: PoolID(rawValue: 0)))
-            _ = stage.change(.weigh(Stage.id(0), 200))
-            _ = stage.change(.remove(Stage.id(1)))
+            _ = try stage.change(.add(.init(address: .backend(8)), to: PoolID(rawValue: 0)))
+            _ = try stage.change(.weigh(Stage.id(0), 200))
+            _ = try stage.change(.remove(Stage.id(1)))
             let all = stage.candidates
             #expect(all.map(\.id.rawValue) == [0, 2, 3])
             #expect(all[0].sessions == 2 && all[0].isSuspect && all[0].weight == 200 && Int(all[0].place) == place)
@@ -189,7 +185,7 @@ private struct Stage: ~Copyable {
         try Self.staged { _ in
             var stage = try Stage(backends: 1)
             let old = try stage.send()
-            _ = stage.change(.move(Stage.id(0), to: .backend(4)))
+            _ = try stage.change(.move(Stage.id(0), to: .backend(4)))
             let new = try stage.send()
             let addresses = [stage.address(old), stage.address(new)]
             #expect(addresses == [.backend(0), .backend(4)])
@@ -209,19 +205,115 @@ private struct Stage: ~Copyable {
     @Test func oneWithoutWeightIsNotPicked() throws {
         try Self.staged { _ in
             var stage = try Stage(backends: 2)
-            _ = stage.change(.weigh(Stage.id(0), 0))
+            _ = try stage.change(.weigh(Stage.id(0), 0))
             for _ in 0..<4 {
                 let place = try stage.send()
                 let address = stage.address(place)
                 #expect(address == .backend(1))
             }
-            _ = stage.change(.weigh(Stage.id(1), 0))
+            _ = try stage.change(.weigh(Stage.id(1), 0))
             let place = stage.pick()
             #expect(place == nil)
-            _ = stage.change(.weigh(Stage.id(0), 1))
+            _ = try stage.change(.weigh(Stage.id(0), 1))
             let again = try stage.send()
             let address = stage.address(again)
             #expect(address == .backend(0))
+        }
+    }
+
+    // MARK: limits
+
+    @Test func oneGetsAtMostItsLimit() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 2)
+            let first = [try stage.send(), try stage.send(), try stage.send()]
+            #expect(first[0] == first[2] && first[0] != first[1])
+            // It has two, and more than that from now on only when one has ended.
+            try stage.change(.limit(Stage.id(0), 1))
+            for _ in 0..<3 {
+                let place = try stage.send()
+                #expect(place == first[1])
+            }
+            try stage.change(.limit(Stage.id(1), 4))
+            let none = stage.pick()
+            let reason = stage.refuse()
+            #expect(none == nil && reason == .backendsFull)
+            stage.targets.drop(first[0])
+            let stillNone = stage.pick()
+            #expect(stillNone == nil)
+            stage.targets.drop(first[0])
+            let again = stage.pick()
+            #expect(again == first[0])
+            try stage.change(.limit(Stage.id(1), nil))
+            for _ in 0..<2 { _ = try stage.send() }
+            let sessions = stage.sessions
+            #expect(sessions == [1, 5])
+        }
+    }
+
+    /// A rebuilt pool counts the sessions that its backends had before.
+    @Test func aLimitOutlastsOtherChanges() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 1)
+            try stage.change(.limit(Stage.id(0), 2))
+            let place = try stage.send()
+            _ = try stage.send()
+            try stage.change(.add(.init(address: .backend(5), sessionsMax: 1), to: PoolID(rawValue: 0)))
+            let other = try stage.send()
+            #expect(other != place)
+            try stage.change(.weigh(Stage.id(0), 7))
+            let none = stage.pick()
+            #expect(none == nil)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 7, 8]) func severalLoopsDivideALimit(sessionsMax: Int32) throws {
+        try Self.staged { _ in
+            let shared = SharedRoster(try .staged(backends: 1, threads: 3))
+            _ = try shared.apply(.limit(Stage.id(0), sessionsMax))
+            var sum: Int32 = 0
+            for loop in 0..<3 {
+                var core = try LoopCore.staged(ManualClock())
+                let targets = Targets(shared, loop: loop, of: 3, warmMax: 0, &core)
+                let most = targets.pools[0].candidates[0].sessionsMax
+                #expect(most == sessionsMax / 3 || most == sessionsMax / 3 + 1)
+                sum += most
+            }
+            #expect(sum == sessionsMax)
+        }
+    }
+
+    // MARK: pools
+
+    @Test func aPoolComesAndLeaves() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 1)
+            let added = try stage.change(.addPool(.init(name: "web", backends: [.init(address: .backend(5))])))
+            #expect(added == .pool(PoolID(rawValue: 1)))
+            let pool = stage.targets.pick(from: 1, for: PickRequest(tried: TriedTargets(), clientKey: 0))
+            #expect(pool.map { stage.address($0) } == .backend(5))
+            try stage.change(.removePool(PoolID(rawValue: 1)))
+            let (pools, states) = (stage.targets.pools.count, stage.stateCount)
+            #expect(pools == 1 && states == 1)
+        }
+    }
+
+    /// A session that is not connected yet holds its pool: it finds nobody there, and never another pool's backend.
+    @Test func aPoolThatLeavesStaysForSessionsThatStillPick() throws {
+        try Self.staged { _ in
+            var stage = try Stage(backends: 1)
+            try stage.change(.addPool(.init(name: "web", backends: [.init(address: .backend(5))])))
+            stage.targets.hold(pool: 1)
+            try stage.change(.removePool(PoolID(rawValue: 1)))
+            try stage.change(.addPool(.init(name: "web", backends: [.init(address: .backend(6))])))
+            let picked = stage.targets.pick(from: 1, for: PickRequest(tried: TriedTargets(), clientKey: 0))
+            #expect(picked == nil)
+            let reason = stage.targets.refuse(from: 1, stage.core.now, &stage.journal)
+            #expect(reason == .noBackend)
+            let before = stage.targets.pools.count
+            stage.targets.release(pool: 1)
+            let after = stage.targets.pools.count
+            #expect(before == 3 && after == 2)
         }
     }
 
@@ -231,9 +323,8 @@ private struct Stage: ~Copyable {
             for number in 0..<2 { stage.judge(number, isUp: false) }
             let place = stage.pick()
             #expect(place == nil)
-            let isFirst = stage.recordOutage()
-            let isSecond = stage.recordOutage()
-            #expect(isFirst && !isSecond)
+            let reasons = [stage.refuse(), stage.refuse()]
+            #expect(reasons == [.noBackend, .noBackend])
             stage.judge(0, isUp: false)
             let isOn = stage.targets.pools[0].outage.isOn
             #expect(isOn)
@@ -250,11 +341,11 @@ private struct Stage: ~Copyable {
     @Test func aPoolWithoutBackendsServesAgainWhenOneComes() throws {
         try Self.staged { _ in
             var stage = try Stage(backends: 1)
-            _ = stage.change(.remove(Stage.id(0)))
+            _ = try stage.change(.remove(Stage.id(0)))
             let place = stage.pick()
             #expect(place == nil)
-            _ = stage.recordOutage()
-            _ = stage.change(.add(.init(address: .backend(3)), to: PoolID(rawValue: 0)))
+            _ = stage.refuse()
+            _ = try stage.change(.add(.init(address: .backend(3)), to: PoolID(rawValue: 0)))
             let isOn = stage.targets.pools[0].outage.isOn
             #expect(!isOn)
             let again = try stage.send()
@@ -276,10 +367,10 @@ private struct Stage: ~Copyable {
 
     /// A backend that gets no new sessions needs no connections: those held ready for it are closed, and no others.
     private static func expectClosed(
-        _ numbers: [Int], _ kernel: StagedKernel, by change: (inout Stage) -> Void
+        _ numbers: [Int], _ kernel: StagedKernel, by change: (inout Stage) throws -> Void
     ) throws {
         var stage = try warmStage(kernel)
-        change(&stage)
+        try change(&stage)
         let expected = numbers.flatMap { kernel.sockets(to: .backend($0)) }
         let closed = kernel.closed.filter { number in kernel.connects.contains { $0.socket == number } }
         #expect(Set(closed) == Set(expected))
@@ -288,11 +379,11 @@ private struct Stage: ~Copyable {
     }
 
     @Test func whatIsHeldReadyForOneThatLeftIsClosed() throws {
-        try Self.staged { try Self.expectClosed([1], $0) { _ = $0.change(.remove(Stage.id(1))) } }
+        try Self.staged { try Self.expectClosed([1], $0) { _ = try $0.change(.remove(Stage.id(1))) } }
     }
 
     @Test func whatIsHeldReadyForAnOldAddressIsClosed() throws {
-        try Self.staged { try Self.expectClosed([2], $0) { _ = $0.change(.move(Stage.id(2), to: .backend(9))) } }
+        try Self.staged { try Self.expectClosed([2], $0) { _ = try $0.change(.move(Stage.id(2), to: .backend(9))) } }
     }
 
     @Test func whatIsHeldReadyForOneThatIsDownIsClosed() throws {
@@ -300,14 +391,14 @@ private struct Stage: ~Copyable {
     }
 
     @Test func whatIsHeldReadyForOneWithoutWeightIsClosed() throws {
-        try Self.staged { try Self.expectClosed([0], $0) { _ = $0.change(.weigh(Stage.id(0), 0)) } }
+        try Self.staged { try Self.expectClosed([0], $0) { _ = try $0.change(.weigh(Stage.id(0), 0)) } }
     }
 
     /// A loop takes several changes over at once when its last turn was long.
     @Test func aVerdictThatComesWithAnotherChangeClosesAsWell() throws {
         try Self.staged { kernel in
             try Self.expectClosed([0], kernel) { stage in
-                _ = stage.shared.apply(.add(.init(address: .backend(9)), to: PoolID(rawValue: 0)))
+                _ = try? stage.shared.apply(.add(.init(address: .backend(9)), to: PoolID(rawValue: 0)))
                 stage.judge(0, isUp: false)
             }
         }
@@ -317,7 +408,7 @@ private struct Stage: ~Copyable {
     @Test func aSourceThatComesWithAnotherChangeClosesAsWell() throws {
         try Self.staged { kernel in
             try Self.expectClosed([1], kernel) { stage in
-                _ = stage.shared.apply(.weigh(Stage.id(2), 9))
+                _ = try? stage.shared.apply(.weigh(Stage.id(2), 9))
                 stage.find(1) { $0.boundSource = .ipv4(0x0A00_0005, port: 0) }
                 stage.targets.adopt(&stage.core, &stage.journal)
             }

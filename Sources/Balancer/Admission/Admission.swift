@@ -76,8 +76,12 @@ struct Admission: ~Copyable {
     }
 
     /// The addresses that clients can connect to, with the ports in force.
-    var addresses: [SocketAddress] {
-        entrances.indexRange.filter { entrances.isTaken($0) }.map { entrances[$0].acceptor.listener.address }
+    var addresses: [SocketAddress] { listeners.map(\.address) }
+
+    /// Each listener's address, and the place of its pool.
+    var listeners: [(address: SocketAddress, pool: Int)] {
+        entrances.indexRange.filter { entrances.isTaken($0) }
+            .map { (entrances[$0].acceptor.listener.address, entrances[$0].pool) }
     }
 
     /// Open descriptors, for the audit.

@@ -41,22 +41,33 @@ public struct Configuration: Sendable {
         public let address: SocketAddress?
         /// The name that is looked up periodically for its address; nil for a backend configured by address.
         public let name: HostName?
+        /// The most sessions that it gets at the same time; nil for no limit. Several loops divide it among them.
+        public let sessionsMax: Int32?
 
         /// A backend at an address.
-        public init(address: SocketAddress) {
+        public init(address: SocketAddress, sessionsMax: Int32? = nil) {
             self.address = address
+            self.sessionsMax = sessionsMax
             name = nil
         }
 
         /// A backend with a name, and the address that the name has now, if it has one.
-        public init(name: HostName, address: SocketAddress?) {
+        public init(name: HostName, address: SocketAddress?, sessionsMax: Int32? = nil) {
             self.address = address
             self.name = name
+            self.sessionsMax = sessionsMax
+        }
+
+        /// What identifies it in its pool: as it is configured, `HOST:PORT` or an address.
+        var title: String {
+            name.map { "\($0.host):\($0.port)" } ?? address?.description ?? "-"
         }
     }
 
     /// Backends that serve the same clients, and how they are picked and probed.
     public struct Pool: Hashable, Sendable {
+        /// What identifies it in the process.
+        public let name: String
         /// The backends, in the order of round robin.
         public let backends: [Backend]
         /// How a backend is picked.
@@ -69,9 +80,11 @@ public struct Configuration: Sendable {
 
         /// A pool.
         public init(
-            backends: [Backend], policy: PolicyKind = .roundRobin, health: HealthCheck = .init(),
+            name: String = "default", backends: [Backend], policy: PolicyKind = .roundRobin,
+            health: HealthCheck = .init(),
             source: SocketAddress? = nil
         ) {
+            self.name = name
             self.backends = backends
             self.policy = policy
             self.health = health
@@ -225,29 +238,19 @@ extension Configuration {
                 "status socket '\(path)': a path of 1 to \(SocketFile.pathBytesMax) bytes, not an abstract name, is needed "
                     + "(--status-socket)")
         }
-        for pool in pools { try check(pool) }
-        for listener in listeners { try check(listener) }
-        try check(timeouts.connect, "connect timeout", from: .milliseconds(1))
-        try check(timeouts.idle, "idle timeout", from: .milliseconds(1))
-        try check(timeouts.drain, "drain time", from: .zero)
-        try check(timeouts.linger, "linger timeout", from: .zero)
-        try check(timeouts.names, "time between looks for names", from: Self.probeDurationMin)
-    }
-
-    private func check(_ pool: Pool) throws(ConfigurationError) {
-        guard !pool.backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
-        try check(pool.health.interval, "probe interval", from: Self.probeDurationMin)
-        try check(pool.health.timeout, "probe timeout", from: Self.probeDurationMin)
-        guard pool.health.timeout <= pool.health.interval else {
-            throw ConfigurationError(
-                "probe timeout \(pool.health.timeout) is longer than the probe interval \(pool.health.interval): "
-                    + "a probe must end before the next one starts")
-        }
-        for (name, value) in [("fall", pool.health.fall), ("rise", pool.health.rise)] {
-            guard (1...Self.thresholdMax).contains(value) else {
-                throw ConfigurationError("\(name) count \(value): it must be 1 to \(Self.thresholdMax)")
+        var names: Set<String> = []
+        for pool in pools {
+            guard names.insert(pool.name).inserted else {
+                throw ConfigurationError("two pools '\(pool.name)': each needs a name of its own")
             }
+            try pool.check()
         }
+        for listener in listeners { try check(listener) }
+        try Self.check(timeouts.connect, "connect timeout", from: .milliseconds(1))
+        try Self.check(timeouts.idle, "idle timeout", from: .milliseconds(1))
+        try Self.check(timeouts.drain, "drain time", from: .zero)
+        try Self.check(timeouts.linger, "linger timeout", from: .zero)
+        try Self.check(timeouts.names, "time between looks for names", from: Self.probeDurationMin)
     }
 
     private func check(_ listener: ListenerSettings) throws(ConfigurationError) {
@@ -268,9 +271,39 @@ extension Configuration {
         }
     }
 
-    private func check(_ duration: Duration, _ name: String, from least: Duration) throws(ConfigurationError) {
-        guard duration >= least, duration <= Self.durationMax else {
-            throw ConfigurationError("\(name) \(duration): it must be \(least) to \(Self.durationMax)")
+}
+
+extension Configuration.Pool {
+    /// Throws an error that names the fault and the remedy.
+    func check() throws(ConfigurationError) {
+        guard !backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
+        for backend in backends { try backend.checkLimit() }
+        try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
+        try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)
+        guard health.timeout <= health.interval else {
+            throw ConfigurationError(
+                "probe timeout \(health.timeout) is longer than the probe interval \(health.interval): "
+                    + "a probe must end before the next one starts")
+        }
+        for (name, value) in [("fall", health.fall), ("rise", health.rise)] {
+            guard (1...Configuration.thresholdMax).contains(value) else {
+                throw ConfigurationError("\(name) count \(value): it must be 1 to \(Configuration.thresholdMax)")
+            }
+        }
+    }
+}
+
+extension Configuration.Backend {
+    func checkLimit() throws(ConfigurationError) {
+        guard let sessionsMax, !(1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else { return }
+        throw ConfigurationError("\(title): \(sessionsMax) sessions at most: it must be 1 to \(Limits.sessionsCeiling)")
+    }
+}
+
+extension Configuration {
+    static func check(_ duration: Duration, _ name: String, from least: Duration) throws(ConfigurationError) {
+        guard duration >= least, duration <= durationMax else {
+            throw ConfigurationError("\(name) \(duration): it must be \(least) to \(durationMax)")
         }
     }
 }

@@ -23,7 +23,8 @@ enum Counter: Int, CaseIterable {
     case stalledNanoseconds
 
     // How sessions ended: ``EndReason``.
-    case endedFinished, endedReset, endedIdle, endedNoBackend, endedConnectFailed, endedAbandoned, endedShortage
+    case endedFinished, endedReset, endedIdle, endedNoBackend, endedBackendsFull, endedConnectFailed, endedAbandoned,
+        endedShortage
     case endedCut
 
     // Why attempts to connect failed: ``Counter/init(failure:)``.
@@ -38,6 +39,7 @@ extension EndReason {
         case .reset: .endedReset
         case .idle: .endedIdle
         case .noBackend: .endedNoBackend
+        case .backendsFull: .endedBackendsFull
         case .connectFailed: .endedConnectFailed
         case .abandoned: .endedAbandoned
         case .shortage: .endedShortage

@@ -12,11 +12,12 @@ public struct EventLog: ~Copyable {
     /// nil when `output` takes these lines as well.
     private var errors: LineLog?
     private let isMerged: Bool
-    /// Failures that several loops may have at the same time. `outages` has one per pool, up to the last that had one.
+    /// Failures that several loops may have at the same time. `outages` and `fullPools` have those of the pools that had one.
     private var full = Tally()
     private var shortage = Tally()
     private var connectShortage = Tally()
-    private var outages: [Tally] = []
+    private var outages: [PoolID: Tally] = [:]
+    private var fullPools: [PoolID: Tally] = [:]
     /// False once `waitForSpace` has waited in vain.
     private var hasReader = true
 
@@ -222,16 +223,47 @@ public struct EventLog: ~Copyable {
 
     // MARK: failures
 
-    mutating func outageBegan(pool: Int) {
-        while outages.count <= pool { outages.append(Tally()) }
-        guard outages[pool].begin() else { return }
-        notice { $0.append("no backend is up: new clients are closed at once") }
+    /// `title` names the pool where there are several.
+    mutating func outageBegan(pool: PoolID, title: String?) {
+        guard outages[pool, default: Tally()].begin() else { return }
+        notice {
+            $0.appendPool(title)
+            $0.append("no backend is up: new clients are closed at once")
+        }
     }
 
-    mutating func outageEnded(pool: Int, clients: Int) {
-        guard let sum = outages[pool].end(clients) else { return }
+    mutating func outageEnded(pool: PoolID, title: String?, clients: Int) {
+        guard let sum = outages[pool]?.end(clients) else { return }
         notice {
+            $0.appendPool(title)
             $0.append("a backend is up again; clients closed meanwhile: ")
+            $0.append(sum)
+        }
+    }
+
+    /// A pool was removed during an outage.
+    mutating func poolLeft(pool: PoolID, clients: Int) {
+        guard let sum = outages[pool]?.end(clients) else { return }
+        outages[pool] = nil
+        notice {
+            $0.append("a pool without a backend that is up was removed; clients closed before: ")
+            $0.append(sum)
+        }
+    }
+
+    mutating func backendsFull(pool: PoolID, title: String?) {
+        guard fullPools[pool, default: Tally()].begin() else { return }
+        notice {
+            $0.appendPool(title)
+            $0.append("every backend has its most sessions: new clients are closed at once")
+        }
+    }
+
+    mutating func backendsNotFull(pool: PoolID, title: String?, clients: Int) {
+        guard let sum = fullPools[pool]?.end(clients) else { return }
+        notice {
+            $0.appendPool(title)
+            $0.append("a backend has room again; clients closed meanwhile: ")
             $0.append(sum)
         }
     }

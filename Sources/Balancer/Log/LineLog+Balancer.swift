@@ -15,6 +15,14 @@ extension LineLog.Record {
         append(address.port)
     }
 
+    /// `pool 'web': ` where there is a name.
+    mutating func appendPool(_ name: String?) {
+        guard let name else { return }
+        append("pool '")
+        append(name)
+        append("': ")
+    }
+
     /// `10.0.0.5:8090`; `server1:8090` while it has no address.
     mutating func append(title: BackendTitle) {
         switch title {

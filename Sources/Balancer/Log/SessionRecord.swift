@@ -20,6 +20,8 @@ public enum EndReason: String, Sendable, CaseIterable {
     case idle
     /// No backend was up.
     case noBackend = "no-backend"
+    /// Every backend that is up had as many sessions as it may have.
+    case backendsFull = "backends-full"
     /// Every backend that was up was tried, and none accepted the connection.
     case connectFailed = "connect-failed"
     /// The client left before a backend was connected.

@@ -41,16 +41,28 @@ struct Audit {
     private mutating func check(_ sessions: borrowing Sessions, _ targets: borrowing Targets, _ cells: CounterCells) {
         var ledger = RelayLedger()
         var holds = [Int: Int32]()
+        var poolHolds = [Int: Int32]()
         for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
             ledger.add(sessions.slab[index].link, isConnected: sessions.slab[index].phase != .connecting)
             for place in sessions.slab[index].heldPlaces { holds[place, default: 0] += 1 }
+            if sessions.slab[index].phase == .connecting { poolHolds[Int(sessions.slab[index].pool), default: 0] += 1 }
             addDescriptors(sessions.slab[index].openDescriptors)
         }
         expect(ledger, sessions.relay.expectedLedger, "blocks, pipes and bytes of sessions")
         let ended = EndReason.allCases.reduce(0) { $0 + cells[$1.counter] }
         expect(UInt64(sessions.count) + ended, cells[.accepted], "sessions and those that have ended")
         check(targets, holds)
+        check(targets, poolHolds: poolHolds)
         addDescriptors(2 * sessions.relay.memory.pipes.made)
+    }
+
+    private mutating func check(_ targets: borrowing Targets, poolHolds: [Int: Int32]) {
+        for pool in targets.pools.indexRange where targets.pools.isTaken(pool) {
+            expect(targets.pools[pool].holds, poolHolds[pool] ?? 0, "sessions that hold a pool")
+            if targets.pools[pool].hasLeft, targets.pools[pool].holds == 0 {
+                findings.append("a pool that has left is kept without a session")
+            }
+        }
     }
 
     private mutating func check(_ targets: borrowing Targets, _ holds: [Int: Int32]) {

@@ -31,15 +31,19 @@ extension BalancerLoop {
     }
 
     /// Changes pools and backends while sessions live, between two turns; the other loops take the change over at the
-    /// start of their next turn. Returns the backend that was changed; nil when it, or its pool, no longer exists.
-    /// Throws the error of an invalid change, which changes nothing.
-    @discardableResult mutating func change(_ change: RosterChange) throws(ConfigurationError) -> TargetID? {
-        try change.check(shared.roster.current(), listening: admission.addresses)
-        guard let target = shared.roster.apply(change) else { return nil }
+    /// start of their next turn. Returns what was changed; nil when it, or its pool, no longer exists. Throws the error of
+    /// an invalid change, which changes nothing.
+    @discardableResult mutating func change(
+        _ change: RosterChange
+    ) throws(ConfigurationError) -> RosterChange.Subject? {
+        let listeners = admission.listeners.map {
+            RosterChange.Listening(address: $0.address, pool: targets.pools[$0.pool].id)
+        }
+        guard let subject = try shared.roster.apply(change, listeners) else { return nil }
         seat?.wakeOthers()
         adoptRoster()
         core.endTurn()
-        return target
+        return subject
     }
 
     /// The state of the loop, for the service manager and the status socket.

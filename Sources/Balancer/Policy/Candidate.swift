@@ -9,14 +9,20 @@ public struct Candidate: Hashable, Sendable {
     let place: Int32
     /// Its share relative to the others', 0 to ``Limits/weightMax``. At 0 it gets no new sessions.
     public internal(set) var weight: Int32
-    /// Sessions connected or connecting to it; only maintained for policies with ``Policy/followsSessions``.
+    /// Sessions connected or connecting to it; only maintained for policies with ``Policy/followsSessions``, and where
+    /// there is a limit.
     public internal(set) var sessions: Int32 = 0
+    /// The most sessions that this loop may send to it.
+    public internal(set) var sessionsMax = Int32.max
     /// True when it may get new sessions: its health allows them, and it has an address and a weight above 0.
     public internal(set) var isUp: Bool
     /// The last connect to it failed: a policy may avoid it before a probe has judged.
     public internal(set) var isSuspect = false
     /// A hash of its name, the same in every process and version: the key for hashing policies.
     public let scoreKey: UInt64
+
+    /// True when it has as many sessions as it may have.
+    @inline(__always) public var isFull: Bool { sessions >= sessionsMax }
 
     init(id: TargetID, place: Int32, weight: Int32, isUp: Bool, scoreKey: UInt64) {
         self.id = id
@@ -41,6 +47,6 @@ public struct PickRequest {
 
     /// True when `candidate` may be picked.
     @inline(__always) public func allows(_ candidate: Candidate) -> Bool {
-        candidate.isUp && !tried.contains(Int(candidate.place))
+        candidate.isUp && !candidate.isFull && !tried.contains(Int(candidate.place))
     }
 }

@@ -1,12 +1,5 @@
 import Reactor
 
-/// The identity of a pool within the process; never reused.
-struct PoolID: Hashable, Sendable, CustomStringConvertible {
-    let rawValue: UInt32
-    /// `pool 2`
-    var description: String { "pool \(rawValue)" }
-}
-
 /// The pools and backends at one moment, as configured and as known: an immutable value.
 ///
 /// ``SharedRoster`` holds the latest; each loop, and the prober, takes it over at the start of a turn when its version
@@ -31,6 +24,8 @@ struct Roster: Sendable {
 /// One pool of a roster.
 struct PoolEntry: Sendable {
     let id: PoolID
+    /// Its configured name: its lasting identity, of which there is one at a time.
+    let name: String
     let policy: PolicyKind
     let health: Configuration.HealthCheck
     /// The source address of connections to backends; nil leaves it to the kernel.
@@ -49,6 +44,8 @@ struct TargetEntry: Sendable {
     var address: SocketAddress?
     /// Its share relative to the others'.
     var weight: Int32 = 1
+    /// The most sessions that it gets at the same time; nil for no limit.
+    var sessionsMax: Int32?
     /// The prober's verdict; true before there is one.
     var isUp = true
     /// What a session's socket must be bound to, so that it comes from the pool's source; nil when the kernel chooses

@@ -1,7 +1,11 @@
 import Reactor
 
-/// One change of the configured backends while the balancer runs.
+/// One change of the configured pools and backends while the balancer runs.
 enum RosterChange: Sendable {
+    /// Adds a pool. A listener can then be given to it.
+    case addPool(Configuration.Pool)
+    /// Removes a pool that no listener uses, with its backends.
+    case removePool(PoolID)
     /// Adds a backend at the end of a pool.
     case add(Configuration.Backend, to: PoolID)
     /// Removes a backend: it gets no new sessions; existing ones continue, and its state is kept until the last has
@@ -11,35 +15,86 @@ enum RosterChange: Sendable {
     case move(TargetID, to: SocketAddress)
     /// Changes a backend's share relative to the others', 0 to ``Limits/weightMax``.
     case weigh(TargetID, Int32)
+    /// Changes the most sessions that a backend gets; nil for no limit. Existing sessions beyond it continue.
+    case limit(TargetID, Int32?)
+
+    /// What was changed.
+    enum Subject: Hashable {
+        case pool(PoolID)
+        case target(TargetID)
+    }
+
+    /// A listener of the balancer, as far as a change must fit to it.
+    struct Listening {
+        let address: SocketAddress
+        let pool: PoolID
+    }
 }
 
 extension RosterChange {
     /// Throws an error that names the fault and the remedy, before anything is changed.
-    ///
-    /// `listening` has the addresses of the balancer's own listeners.
-    func check(_ roster: Roster, listening: [SocketAddress]) throws(ConfigurationError) {
+    func check(_ roster: Roster, _ listeners: [Listening]) throws(ConfigurationError) {
         switch self {
-        case .add(let backend, _):
-            guard roster.targetCount < Limits.backendsMax else {
-                throw ConfigurationError("one more backend: at most \(Limits.backendsMax), remove one first")
+        case .addPool(let pool):
+            try checkNew(pool, roster, listeners)
+        case .removePool(let id):
+            guard let user = listeners.first(where: { $0.pool == id }) else { return }
+            throw ConfigurationError("listener \(user.address) uses the pool: give the listener another one first")
+        case .add(let backend, let pool):
+            try Self.checkCount(roster.targetCount + 1)
+            let present = roster.pools.first { $0.id == pool }?.targets ?? []
+            guard !present.contains(where: { $0.name == backend.title }) else {
+                throw ConfigurationError("backend \(backend.title) is in the pool already: name each once")
             }
-            try Self.check(backend.address, listening)
+            try Self.check(backend, listeners)
         case .move(_, let address):
-            try Self.check(address, listening)
+            try Self.check(address, listeners)
         case .weigh(_, let weight):
             guard (0...Limits.weightMax).contains(weight) else {
                 throw ConfigurationError("weight \(weight): it must be 0 to \(Limits.weightMax)")
             }
-        case .remove:
+        case .limit(_, let sessionsMax?):
+            guard (1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else {
+                throw ConfigurationError("\(sessionsMax) sessions at most: it must be 1 to \(Limits.sessionsCeiling)")
+            }
+        case .remove, .limit(_, nil):
             break
         }
     }
 
-    private static func check(
-        _ address: SocketAddress?, _ listening: [SocketAddress]
+    private func checkNew(
+        _ pool: Configuration.Pool, _ roster: Roster, _ listeners: [Listening]
     ) throws(ConfigurationError) {
-        guard let address, listening.contains(where: { $0.receives(address) }) else { return }
-        throw ConfigurationError(
-            "backend \(address) is the balancer itself, which listens there: it would serve itself")
+        guard roster.pools.count < Limits.poolsMax else {
+            throw ConfigurationError("one more pool: at most \(Limits.poolsMax), remove one first")
+        }
+        guard !roster.pools.contains(where: { $0.name == pool.name }) else {
+            throw ConfigurationError("there is a pool '\(pool.name)' already: each needs a name of its own")
+        }
+        try Self.checkCount(roster.targetCount + pool.backends.count)
+        try pool.check()
+        for backend in pool.backends { try Self.check(backend, listeners) }
+    }
+
+    private static func checkCount(_ count: Int) throws(ConfigurationError) {
+        guard count > Limits.backendsMax else { return }
+        throw ConfigurationError("\(count) backends: at most \(Limits.backendsMax), remove some first")
+    }
+
+    private static func check(
+        _ backend: Configuration.Backend, _ listeners: [Listening]
+    ) throws(ConfigurationError) {
+        try backend.checkLimit()
+        if let address = backend.address { try check(address, listeners) }
+    }
+
+    private static func check(_ address: SocketAddress, _ listeners: [Listening]) throws(ConfigurationError) {
+        guard address.isUnix || address.port != 0 else {
+            throw ConfigurationError("backend \(address): its port must be 1 to 65535")
+        }
+        guard !listeners.contains(where: { $0.address.receives(address) }) else {
+            throw ConfigurationError(
+                "backend \(address) is the balancer itself, which listens there: it would serve itself")
+        }
     }
 }

@@ -12,20 +12,13 @@ final class SharedRoster: Sendable {
     /// Accessed only with the lock held.
     nonisolated(unsafe) private var roster = Roster()
     nonisolated(unsafe) private var nextTarget: UInt32 = 0
+    nonisolated(unsafe) private var nextPool: UInt32 = 0
     private let loopCount: Int
 
     /// The first roster of a configuration: every backend is up until a probe has judged it.
     init(_ configuration: Configuration) {
         loopCount = configuration.threads
-        var pools: [PoolEntry] = []
-        for (place, pool) in configuration.pools.enumerated() {
-            var entry = PoolEntry(
-                id: PoolID(rawValue: UInt32(place)), policy: pool.policy, health: pool.health, source: pool.source,
-                targets: [])
-            for backend in pool.backends { entry.targets.append(makeTarget(backend, source: pool.source)) }
-            pools.append(entry)
-        }
-        unsafe roster.pools = pools
+        for pool in configuration.pools { unsafe roster.pools.append(makePool(pool)) }
     }
 
     /// The latest revision. Acquire: a reader that sees it also sees the roster that was stored before it.
@@ -37,34 +30,40 @@ final class SharedRoster: Sendable {
         return unsafe roster
     }
 
-    /// Applies a checked change. Returns the backend that was changed; nil when it, or its pool, no longer exists.
-    func apply(_ change: RosterChange) -> TargetID? {
-        switch change {
-        case .add(let backend, let pool):
-            revise { pools in
+    /// Checks and applies a change. Returns what was changed; nil when it, or its pool, no longer exists. Throws the
+    /// error of an invalid change, which changes nothing.
+    @discardableResult func apply(
+        _ change: RosterChange, _ listeners: [RosterChange.Listening] = []
+    ) throws(ConfigurationError) -> RosterChange.Subject? {
+        lock.lock()
+        defer { lock.unlock() }
+        unsafe try change.check(roster, listeners)
+        return reviseLocked { pools in
+            switch change {
+            case .addPool(let pool):
+                let entry = makePool(pool)
+                pools.append(entry)
+                return .pool(entry.id)
+            case .removePool(let id):
+                guard let place = pools.firstIndex(where: { $0.id == id }) else { return nil }
+                pools.remove(at: place)
+                return .pool(id)
+            case .add(let backend, let pool):
                 guard let place = pools.firstIndex(where: { $0.id == pool }) else { return nil }
                 let target = makeTarget(backend, source: pools[place].source)
                 pools[place].targets.append(target)
-                return target.id
-            }
-        case .remove(let id):
-            revise { pools in
+                return .target(target.id)
+            case .remove(let id):
                 guard let (pool, place) = Self.find(id, pools) else { return nil }
                 pools[pool].targets.remove(at: place)
-                return id
-            }
-        case .move(let id, let address):
-            revise { pools in
-                guard let (pool, place) = Self.find(id, pools) else { return nil }
-                pools[pool].targets[place].address = address
-                pools[pool].targets[place].boundSource = pools[pool].source?.usable(towards: address)
-                return id
-            }
-        case .weigh(let id, let weight):
-            revise { pools in
-                guard let (pool, place) = Self.find(id, pools) else { return nil }
-                pools[pool].targets[place].weight = weight
-                return id
+                return .target(id)
+            case .move(let id, let address):
+                return Self.revise(id, &pools) { target, source in
+                    target.address = address
+                    target.boundSource = source?.usable(towards: address)
+                }
+            case .weigh(let id, let weight): return Self.revise(id, &pools) { target, _ in target.weight = weight }
+            case .limit(let id, let most): return Self.revise(id, &pools) { target, _ in target.sessionsMax = most }
             }
         }
     }
@@ -73,7 +72,9 @@ final class SharedRoster: Sendable {
     /// are skipped. One that another thread has moved meanwhile keeps its new address: the prober takes that over
     /// together with this revision.
     func publish(_ findings: [(old: Finding, new: Finding)]) {
-        _ = revise { pools in
+        lock.lock()
+        defer { lock.unlock() }
+        _ = reviseLocked { pools in
             for (old, new) in findings {
                 guard let (pool, place) = Self.find(new.id, pools) else { continue }
                 pools[pool].targets[place].isUp = new.isUp
@@ -85,13 +86,20 @@ final class SharedRoster: Sendable {
         }
     }
 
-    private func revise(_ change: (inout [PoolEntry]) -> TargetID?) -> TargetID? {
-        lock.lock()
-        defer { lock.unlock() }
-        guard let id = unsafe change(&roster.pools) else { return nil }
+    /// Only with the lock held.
+    private func reviseLocked<Subject>(_ change: (inout [PoolEntry]) -> Subject?) -> Subject? {
+        guard let subject = unsafe change(&roster.pools) else { return nil }
         unsafe roster.version += 1
         latest.store(unsafe roster.version, ordering: .releasing)
-        return id
+        return subject
+    }
+
+    private static func revise(
+        _ id: TargetID, _ pools: inout [PoolEntry], _ change: (inout TargetEntry, _ source: SocketAddress?) -> Void
+    ) -> RosterChange.Subject? {
+        guard let (pool, place) = find(id, pools) else { return nil }
+        change(&pools[pool].targets[place], pools[pool].source)
+        return .target(id)
     }
 
     private static func find(_ id: TargetID, _ pools: [PoolEntry]) -> (pool: Int, place: Int)? {
@@ -102,12 +110,19 @@ final class SharedRoster: Sendable {
     }
 
     /// Only with the lock held, or before another thread can reach this roster.
+    private func makePool(_ pool: Configuration.Pool) -> PoolEntry {
+        defer { unsafe nextPool += 1 }
+        return PoolEntry(
+            id: PoolID(rawValue: unsafe nextPool), name: pool.name, policy: pool.policy, health: pool.health,
+            source: pool.source, targets: pool.backends.map { makeTarget($0, source: pool.source) })
+    }
+
+    /// As ``makePool(_:)``.
     private func makeTarget(_ backend: Configuration.Backend, source: SocketAddress?) -> TargetEntry {
         defer { unsafe nextTarget += 1 }
         return TargetEntry(
             id: TargetID(rawValue: unsafe nextTarget),
-            name: backend.name.map { "\($0.host):\($0.port)" } ?? backend.address?.description ?? "-",
-            host: backend.name, address: backend.address,
+            name: backend.title, host: backend.name, address: backend.address, sessionsMax: backend.sessionsMax,
             boundSource: backend.address.flatMap { source?.usable(towards: $0) },
             counters: TargetCounters(loops: loopCount))
     }

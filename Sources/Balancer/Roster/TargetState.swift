@@ -14,8 +14,9 @@ struct TargetState: ~Copyable {
     var holds: Int32 = 0
     /// Sessions connected or connecting to it.
     var sessions: Int32 = 0
-    /// The policy of its pool follows sessions: see ``Policy/followsSessions``.
-    let isFollowed: Bool
+    /// ``Candidate/sessions`` is maintained: the policy of its pool needs it (``Policy/followsSessions``), or it has a
+    /// limit.
+    var isFollowed: Bool
     /// A copy of ``Candidate/isSuspect``.
     var isSuspect = false
     /// What sockets of sessions are bound to; nil when that is not needed.
@@ -56,19 +57,27 @@ struct TargetState: ~Copyable {
 /// One loop's state of one pool.
 struct PoolState: ~Copyable {
     let id: PoolID
+    let name: String
+    /// The roster has it no more; its place is kept until ``holds`` is 0.
+    var hasLeft = false
+    /// Sessions that are not connected yet: they may still pick from it.
+    var holds: Int32 = 0
     private(set) var candidates: [Candidate] = []
     private var policy: any Policy
     /// See ``Policy/followsSessions``: read once, since the call costs more than a round robin.
     let followsSessions: Bool
     /// Clients that were closed because no candidate was up.
     var outage = Episode()
+    /// Clients that were closed because every candidate that is up has as many sessions as it may have.
+    var full = Episode()
 
     init(_ entry: PoolEntry, share: Double) {
-        self.init(id: entry.id, policy: entry.policy.make(share: share))
+        self.init(id: entry.id, name: entry.name, policy: entry.policy.make(share: share))
     }
 
-    init(id: PoolID, policy: any Policy) {
+    init(id: PoolID, name: String, policy: any Policy) {
         self.id = id
+        self.name = name
         self.policy = policy
         followsSessions = policy.followsSessions
     }
@@ -96,6 +105,12 @@ struct PoolState: ~Copyable {
         candidates[position].isUp = isUp
         candidates[position].isSuspect = false
         Self.note(&policy, position, isUp: isUp, candidates)
+    }
+
+    /// Changes a limit; `sessions` is the count that was not maintained while there was none.
+    mutating func limit(_ position: Int, _ sessionsMax: Int32, sessions: Int32) {
+        candidates[position].sessionsMax = sessionsMax
+        candidates[position].sessions = sessions
     }
 
     mutating func replace(_ candidates: [Candidate]) {

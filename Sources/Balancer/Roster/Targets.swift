@@ -37,33 +37,59 @@ struct Targets: ~Copyable {
         roster = Roster(version: 0)
         let first = shared.current()
         states = Slab(capacity: Token.indexLimit, reserving: first.targetCount)
-        pools = Slab(capacity: Limits.poolsMax, reserving: first.pools.count)
+        // More than Limits.poolsMax: some may have left the roster and be held by sessions.
+        pools = Slab(capacity: Token.indexLimit, reserving: first.pools.count)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
-        for entry in first.pools {
-            _ = pools.insert(PoolState(entry, share: Double(loop) / Double(loopCount)))
-        }
-        takeOver(first)
+        _ = takeOver(first)
     }
 
     // MARK: the roster
 
     /// Takes the latest roster over, and ends the outages of pools that have a backend again.
     mutating func adopt(_ core: inout LoopCore, _ journal: inout Journal) {
-        takeOver(shared.current())
+        for (pool, clients) in takeOver(shared.current()) { journal.log.poolLeft(pool: pool, clients: clients) }
         if !warm.isStopped { warm.checkNow(&core) }
-        for pool in pools.indexRange where pools[pool].outage.isOn && pools[pool].hasAnyUp {
+        for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
             if let count = pools[pool].outage.end(now: core.now, after: .zero) {
-                journal.log.outageEnded(pool: pool, clients: count)
+                journal.log.outageEnded(pool: pools[pool].id, title: title(ofPool: pool), clients: count)
             }
         }
     }
 
-    private mutating func takeOver(_ latest: Roster) {
+    /// Returns the pools that left during an outage, and how many clients that cost.
+    ///
+    /// Pools of the first roster get the places of their order, which a configuration's listeners refer to.
+    private mutating func takeOver(_ latest: Roster) -> [(pool: PoolID, clients: Int)] {
         roster = latest
-        for (pool, entry) in latest.pools.enumerated() {
+        var places: [PoolID: Int] = [:]
+        for pool in pools.indexRange where pools.isTaken(pool) && !pools[pool].hasLeft { places[pools[pool].id] = pool }
+        for entry in latest.pools {
+            guard let pool = places.removeValue(forKey: entry.id) ?? insert(entry) else { continue }
             if hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
         }
+        return places.values.compactMap { pool in
+            let id = pools[pool].id
+            let outage = pools[pool].outage.end(now: Instant(nanoseconds: .max), after: .zero)
+            leave(pool: pool)
+            return outage.map { (id, $0) }
+        }
     }
+
+    /// Nil only when 2^24 pools that have left are held by sessions.
+    private mutating func insert(_ entry: PoolEntry) -> Int? {
+        (pools.insert(PoolState(entry, share: Double(loop) / Double(loopCount)))?.index).map(Int.init)
+    }
+
+    /// The backends leave with the pool; a session that is not connected yet finds none to try any more.
+    private mutating func leave(pool: Int) {
+        for candidate in pools[pool].candidates where candidate.place >= 0 { leave(Int(candidate.place)) }
+        pools[pool].replace([])
+        pools[pool].hasLeft = true
+        if pools[pool].holds == 0 { _ = pools.remove(at: pool) }
+    }
+
+    /// What lines of the log call a pool; nil where there is only one.
+    func title(ofPool pool: Int) -> String? { roster.pools.count > 1 ? pools[pool].name : nil }
 
     private func hasSameCandidates(_ pool: Int, _ entry: PoolEntry) -> Bool {
         guard pools[pool].candidates.count == entry.targets.count else { return false }
@@ -77,7 +103,7 @@ struct Targets: ~Copyable {
         place < 0 ? nil : states[Int(place)].address
     }
 
-    /// Updates a pool in which only verdicts and sources may have changed.
+    /// Updates a pool in which only verdicts, sources and limits may have changed.
     private mutating func update(_ pool: Int, _ entry: PoolEntry) {
         for (position, target) in entry.targets.enumerated() {
             let candidate = pools[pool].candidates[position]
@@ -87,6 +113,10 @@ struct Targets: ~Copyable {
             let place = Int(candidate.place)
             if hasChanged { states[place].isSuspect = false }
             follow(place, target)
+            let most = limit(of: target)
+            if candidate.sessionsMax != most {
+                pools[pool].limit(position, most, sessions: states[place].sessions)
+            }
         }
     }
 
@@ -94,8 +124,20 @@ struct Targets: ~Copyable {
     private mutating func follow(_ place: Int, _ target: TargetEntry) {
         let isRightSource = states[place].boundSource == target.boundSource
         states[place].boundSource = target.boundSource
+        states[place].isFollowed = isFollowed(target, pool: states[place].pool)
         // Warm connections have the wrong source address, or no session will need them.
         if !isRightSource || !target.isCandidate { dropWarm(place) }
+    }
+
+    private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
+        target.sessionsMax != nil || pools[pool].followsSessions
+    }
+
+    /// This loop's part of a backend's limit; the parts of all loops add up to it. So it is never exceeded, but a
+    /// client may be refused while another loop's part is not used up.
+    private func limit(of target: TargetEntry) -> Int32 {
+        guard let most = target.sessionsMax else { return .max }
+        return most / Int32(loopCount) + (loop < Int(most) % loopCount ? 1 : 0)
     }
 
     /// Rebuilds a pool in which backends were added, removed, moved or given another weight.
@@ -115,6 +157,7 @@ struct Targets: ~Copyable {
             var candidate = Candidate(
                 id: target.id, place: place, weight: target.weight, isUp: target.isCandidate && place >= 0,
                 scoreKey: Candidate.scoreKey(of: target.name))
+            candidate.sessionsMax = limit(of: target)
             if stays {
                 candidate.sessions = states[Int(place)].sessions
                 candidate.isSuspect = states[Int(place)].isSuspect
@@ -128,7 +171,7 @@ struct Targets: ~Copyable {
     private mutating func insert(_ target: TargetEntry, pool: Int, _ position: Int) -> Int32 {
         guard let address = target.address else { return -1 }
         let state = TargetState(
-            target, at: address, pool: pool, position: position, isFollowed: pools[pool].followsSessions,
+            target, at: address, pool: pool, position: position, isFollowed: isFollowed(target, pool: pool),
             warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
         // Limits.backendsMax is far below the slab's capacity: only removed backends that are still held could fill it.
         return states.insert(state)?.index ?? -1
@@ -141,6 +184,15 @@ struct Targets: ~Copyable {
     }
 
     // MARK: sessions
+
+    /// A session that will pick from the pool at `pool`, whose place is kept until ``release(pool:)``.
+    mutating func hold(pool: Int) { pools[pool].holds += 1 }
+
+    /// A session that is connected, or has ended before.
+    mutating func release(pool: Int) {
+        pools[pool].holds -= 1
+        if pools[pool].holds == 0, pools[pool].hasLeft { _ = pools.remove(at: pool) }
+    }
 
     /// Picks a backend that is up and not yet tried; nil when there is none.
     mutating func pick(from pool: Int, for request: borrowing PickRequest) -> Int? {
@@ -177,9 +229,25 @@ struct Targets: ~Copyable {
         pools[states[place].pool].note(states[place].position, isSuspect: isSuspect)
     }
 
-    /// Counts a client that was closed because no backend of the pool is up; true for the first.
-    mutating func recordOutage(_ pool: Int, _ now: Instant) -> Bool {
-        pools[pool].outage.add(now: now)
+    /// Counts and logs a client that is closed because no backend of the pool can be picked. Returns why.
+    mutating func refuse(from pool: Int, _ now: Instant, _ journal: inout Journal) -> EndReason {
+        guard !pools[pool].hasLeft else { return .noBackend }
+        if pools[pool].hasAnyUp {
+            if pools[pool].full.add(now: now) {
+                journal.log.backendsFull(pool: pools[pool].id, title: title(ofPool: pool))
+            }
+            return .backendsFull
+        }
+        if pools[pool].outage.add(now: now) {
+            journal.log.outageBegan(pool: pools[pool].id, title: title(ofPool: pool))
+        }
+        return .noBackend
+    }
+
+    /// Logs that clients are no longer refused because of limits, when that is so.
+    @inline(never) mutating func endFull(_ pool: Int, _ now: Instant, _ journal: inout Journal) {
+        guard let count = pools[pool].full.end(now: now) else { return }
+        journal.log.backendsNotFull(pool: pools[pool].id, title: title(ofPool: pool), clients: count)
     }
 
     // MARK: warm connections

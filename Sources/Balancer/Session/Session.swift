@@ -51,7 +51,7 @@ struct Session: ~Copyable {
     /// How many backends were tried.
     var attempts: UInt16 = 0
     /// The place of the pool that serves it.
-    let pool: UInt16
+    let pool: Int32
     /// One timer: the connect timeout, the idle check, or the end of lingering.
     let timer: TimerID
     /// The place of the backend that was tried last; -1 before the first.
@@ -67,7 +67,7 @@ struct Session: ~Copyable {
         // Accepted sockets inherit TCP_NODELAY from the listener.
         link = Link(client: Side(stream: client, hasNoDelay: true, isUnix: address.isUnix))
         link.client.isWritable = true
-        self.pool = UInt16(pool)
+        self.pool = Int32(truncatingIfNeeded: pool)
         self.timer = timer
         times = SessionTimes(accepted: now)
         clientPort = address.port

@@ -95,9 +95,8 @@ extension Sessions {
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         guard let errno = slab[index].connectFailure else {
-            let pool = Int(slab[index].pool)
-            if targets.recordOutage(pool, core.now) { journal.log.outageBegan(pool: pool) }
-            return end(index, .noBackend, &targets, &core, &journal)
+            let reason = targets.refuse(from: Int(slab[index].pool), core.now, &journal)
+            return end(index, reason, &targets, &core, &journal)
         }
         return end(index, errno.isLocalShortage ? .shortage : .connectFailed, &targets, &core, &journal)
     }
@@ -152,6 +151,9 @@ extension Sessions {
         }
         let place = Int(slab[index].target)
         if targets.states[place].isSuspect { targets.note(place, isSuspect: false) }
+        let pool = Int(slab[index].pool)
+        if targets.pools[pool].full.isOn { targets.endFull(pool, core.now, &journal) }
+        targets.release(pool: pool)
         if slab[index].attempts > 1 { releaseFailed(index, &targets) }
         slab[index].tried = TriedTargets()
         slab[index].move(to: .relaying)

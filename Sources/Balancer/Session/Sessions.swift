@@ -83,6 +83,7 @@ struct Sessions: ~Copyable {
     mutating func begin(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
+        targets.hold(pool: Int(slab[index].pool))
         let token = Token(.client, slab.key(at: index))
         if let errno = slab[index].link.client.stream.add(to: core.poller, token) {
             slab[index].connectFailure = errno
@@ -127,8 +128,9 @@ struct Sessions: ~Copyable {
         return .ended
     }
 
-    /// Releases all backends that were tried for the session.
+    /// Releases the pool of a session that was never connected, and all backends that were tried for it.
     private mutating func releaseTried(_ index: Int, _ targets: inout Targets) {
+        targets.release(pool: Int(slab[index].pool))
         while let place = slab[index].tried.removeFirst() { targets.release(place) }
     }
 
@@ -143,7 +145,7 @@ struct Sessions: ~Copyable {
             case .finished, .reset: slab[index].firstEnd ?? .balancer
             case .abandoned: .client
             case .connectFailed: .backend
-            case .idle, .noBackend, .shortage, .cut: .balancer
+            case .idle, .noBackend, .backendsFull, .shortage, .cut: .balancer
             }
         let place = Int(slab[index].target)
         lastRecord = SessionRecord(

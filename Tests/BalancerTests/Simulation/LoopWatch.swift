@@ -21,6 +21,10 @@ struct LoopWatch {
     private var sessionAddresses: Set<SocketAddress> = []
     private var probeAddresses: Set<SocketAddress> = []
     private var timedOut: UInt64 = 0
+    /// Pools with a backend for a new client that has no limit.
+    private var unlimitedPools: Set<Int> = []
+    /// How many sessions each backend had, by the place of its state.
+    private var sessionsBefore: [Int: Int32] = [:]
     /// Turns that began with a stall.
     private(set) var stalls = 0
     /// In the loop's time: when the last turn was, the earliest deadline after it, and the latest deadline before which
@@ -79,6 +83,13 @@ struct LoopWatch {
         let roster = loop.shared.roster.current()
         probeAddresses = Set(roster.targets.compactMap(\.address))
         sessionAddresses = Set(roster.targets.filter { $0.isEligible && $0.weight > 0 }.compactMap(\.address))
+        unlimitedPools = Set(
+            roster.targets.filter { $0.isCandidate && $0.sessionsMax == nil }.compactMap(\.address)
+                .compactMap(RosterScript.pool(of:)))
+        sessionsBefore.removeAll()
+        for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
+            sessionsBefore[place] = loop.targets.states[place].sessions
+        }
         now = loop.core.now.nanoseconds
         planned = max(now, loop.core.timers.nextDeadline?.nanoseconds ?? .max)
         let skipped = loop.core.monotonicNow.nanoseconds - now
@@ -135,6 +146,9 @@ struct LoopWatch {
             }
             if record.reason == .noBackend, sessionAddresses.contains(where: { RosterScript.pool(of: $0) == pool }) {
                 note("\(record.client) was closed although its pool had a backend")
+            }
+            if record.reason == .backendsFull, unlimitedPools.contains(pool) {
+                note("\(record.client) was closed although a backend had room")
             }
         }
     }
@@ -214,6 +228,10 @@ struct LoopWatch {
             let pool = loop.targets.states[place].pool
             let candidate = loop.targets.pools[pool].candidates[loop.targets.states[place].position]
             if Int(candidate.place) != place { note("a candidate stands for another backend") }
+            let now = loop.targets.states[place].sessions
+            if now > candidate.sessionsMax, now > sessionsBefore[place] ?? 0 {
+                note("a backend has got \(now) sessions, and may have \(candidate.sessionsMax)")
+            }
             if warm > 0, !candidate.isUp { note("connections are held ready for a backend that is not to be picked") }
         }
     }

@@ -50,7 +50,7 @@ struct PrintedRecord {
         if isConnected { return attempts - 1 }
         switch reason {
         case .abandoned, .cut: return attempts - 1
-        case .connectFailed, .shortage, .noBackend: return attempts
+        case .connectFailed, .shortage, .noBackend, .backendsFull: return attempts
         case .finished, .reset, .idle: return -1
         }
     }

@@ -7,6 +7,8 @@ struct RosterScript {
     private var random: SeededGenerator
     /// Addresses are given out by number; the last one given in any pool.
     private var lastNumber = 100
+    /// Likewise the numbers of pools, which are their names; those below 10 are the run's own.
+    private var lastPool = 9
     /// How many changes were made.
     private(set) var count = 0
     /// What did not hold, for people.
@@ -36,22 +38,49 @@ struct RosterScript {
     /// Makes one change, or removes all backends of a pool.
     mutating func change(_ loop: inout BalancerLoop) {
         let roster = loop.shared.roster.current()
-        let place = Int.random(in: 0..<roster.pools.count, using: &random)
-        let pool = roster.pools[place]
+        // While it drains, the pools of its listeners can be removed as well.
+        guard !roster.pools.isEmpty else { return }
+        let pool = roster.pools[Int.random(in: 0..<roster.pools.count, using: &random)]
+        let place = Int(pool.name) ?? -1
+        if random.chance(10) { return changePools(pool, &loop) }
         let target = pool.targets.randomElement(using: &random)
         switch (Int.random(in: 0..<100, using: &random), target) {
         case (..<30, _) where pool.targets.count < Self.targetsMax, (_, nil):
-            apply(.add(.init(address: address(in: place)), to: pool.id), &loop)
+            apply(.add(newBackend(in: place, pool), to: pool.id), &loop)
         case (..<55, .some(let target)):
             remove(target.id, &loop)
         case (..<60, _):
             for target in pool.targets { remove(target.id, &loop) }
         case (..<80, .some(let target)):
             apply(.move(target.id, to: address(in: place)), &loop)
+        case (..<90, .some(let target)):
+            apply(.limit(target.id, limit()), &loop)
         case (_, .some(let target)):
             apply(.weigh(target.id, Int32.random(in: 0...3, using: &random)), &loop)
         }
     }
+
+    /// Adds a pool that no listener uses, or removes one. Backends of such pools are probed, and get no clients.
+    private mutating func changePools(_ pool: PoolEntry, _ loop: inout BalancerLoop) {
+        guard loop.admission.listeners.contains(where: { loop.targets.pools[$0.pool].id == pool.id }) else {
+            return apply(.removePool(pool.id), &loop)
+        }
+        if (try? loop.change(.removePool(pool.id))) != nil { violations.append("a pool in use was removed") }
+        lastPool = lastPool == 250 ? 10 : lastPool + 1
+        let backend = Configuration.Backend(address: Self.address(1, in: lastPool))
+        guard !loop.shared.roster.current().pools.contains(where: { $0.name == "\(lastPool)" }) else { return }
+        apply(.addPool(.init(name: "\(lastPool)", backends: [backend], health: pool.health)), &loop)
+    }
+
+    /// A backend that the pool does not have, at times with a limit.
+    private mutating func newBackend(in place: Int, _ pool: PoolEntry) -> Configuration.Backend {
+        while true {
+            let backend = Configuration.Backend(address: address(in: place), sessionsMax: limit())
+            if !pool.targets.contains(where: { $0.name == backend.title }) { return backend }
+        }
+    }
+
+    private mutating func limit() -> Int32? { random.chance(50) ? nil : Int32.random(in: 1...4, using: &random) }
 
     private mutating func remove(_ target: TargetID, _ loop: inout BalancerLoop) {
         apply(.remove(target), &loop)
@@ -61,16 +90,22 @@ struct RosterScript {
 
     private mutating func apply(_ change: RosterChange, _ loop: inout BalancerLoop) {
         count += 1
-        let target = try? loop.change(change)
+        let subject = (try? loop.change(change)) ?? nil
+        var target: TargetID?
+        if case .target(let id) = subject { target = id }
         let entry = loop.targets.roster.targets.first { $0.id == target }
+        let pools = loop.targets.roster.pools
         let isDone =
             switch change {
             case .add(let backend, let pool):
                 entry != nil && entry?.address == backend.address
-                    && loop.targets.roster.pools.contains { $0.id == pool && $0.targets.last?.id == target }
+                    && pools.contains { $0.id == pool && $0.targets.last?.id == target }
             case .remove(let id): target == id && entry == nil
             case .move(let id, let address): target == id && entry?.address == address
             case .weigh(let id, let weight): target == id && entry?.weight == weight
+            case .limit(let id, let most): target == id && entry?.sessionsMax == most
+            case .addPool(let pool): pools.contains { .pool($0.id) == subject && $0.name == pool.name }
+            case .removePool(let id): subject == .pool(id) && !pools.contains { $0.id == id }
             }
         if !isDone { violations.append("\(change) was not carried out") }
     }

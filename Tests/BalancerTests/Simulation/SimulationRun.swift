@@ -49,7 +49,9 @@ struct SimulationRun {
                 .init(address: .ipv4(0x7F00_0001, port: UInt16(20000 + $0)), pool: $0)
             },
             pools: (0..<pools).map { pool in
-                .init(backends: (1...backends).map { .init(address: RosterScript.address($0, in: pool)) })
+                .init(
+                    name: "\(pool)",
+                    backends: (1...backends).map { .init(address: RosterScript.address($0, in: pool)) })
             },
             timeouts: timeouts, limits: limits, latency: latency, log: .sessions)
         watch = LoopWatch(kernel, configuration)
@@ -195,7 +197,7 @@ struct SimulationRun {
                 found += complete(source, to: client, readerLeft: client.host.leavesBytes, record.down, name + " down")
             }
             if record.reason == .finished, client.host.sawReset { found.append("\(name) finished, and was reset") }
-        case .noBackend, .connectFailed, .abandoned, .shortage:
+        case .noBackend, .backendsFull, .connectFailed, .abandoned, .shortage:
             if !client.host.received.isEmpty { found.append("\(name) received bytes without a backend") }
         case .idle:
             let hosts = [client.host, backend?.host, source?.host].compactMap { $0 }

@@ -4,3 +4,10 @@ public struct TargetID: Hashable, Sendable, CustomStringConvertible {
     /// `target 7`
     public var description: String { "target \(rawValue)" }
 }
+
+/// The identity of a pool within the process; never reused.
+struct PoolID: Hashable, Sendable, CustomStringConvertible {
+    let rawValue: UInt32
+    /// `pool 2`
+    var description: String { "pool \(rawValue)" }
+}
