@@ -84,7 +84,7 @@ import Testing
 
 extension BalancerLoop {
     /// The backend's socket of the session at the highest place.
-    fileprivate var backendOfTheLastSession: CInt? {
+    var backendOfTheLastSession: CInt? {
         var number: CInt?
         for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
             number = sessions.slab[index].link.backend.stream.number

@@ -15,6 +15,10 @@ public struct Limits: Hashable, Sendable {
     /// while its reader lags; transfers without one are copied. 64 pipes are 16 MiB, a quarter of what a user without
     /// privilege may have (`pipe-user-pages-soft`, pipe(7)).
     public var pipesMax = 64
+    /// Directions that may wait for a slow reader at the same time, before others get small kernel buffers. One costs
+    /// about 1.1 MiB of the kernel's memory for sockets (measured), so 256 of them cost 280 MiB. Beyond that a direction
+    /// that becomes bulk costs 0.2 MiB, and is slower on paths with a long round trip.
+    public var stalledMax = 256
 
     /// Limits for a number of sessions.
     public init(sessionsMax: Int = 1024) {
@@ -64,8 +68,35 @@ public struct Limits: Hashable, Sendable {
     public static let statusAnswersPerTurn = 16
     /// Events taken from the kernel in one turn.
     public static let eventsPerTurn = 512
-    /// Bytes that are read and discarded from a side whose other side has gone, before it is closed all the same.
-    public static let lingerBytesMax: UInt32 = 64 << 20
+    /// Bytes that are read and discarded from a side whose other side has gone, before it is closed all the same. A
+    /// host that must finish a write before it reads can still finish that one.
+    public static let lingerBytesMax: UInt32 = 1 << 20
+    /// How many of them at each check of a lingering session.
+    static let lingerChunkBytes = 64 << 10
+    /// How many of them in one turn, over all sessions of a loop.
+    static let lingerBytesPerTurn = 1 << 20
+
+    /// Directions without those limits, over all sessions. Each may leave 10 MiB in the kernel when its reader stops
+    /// (`tcp_wmem` and `tcp_rmem`), and costs a third less processor time per byte.
+    public static let raisedMax = 32
+    /// Bytes of a direction that are read in small portions, of a ``bulkFraction`` of a chunk. The kernel sizes a
+    /// receive buffer by what is read in a round trip: a sink that stalls early then leaves a source with 1 MiB in
+    /// its buffer, and 5 MiB without this (measured on loopback).
+    static let slowStartBytes: UInt64 = 1 << 20
+    /// Bytes that the kernel takes for a limited direction and has not sent yet (TCP_NOTSENT_LOWAT). Without this limit
+    /// a client that stops reading leaves up to 4 MiB in its send buffer (`tcp_wmem`).
+    static let unsentBytesMax = 128 << 10
+    /// The same in a shortage: see ``stalledMax``.
+    static let unsentBytesMin = 16 << 10
+    /// SO_RCVBUF of the source of a limited direction that is less than ``nearMicroseconds`` away. The kernel would let
+    /// the buffer grow up to `tcp_rmem`, 6 MiB and more, and a reader that stops leaves it full; so near, this suffices
+    /// for 500 MB/s.
+    static let receiveBytesNear = 512 << 10
+    static let nearMicroseconds = 1000
+    /// The same in a shortage, at any distance.
+    static let receiveBytesMin = 64 << 10
+    /// The same for a direction without limits on a kernel that cannot adapt the buffer again.
+    static let receiveBytesMax = 4 << 20
     /// Unused blocks that are kept for the next slow reader; the others are freed.
     public static let blocksKept = 16
 
@@ -102,6 +133,7 @@ public struct Limits: Hashable, Sendable {
         var share = self
         share.blocksMax = (blocksMax + loops - 1) / loops
         share.pipesMax = (pipesMax + loops - 1) / loops
+        share.stalledMax = (stalledMax + loops - 1) / loops
         return share
     }
 

@@ -7,14 +7,15 @@
 ///    | error of the sink                 | error of the sink
 ///    v                                   v
 ///   discarding -----------------------> discarded
-///            end or error of the source, or enough thrown away
+///            all acknowledged, end or error of the source, or enough thrown away
 /// ```
 ///
 /// - `open`: bytes flow. At most one chunk waits, in a block or a pipe, and the source is not read while it does: a
 ///   slow sink stops a fast source.
 /// - `ending`: the source sends no more. The bytes that wait are still delivered, then the FIN.
-/// - `discarding`: the sink has failed. The source is still read, because closing a socket with unread bytes sends a
-///   RST, which could destroy what the other direction has just delivered (RFC 1122, 4.2.2.13; nginx: lingering_close).
+/// - `discarding`: the sink has failed. The source stays open until its host has acknowledged what the other direction
+///   delivered to it, because closing a socket with unread bytes sends a RST, which could destroy those bytes (RFC 1122,
+///   4.2.2.13). A little is read meanwhile: a host may have to finish writing before it reads.
 /// - `ended`, `discarded`: final.
 struct HalfRelay: ~Copyable {
     enum Stage: UInt8 {
@@ -31,6 +32,8 @@ struct HalfRelay: ~Copyable {
     var discarded: UInt32 = 0
     var waiting = WaitingBytes()
     var stage = Stage.open
+    /// The kernel's memory for it, and when that changes: ``Relay/resizeBuffers(_:_:_:)``.
+    var buffers = BulkBuffers.small
     /// Above 0, reads are splices, and so many more small ones may follow before bytes are copied again. At 0 bytes are
     /// copied. Below 0 they are copied for the rest of the session: see ``refuseSplices()``.
     private(set) var splicesLeft: Int8 = 0
@@ -43,6 +46,9 @@ struct HalfRelay: ~Copyable {
             splicesLeft -= 1
         }
     }
+
+    /// True when ``Relay/resizeBuffers(_:_:_:)`` is due.
+    @inline(__always) var isResizeDue: Bool { delivered >> UInt64(buffers.exponent) != 0 }
 
     /// Bytes taken out of the source, as the sum of where they are now.
     var received: UInt64 { delivered + UInt64(discarded) + UInt64(waiting.count) }

@@ -29,6 +29,11 @@ struct Link: ~Copyable {
         upstream.isOver && downstream.stage == .discarding || downstream.isOver && upstream.stage == .discarding
     }
 
+    /// Bytes that were delivered and that the hosts have not acknowledged. Two system calls.
+    var unacknowledged: UInt64 {
+        UInt64(client.stream.unacknowledgedBytes + backend.stream.unacknowledgedBytes)
+    }
+
     /// Bytes that were read and not delivered.
     @inline(__always) var undelivered: UInt64 {
         UInt64(upstream.discarded) + UInt64(downstream.discarded)

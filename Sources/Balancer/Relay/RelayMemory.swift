@@ -5,15 +5,25 @@ import Reactor
 struct RelayMemory: ~Copyable {
     /// The size of a block, and of a pipe, in bytes.
     let chunkBytes: Int
+    /// The most that is read at once at the beginning of a direction.
+    let firstChunkBytes: Int
     var blocks: RecyclePool<ByteBuffer>
     var pipes: RecyclePool<Pipe>
+    /// See ``Limits/stalledMax``.
+    private let stalledMax: Int
 
     init(limits: Limits) {
         chunkBytes = limits.chunkBytes
+        firstChunkBytes = max(1, limits.chunkBytes / Limits.bulkFraction)
+        stalledMax = limits.stalledMax
         blocks = RecyclePool(max: limits.blocksMax, idleMax: Limits.blocksKept)
         // All pipes are kept, since an empty one holds no pages.
         pipes = RecyclePool(max: limits.pipesMax, idleMax: limits.pipesMax)
     }
+
+    /// True while so many directions wait for slow readers that others get small kernel buffers. A direction that waits
+    /// holds a block or a pipe; when all blocks are in use, it may hold none.
+    var isShort: Bool { blocks.taken + pipes.taken >= stalledMax || !blocks.hasRoom }
 
     /// The place of an empty pipe. nil when all are in use, or when the process is out of descriptors or pipe pages.
     mutating func takePipe() -> Int32? {

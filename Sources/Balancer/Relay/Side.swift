@@ -146,7 +146,9 @@ struct Side: ~Copyable {
     // MARK: reading
 
     /// Reads once. `peek` leaves the bytes in the socket.
-    mutating func receive(into buffer: UnsafeMutableRawBufferPointer, peek: Bool = false) -> ReceiveResult {
+    @inline(__always) mutating func receive(into buffer: UnsafeMutableRawBufferPointer, peek: Bool = false)
+        -> ReceiveResult
+    {
         let result = unsafe stream.receive(into: buffer, peek: peek)
         switch result {
         case .bytes(let count):
@@ -186,7 +188,7 @@ struct Side: ~Copyable {
     // MARK: writing
 
     /// Writes once.
-    mutating func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
+    @inline(__always) mutating func send(_ bytes: UnsafeRawBufferPointer) -> SendResult {
         prepareToSend()
         let result = unsafe stream.send(bytes)
         note(result)

@@ -37,8 +37,8 @@ struct Targets: ~Copyable {
         roster = Roster(version: 0)
         let first = shared.current()
         states = Slab(capacity: Token.indexLimit, reserving: first.targetCount)
-        // More than Limits.poolsMax: some may have left the roster and be held by sessions.
-        pools = Slab(capacity: Token.indexLimit, reserving: first.pools.count)
+        // More than Limits.poolsMax: some may have left the roster and be held by sessions, which have 16 bits for them.
+        pools = Slab(capacity: Int(UInt16.max), reserving: first.pools.count)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
         _ = takeOver(first)
     }
@@ -75,7 +75,7 @@ struct Targets: ~Copyable {
         }
     }
 
-    /// Nil only when 2^24 pools that have left are held by sessions.
+    /// Nil only when 65,535 pools that have left are held by sessions.
     private mutating func insert(_ entry: PoolEntry) -> Int? {
         (pools.insert(PoolState(entry, share: Double(loop) / Double(loopCount)))?.index).map(Int.init)
     }
@@ -306,6 +306,7 @@ struct Targets: ~Copyable {
         while states[place].warm.hasRoom {
             // A lack of descriptors is logged when it affects a session.
             guard let stream = try? Stream(for: states[place].address, from: states[place].boundSource) else { return }
+            if !states[place].address.isUnix { stream.keepUrgentInline() }
             if case .failed = stream.connect(to: states[place].address) { return }
             states[place].warm.keep(stream, now: now)
             warmCount += 1

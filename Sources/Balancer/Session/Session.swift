@@ -31,7 +31,7 @@ struct Session: ~Copyable {
         var rawValue: UInt8
         static let queued = SessionFlags(rawValue: 1 << 0)
         static let backendKeepalive = SessionFlags(rawValue: 1 << 1)
-        static let progress = SessionFlags(rawValue: 1 << 2)
+        static let watched = SessionFlags(rawValue: 1 << 2)
         static let ipv6 = SessionFlags(rawValue: 1 << 3)
         static let unix = SessionFlags(rawValue: 1 << 4)
     }
@@ -48,10 +48,15 @@ struct Session: ~Copyable {
     var firstEnd: Party?
     /// The backends that were tried for it, until it is connected.
     var tried = TriedTargets()
+    /// How often the timer has looked since lingering began.
+    var lingerChecks: UInt8 = 0
     /// How many backends were tried.
     var attempts: UInt16 = 0
     /// The place of the pool that serves it.
-    let pool: Int32
+    let pool: UInt16
+    /// A fingerprint of what the hosts had acknowledged when the timer looked last: of two different counts, one pair in
+    /// 65,536 has the same. A look that misses progress for that reason is followed by others before a session ends.
+    private var acknowledged: UInt16 = 0
     /// One timer: the connect timeout, the idle check, or the end of lingering.
     let timer: TimerID
     /// The place of the backend that was tried last; -1 before the first.
@@ -67,7 +72,7 @@ struct Session: ~Copyable {
         // Accepted sockets inherit TCP_NODELAY from the listener.
         link = Link(client: Side(stream: client, hasNoDelay: true, isUnix: address.isUnix))
         link.client.isWritable = true
-        self.pool = Int32(truncatingIfNeeded: pool)
+        self.pool = UInt16(truncatingIfNeeded: pool)
         self.timer = timer
         times = SessionTimes(accepted: now)
         clientPort = address.port
@@ -123,10 +128,21 @@ struct Session: ~Copyable {
         set { set(.backendKeepalive, newValue) }
     }
 
-    /// Something was delivered since the last linger check.
-    var hasProgressed: Bool {
-        get { flags.contains(.progress) }
-        set { set(.progress, newValue) }
+    /// Its timer looks at what the hosts acknowledge.
+    var isWatched: Bool {
+        get { flags.contains(.watched) }
+        set { set(.watched, newValue) }
+    }
+
+    /// Compares what the hosts have acknowledged with what it was at the last call; also tells how many bytes are still
+    /// unacknowledged. Progress is what a host has acknowledged: the kernel's buffers take bytes from us that a host
+    /// never gets.
+    mutating func lookAtAcknowledged() -> (hasProgressed: Bool, unacknowledged: UInt64) {
+        let unacknowledged = link.unacknowledged
+        let count = link.upstream.delivered &+ link.downstream.delivered &- unacknowledged
+        let now = UInt16(truncatingIfNeeded: count &* 0x9E37_79B9_7F4A_7C15 >> 48)
+        defer { acknowledged = now }
+        return (now != acknowledged, unacknowledged)
     }
 
     private mutating func set(_ flag: SessionFlags, _ value: Bool) {

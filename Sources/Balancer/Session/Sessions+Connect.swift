@@ -59,6 +59,7 @@ extension Sessions {
             } catch {
                 return .failed(error)
             }
+            if !address.isUnix { stream.keepUrgentInline() }
             result =
                 fastOpen ? relay.connect(stream, to: address, &slab[index].link) : stream.connect(to: address)
         }

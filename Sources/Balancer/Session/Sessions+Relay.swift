@@ -72,43 +72,77 @@ extension Sessions {
         _ session: inout Session, _ relay: inout Relay, _ targets: inout Targets, _ core: inout LoopCore,
         _ all: CounterCells, _ timeouts: SessionTimeouts
     ) -> Served {
-        session.times.recordActivity(core.now)
+        if session.phase != .lingering { session.times.recordActivity(core.now) }
         let upBefore = session.link.upstream.delivered
         let downBefore = session.link.downstream.delivered
         let hasMore = relay.run(&session.link)
         let up = session.link.upstream.delivered &- upBefore
         let down = session.link.downstream.delivered &- downBefore
         if up | down != 0 {
-            session.hasProgressed = true
             // Counted as they are delivered, not when the session ends: long sessions show while they last.
             all.add(up: up, down: down)
             targets.states[Int(session.target)].cells.add(up: up, down: down)
         }
         session.recordFirstEnd()
         if session.link.isOver { return .over }
-        if session.phase != .lingering, session.link.isOnlyDiscarding || session.link.isReset {
-            session.move(to: .lingering)
-            linger(&session, &core, timeouts)
+        if session.link.isOnlyDiscarding || session.link.isReset {
+            if lingeringIsOver(&session, &relay, &core, timeouts) { return .over }
         }
         return hasMore ? .more : .waits
     }
 
-    /// One side is gone. The other gets the bytes that are left for as long as it makes progress.
-    static func linger(_ session: inout Session, _ core: inout LoopCore, _ timeouts: SessionTimeouts) {
-        session.hasProgressed = false
-        core.timers.arm(session.timer, at: core.now.advanced(nanoseconds: timeouts.linger))
+    /// One side is gone. The other gets the bytes that are left for as long as its host acknowledges some of them. True
+    /// when none are left.
+    @inline(never) private static func lingeringIsOver(
+        _ session: inout Session, _ relay: inout Relay, _ core: inout LoopCore, _ timeouts: SessionTimeouts
+    ) -> Bool {
+        if relay.finishDiscarding(&session.link) { return true }
+        guard session.phase != .lingering else { return false }
+        session.move(to: .lingering)
+        _ = session.lookAtAcknowledged()
+        core.timers.arm(session.timer, at: core.now.advanced(nanoseconds: timeouts.lingerCheck(0)))
+        return false
     }
 
-    /// True when nothing was relayed for the idle timeout. The timer is not re-armed at each event; when it fires, the
-    /// age of the last event decides. So an event costs one store.
+    /// True when the host of the side that is left has acknowledged nothing for the linger timeout; otherwise the next
+    /// check is due at a later time.
+    static func lingersTooLong(
+        _ session: inout Session, _ core: inout LoopCore, _ timeouts: SessionTimeouts
+    ) -> Bool {
+        if session.lookAtAcknowledged().hasProgressed { session.times.recordActivity(core.now) }
+        let end = session.times.lastActive(now: core.now).advanced(nanoseconds: timeouts.linger)
+        guard end > core.now else { return true }
+        session.lingerChecks = min(session.lingerChecks + 1, 100)
+        let next = core.now.advanced(nanoseconds: timeouts.lingerCheck(session.lingerChecks))
+        core.timers.arm(session.timer, at: min(next, end))
+        return false
+    }
+
+    /// True when nothing was relayed, and no host has acknowledged anything, for the idle timeout. The timer is not
+    /// re-armed at each event; when it fires, the age of the last event decides. So an event costs one store.
+    ///
+    /// While bytes are unacknowledged, the timer looks four times per idle timeout: a slow reader causes no event for
+    /// as long as the kernel's send buffer suffices. Such a session may end later than its idle timeout by the time
+    /// between two checks; at the first, that is up to the timeout itself.
     mutating func checkIdle(_ index: Int, _ core: inout LoopCore) -> Bool {
-        let idleFrom = slab[index].times.lastActive(now: core.now).advanced(nanoseconds: timeouts.idle)
-        guard idleFrom > core.now else { return true }
+        let now = core.now
+        let (hasProgressed, unacknowledged) = slab[index].lookAtAcknowledged()
+        let wasWatched = slab[index].isWatched
+        if wasWatched, hasProgressed { slab[index].times.recordActivity(now) }
+        var idleFrom = slab[index].times.lastActive(now: now).advanced(nanoseconds: timeouts.idle)
+        if idleFrom <= now {
+            guard unacknowledged > 0, hasProgressed else { return true }
+            // The progress was at some time since the last check.
+            slab[index].times.recordActivity(now)
+            idleFrom = now.advanced(nanoseconds: timeouts.idle)
+        }
         if !slab[index].hasBackendKeepalive {
             slab[index].hasBackendKeepalive = true
             slab[index].link.backend.stream.setKeepalive(.standard)
         }
-        core.timers.arm(slab[index].timer, at: idleFrom)
+        slab[index].isWatched = unacknowledged > 0
+        let next = unacknowledged > 0 ? min(idleFrom, now.advanced(nanoseconds: timeouts.idleCheck)) : idleFrom
+        core.timers.arm(slab[index].timer, at: next)
         return false
     }
 }

@@ -36,7 +36,8 @@ struct Sessions: ~Copyable {
         let count = configuration.limits.sessionsMax
         slab = Slab(capacity: Token.indexLimit, reserving: count)
         ipv6Hosts = Column(capacity: count)
-        relay = Relay(limits: configuration.limits.share(of: configuration.threads))
+        relay = Relay(
+            limits: configuration.limits.share(of: configuration.threads), of: configuration.threads)
         timeouts = SessionTimeouts(configuration.timeouts)
         fastOpen = configuration.latency.fastOpen
     }
@@ -102,9 +103,11 @@ struct Sessions: ~Copyable {
         case .relaying:
             return checkIdle(index, &core) ? end(index, .idle, &targets, &core, &journal) : .continues
         case .lingering:
-            guard slab[index].hasProgressed else { return end(index, .reset, &targets, &core, &journal) }
-            Self.linger(&slab[index], &core, timeouts)
-            return .continues
+            relay.discardSome(&slab[index].link)
+            let isOver = relay.finishDiscarding(&slab[index].link)
+            guard isOver || Self.lingersTooLong(&slab[index], &core, timeouts) else { return .continues }
+            return end(
+                index, isOver && !slab[index].link.isBroken ? .finished : .reset, &targets, &core, &journal)
         case .ended:
             preconditionFailure("an ended session has no timer")
         }

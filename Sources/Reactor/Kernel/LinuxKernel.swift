@@ -93,6 +93,14 @@ struct LinuxKernel {
         return result < 0 ? -result : error
     }
 
+    func roundTrip(_ socket: CInt) -> CInt {
+        cepoll_round_trip(socket)
+    }
+
+    func unacknowledged(_ socket: CInt) -> CInt {
+        cepoll_unacknowledged(socket)
+    }
+
     func setResetOnClose(_ socket: CInt) -> CInt {
         cepoll_set_reset_on_close(socket)
     }

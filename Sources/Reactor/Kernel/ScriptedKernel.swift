@@ -42,6 +42,10 @@
         func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt
         /// getsockopt(2), SO_ERROR.
         func takeError(_ socket: CInt) -> CInt
+        /// getsockopt(2), TCP_INFO: the round trip in microseconds.
+        func roundTrip(_ socket: CInt) -> CInt
+        /// ioctl(2), SIOCOUTQ.
+        func unacknowledged(_ socket: CInt) -> CInt
         /// setsockopt(2), SO_LINGER with a timeout of 0.
         func setResetOnClose(_ socket: CInt) -> CInt
         /// recv(2).
@@ -84,6 +88,10 @@
     extension ScriptedKernel {
         /// Does not wait.
         public func isReadable(_ descriptor: CInt, milliseconds: CInt) -> Bool { isReadable(descriptor) }
+        /// Not known.
+        public func roundTrip(_ socket: CInt) -> CInt { -EOPNOTSUPP }
+        /// 0: what is written is acknowledged at once.
+        public func unacknowledged(_ socket: CInt) -> CInt { 0 }
         /// False: an output has no more room than the last write found.
         public func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool { false }
         /// nil: an output of a script is written to as a file is, which needs no more calls than `write`.

@@ -170,6 +170,16 @@ public struct Stream: ~Copyable {
         return kernel.isReadable(descriptor.rawValue, milliseconds: CInt(clamping: milliseconds))
     }
 
+    /// The smoothed round trip to the peer, in microseconds; nil when there is none, as of a Unix socket.
+    public var roundTripMicroseconds: Int? {
+        let result = kernel.roundTrip(descriptor.rawValue)
+        return result > 0 ? Int(result) : nil
+    }
+
+    /// How many bytes were written that the peer's kernel has not acknowledged; the FIN counts as one. Of a Unix socket:
+    /// above 0 while the peer has not read everything. 0 of a connection that has failed.
+    public var unacknowledgedBytes: Int { max(0, Int(kernel.unacknowledged(descriptor.rawValue))) }
+
     /// Ends the direction towards the peer with a FIN after all that was written; the other direction goes on.
     public func shutdownWrite() {
         // ENOTCONN: the connection has failed meanwhile, which a read reports.
@@ -187,6 +197,25 @@ public struct Stream: ~Copyable {
     /// ``Listener``.
     public func keepUrgentInline() {
         _ = kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
+    }
+
+    /// TCP_NOTSENT_LOWAT: the kernel takes no more bytes while so many have not been sent yet. Bytes that are under way
+    /// do not count, so this does not limit the throughput (tcp(7)). No effect on a Unix socket.
+    public func limitUnsent(bytes: Int) {
+        _ = kernel.setOption(
+            descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_NOTSENT_LOWAT, value: CInt(clamping: bytes))
+    }
+
+    /// SO_RCVBUF: the kernel keeps at most twice so many bytes of memory for received bytes, and no longer adapts the
+    /// buffer to the speed at which they are read (socket(7), tcp(7)).
+    public func limitReceiveBuffer(bytes: Int) {
+        _ = kernel.setOption(
+            descriptor.rawValue, level: SOL_SOCKET, option: SO_RCVBUF, value: CInt(clamping: bytes))
+    }
+
+    /// SO_BUF_LOCK: the kernel adapts the receive buffer again, up to `tcp_rmem`. False before Linux 5.14, which cannot.
+    public func adaptReceiveBuffer() -> Bool {
+        kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: CInt(CEPOLL_SO_BUF_LOCK), value: 0) == 0
     }
 
     /// Sets TCP keepalive, which notices a peer that has vanished while the stream is silent.

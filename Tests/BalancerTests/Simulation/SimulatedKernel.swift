@@ -250,6 +250,8 @@ final class SimulatedKernel: ScriptedKernel {
         return object.error
     }
 
+    func unacknowledged(_ socket: CInt) -> CInt { CInt(socketObject(socket)?.outbox.count ?? 0) }
+
     func setResetOnClose(_ socket: CInt) -> CInt {
         socketObject(socket)?.resetsOnClose = true
         return 0

@@ -29,10 +29,18 @@ final class StagedKernel: ScriptedKernel {
     var input: [CInt: [UInt8]] = [:]
     /// Sockets whose peer has ended its direction.
     var ended: Set<CInt> = []
+    /// Sockets whose peer has reset the connection: reads fail once their bytes are read, and writes fail.
+    var reset: Set<CInt> = []
     /// What was written.
     private(set) var output: [CInt: [UInt8]] = [:]
     /// Bytes that a write to a socket takes at the most; nil for all.
     var room: [CInt: Int] = [:]
+    /// SIOCOUTQ.
+    var unacknowledged: [CInt: CInt] = [:]
+    /// TCP_INFO: the round trip in microseconds.
+    var roundTrip: CInt = 20
+    /// What setsockopt(2) was called with, in order.
+    private(set) var options: [(socket: CInt, level: CInt, option: CInt, value: CInt)] = []
     /// SO_ERROR.
     var errors: [CInt: CInt] = [:]
     /// Called after each close(2), with the descriptor: another thread may take the number.
@@ -137,14 +145,22 @@ final class StagedKernel: ScriptedKernel {
 
     func isConnected(_ socket: CInt) -> Bool { false }
     func localAddress(_ socket: CInt) -> SocketAddress? { nil }
-    func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt { 0 }
+    func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt {
+        options.append((socket, level, option, value))
+        return 0
+    }
+    func unacknowledged(_ socket: CInt) -> CInt { unacknowledged[socket] ?? 0 }
+    func roundTrip(_ socket: CInt) -> CInt { roundTrip }
     func setResetOnClose(_ socket: CInt) -> CInt { 0 }
 
     func takeError(_ socket: CInt) -> CInt { errors.removeValue(forKey: socket) ?? 0 }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
         if peek { peeks += 1 }
-        guard let bytes = input[socket], !bytes.isEmpty else { return ended.contains(socket) ? 0 : -Int(EAGAIN) }
+        guard let bytes = input[socket], !bytes.isEmpty else {
+            if reset.contains(socket) { return -Int(ECONNRESET) }
+            return ended.contains(socket) ? 0 : -Int(EAGAIN)
+        }
         let count = min(bytes.count, buffer.count)
         for place in 0..<count { unsafe buffer[place] = bytes[place] }
         if !peek { input[socket]?.removeFirst(count) }
@@ -152,6 +168,7 @@ final class StagedKernel: ScriptedKernel {
     }
 
     func send(_ socket: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        if reset.contains(socket) { return -Int(EPIPE) }
         let count = min(room[socket] ?? bytes.count, bytes.count)
         guard count > 0 else { return -Int(EAGAIN) }
         unsafe output[socket, default: []].append(contentsOf: bytes.prefix(count))

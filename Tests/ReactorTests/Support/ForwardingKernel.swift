@@ -62,6 +62,10 @@ class ForwardingKernel: ScriptedKernel {
 
     func takeError(_ socket: CInt) -> CInt { linux.takeError(socket) }
 
+    func roundTrip(_ socket: CInt) -> CInt { linux.roundTrip(socket) }
+
+    func unacknowledged(_ socket: CInt) -> CInt { linux.unacknowledged(socket) }
+
     func setResetOnClose(_ socket: CInt) -> CInt { linux.setResetOnClose(socket) }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
