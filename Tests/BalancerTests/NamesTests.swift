@@ -224,6 +224,15 @@ private struct Places: ~Copyable {
         #expect(isRefused)
     }
 
+    /// Of two addresses one leads back here; the other is used.
+    @Test func ofAddressesThatLeadBackHereTheOtherIsUsed() throws {
+        let places = try Places()
+        var named = try NamedLoop(at: nil, port: places.first.address.port)
+        named.table.set("server", [named.loop.listenerAddresses[0], places.first.address])
+        let isFound = try named.prints("balancer: server is at \(places.first.address)\n")
+        #expect(isFound)
+    }
+
     /// One loop looks names up; the others hear of it.
     @Test func allLoopsFollow() throws {
         let places = try Places()

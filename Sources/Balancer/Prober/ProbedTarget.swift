@@ -19,6 +19,9 @@ struct ProbedTarget: ~Copyable {
     var isNameLost = false
     /// When a new address last caused a probe at once.
     var probedByMove: Instant?
+    /// Its present address was found to be one of the balancer's own: new sessions are not sent there, without waiting for
+    /// as many failures as take a backend down.
+    var isItself = false
     /// The finding that the roster has.
     var published: Finding
 
@@ -41,11 +44,8 @@ struct ProbedTarget: ~Copyable {
 
     /// The current finding.
     var finding: Finding {
-        Finding(id: id, isUp: health.isUp, address: address, boundSource: source.forSessions)
+        Finding(id: id, isUp: health.isUp && !isItself, address: address, boundSource: source.forSessions)
     }
-
-    /// True when new sessions may be sent to it.
-    var isUp: Bool { health.isUp && address != nil }
 
     /// Its name in log lines.
     var title: BackendTitle {
@@ -57,6 +57,7 @@ struct ProbedTarget: ~Copyable {
     /// Sets its address. The source binding starts again: it was found for the route to the old address.
     mutating func move(to address: SocketAddress) {
         self.address = address
+        isItself = false
         source = Self.source(wantedSource, towards: address)
     }
 }

@@ -66,15 +66,15 @@ extension Prober {
         switch answer {
         case .failure(let error):
             nameNotFound(index, error.reason, &core, &journal)
-        case .success(let addresses):
+        case .success(let all):
             let current = targets[index].address
+            let addresses = all.filter { !isOwn($0) }
             guard let address = targets[index].host?.choose(from: addresses, current: current) else {
-                return nameNotFound(index, "no address", &core, &journal)
+                let reason = all.first.map { "\($0) is the balancer itself" } ?? "no address"
+                return nameNotFound(index, reason, &core, &journal)
             }
             if address == current {
                 nameFound(index, &journal)
-            } else if ownAddresses.contains(where: { $0.receives(address) }) {
-                nameNotFound(index, "\(address) is the balancer itself", &core, &journal)
             } else {
                 targets[index].isNameLost = false
                 move(index, to: address, &core, &journal)
