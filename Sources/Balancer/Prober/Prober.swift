@@ -82,6 +82,7 @@ struct Prober: ~Copyable {
         targets[index].published.address = address
         targets[index].published.boundSource = entry.boundSource
         targets[index].move(to: address)
+        targets[index].announced = address
         targets[index].probe.abandon()
         targets[index].probe.due = core.now
         core.timers.arm(targets[index].probe.timer, at: core.now)
@@ -234,11 +235,12 @@ struct Prober: ~Copyable {
             // A shortage of this machine says nothing about the backend.
             if shortage.add(now: now) { journal.log.probeNotMade(title, errno) }
         case .some(let failure):
-            let verdict = targets[index].health.record(success: false)
+            let verdict = targets[index].record(success: false)
             journal.log.probeFailed(title, failure, verdict)
         case nil:
             _ = shortage.end(now: now)
-            let verdict = targets[index].health.record(success: true)
+            let verdict = targets[index].record(success: true)
+            if let address = targets[index].address { announce(index, address, &journal) }
             journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)
         }
     }
