@@ -48,6 +48,59 @@ import Testing
                 .contains("two listeners"))
     }
 
+    /// However it is spelled, and whichever listener it is.
+    @Test(arguments: [
+        ("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("127.0.0.1", "::ffff:127.0.0.1"), ("::1", "::"),
+        ("0.0.0.0", "127.0.0.9"), ("::", "127.0.0.1"), ("::", "0.0.0.0"), ("::ffff:127.0.0.1", "127.0.0.1"),
+    ])
+    func theBalancerItselfIsNoBackend(listener: String, backend: String) throws {
+        let listener = try #require(SocketAddress(host: listener, port: 20000))
+        let backend = try #require(SocketAddress(host: backend, port: 20000))
+        let expected = "backend \(backend) is the balancer's own address, so it would connect to itself"
+        #expect(
+            reason {
+                try Configuration(
+                    listeners: [.init(address: listener)], pools: [.init(backends: [.init(address: backend)])])
+            } == expected)
+        #expect(
+            reason {
+                try Configuration(
+                    listeners: [.init(address: .ipv4(0x7F00_0001, port: 1)), .init(address: listener, pool: 1)],
+                    pools: [
+                        .init(name: "a", backends: [.init(address: backend)]),
+                        .init(name: "b", backends: [.init(address: .ipv4(0x0A00_0001, port: 80))]),
+                    ])
+            } == expected)
+    }
+
+    @Test(arguments: [("0.0.0.0", "::1"), ("127.0.0.1", "::"), ("127.0.0.1", "127.0.0.2"), ("::1", "0.0.0.0")])
+    func whoeverElseHasThePortIsABackend(listener: String, backend: String) throws {
+        let listener = try #require(SocketAddress(host: listener, port: 20000))
+        let backend = try #require(SocketAddress(host: backend, port: 20000))
+        _ = try Configuration(
+            listeners: [.init(address: listener)], pools: [.init(backends: [.init(address: backend)])])
+    }
+
+    @Test func anUnspecifiedBackendIsAtLoopback() {
+        let backend = Configuration.Backend(address: .ipv4(0, port: 80))
+        #expect(backend.address == .ipv4(0x7F00_0001, port: 80) && backend.unspecified == .ipv4(0, port: 80))
+        let other = Configuration.Backend(address: .ipv4(1, port: 80))
+        #expect(other.address == .ipv4(1, port: 80) && other.unspecified == nil)
+        let source = Configuration.Pool(backends: [backend], source: .ipv4(0, port: 0)).source
+        #expect(source == nil)
+    }
+
+    /// connect(2) and bind(2) would say "Invalid argument".
+    @Test func aLinkLocalAddressNeedsItsInterface() throws {
+        let address = try #require(SocketAddress(host: "fe80::1", port: 80))
+        #expect(
+            reason { try Configuration(listeners: [.init(address: address)], pools: [.init(backends: [backend])]) }
+                == "listener [fe80::1]:80: a link-local address needs its interface: fe80::1%eth0")
+        #expect(
+            reason { try Configuration(listeners: [listener], pools: [.init(backends: [.init(address: address)])]) }
+                == "backend [fe80::1]:80: a link-local address needs its interface: fe80::1%eth0")
+    }
+
     @Test func thereAreAtMostSoManyPools() throws {
         func configuration(_ count: Int) throws -> Configuration {
             try Configuration(

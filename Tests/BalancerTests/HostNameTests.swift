@@ -18,6 +18,51 @@ import Testing
         #expect(name("a").choose(from: []) == nil)
     }
 
+    private func target(at address: SocketAddress) -> ProbedTarget {
+        let entry = TargetEntry(
+            id: TargetID(rawValue: 0), name: "a:1", host: name("a"), address: address,
+            counters: TargetCounters(loops: 1))
+        let pool = PoolEntry(
+            id: PoolID(rawValue: 0), name: "default", policy: .roundRobin, health: .init(), source: nil,
+            targets: [entry])
+        return ProbedTarget(entry, of: pool, timer: TimerID.none, due: Instant(nanoseconds: 0))
+    }
+
+    /// While the backend is down each address has its turn, also when the answers are in another order each time.
+    @Test func everyAddressHasItsTurn() {
+        let all = v4 + v6
+        var target = target(at: v4[0])
+        var tried: [SocketAddress] = []
+        for round in 0..<6 {
+            _ = target.record(success: false)
+            let answer = Array(all[(round % 3)...] + all[..<(round % 3)])
+            guard let address = target.choose(from: answer) else { break }
+            target.move(to: address)
+            tried.append(address)
+        }
+        #expect(Set(tried.prefix(3)) == Set(all) && Set(tried.suffix(3)) == Set(all))
+    }
+
+    @Test func whatHasAnsweredStaysUntilItIsDown() {
+        var target = target(at: v4[0])
+        _ = target.record(success: true)
+        for _ in 0..<3 {
+            _ = target.record(success: false)
+            let kept = target.choose(from: v4)
+            #expect(kept == v4[0])
+        }
+        _ = target.record(success: false)
+        let next = target.choose(from: v4)
+        #expect(next == v4[1])
+    }
+
+    @Test func theOnlyAddressStays() {
+        var target = target(at: v4[0])
+        _ = target.record(success: false)
+        let kept = target.choose(from: [v4[0]])
+        #expect(kept == v4[0])
+    }
+
     /// Name servers turn the order of their answers.
     @Test func whoIsStillNamedStays() {
         #expect(name("a").choose(from: v4, current: v4[1]) == v4[1])

@@ -224,6 +224,31 @@ private struct Places: ~Copyable {
         #expect(isRefused)
     }
 
+    /// Of two addresses one leads back here; the other is used.
+    @Test func ofAddressesThatLeadBackHereTheOtherIsUsed() throws {
+        let places = try Places()
+        var named = try NamedLoop(at: nil, port: places.first.address.port)
+        named.table.set("server", [named.loop.listenerAddresses[0], places.first.address])
+        let isFound = try named.prints("balancer: server is at \(places.first.address)\n")
+        #expect(isFound)
+    }
+
+    /// A name has two addresses, and nobody listens at the first, whatever their order. The second serves, and the log
+    /// says so once.
+    @Test(arguments: [false, true]) func theNextAddressOfANameIsTried(isTurned: Bool) throws {
+        let places = try Places()
+        let dead = SocketAddress.ipv4(0x7F00_0004, port: places.first.address.port)
+        var named = try NamedLoop(at: dead, port: dead.port)
+        named.table.set("server", isTurned ? [places.first.address, dead] : [dead, places.first.address])
+        let isAlive = try named.prints("IP : <127.0.0.2>, Port : <\(dead.port)> Server is alive")
+        #expect(isAlive)
+        let ends = try named.connect(to: places.first)
+        NamedLoop.end(ends.client)
+        NamedLoop.end(ends.served)
+        let lines = named.output().split(separator: "\n").filter { $0.contains(" is at ") }
+        #expect(lines == ["balancer: server is at \(places.first.address) now; it was at \(dead)"])
+    }
+
     /// One loop looks names up; the others hear of it.
     @Test func allLoopsFollow() throws {
         let places = try Places()

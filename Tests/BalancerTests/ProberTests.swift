@@ -110,6 +110,86 @@ import Testing
         }
     }
 
+    // MARK: the balancer itself
+
+    /// A connect to a local port without a listener met itself: nobody listens there.
+    @Test func aProbeThatMetItselfHasFailed() throws {
+        try Self.staged(backends: 1) { kernel, stage in
+            for _ in 0..<4 {
+                try stage.turn()
+                let probe = try #require(kernel.connects.last?.socket)
+                kernel.localAddresses[probe] = .backend(0)
+                kernel.post(probe, CEPOLL_OUT)
+                try stage.passInterval()
+            }
+            let verdicts = stage.verdicts
+            #expect(verdicts == [false])
+        }
+    }
+
+    /// The machine gets the address of a backend while the balancer runs, which listens on every address: the backend is
+    /// the balancer itself now. It is not connected to, and no client is sent there, from the next probe on.
+    @Test func aBackendThatBecomesTheBalancerItselfIsLeftAtOnce() throws {
+        let kernel = StagedKernel()
+        try withScriptedKernel(kernel) {
+            let hand = ManualClock()
+            var health = Configuration.HealthCheck()
+            (health.interval, health.timeout) = (.seconds(1), .seconds(1))
+            let other = SocketAddress.ipv4(0x0A00_0006, port: 40_000)
+            kernel.sourceAnswer = { _ in other }
+            let configuration = try Configuration(
+                listeners: [.init(address: .ipv4(0, port: 80))],
+                pools: [.init(backends: [.init(address: .backend(0))], health: health)], log: .none)
+            var loop = try BalancerLoop(configuration, clock: .manual(hand), output: .silent)
+            func pass() throws {
+                for _ in 0..<20 {
+                    hand.now = hand.now + .milliseconds(50)
+                    for connect in kernel.connects where kernel.descriptors.contains(connect.socket) {
+                        kernel.post(connect.socket, CEPOLL_OUT)
+                    }
+                    try loop.turn(.immediately)
+                }
+            }
+            try pass()
+            var isUp = loop.shared.roster.current().targets.allSatisfy(\.isUp)
+            #expect(isUp && !kernel.connects.isEmpty)
+            kernel.sourceAnswer = { $0.with(port: 40_000) }
+            let probes = kernel.connects.count
+            try pass()
+            isUp = loop.shared.roster.current().targets.allSatisfy(\.isUp)
+            #expect(!isUp && kernel.connects.count == probes)
+            // The address has moved on.
+            kernel.sourceAnswer = { _ in other }
+            try pass()
+            isUp = loop.shared.roster.current().targets.allSatisfy(\.isUp)
+            #expect(isUp && kernel.connects.count > probes)
+            loop.stop()
+        }
+        #expect(kernel.descriptors.isEmpty)
+    }
+
+    /// The one session whose connect met itself goes to the next backend.
+    @Test func aSessionThatMetItselfIsRedispatched() throws {
+        let kernel = StagedKernel()
+        try withScriptedKernel(kernel) {
+            let itself = SocketAddress.ipv4(0x7F00_0001, port: 40_000)
+            let configuration = try Configuration(
+                listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))],
+                pools: [.init(backends: [.init(address: itself), .init(address: .backend(1))])], log: .none)
+            var loop = try BalancerLoop(configuration, clock: .manual(ManualClock()), output: .silent)
+            try loop.turn(.immediately)
+            kernel.arrive(at: kernel.listeners[0])
+            try loop.turn(.immediately)
+            let socket = try #require(kernel.connects.last)
+            #expect(socket.address == itself)
+            kernel.localAddresses[socket.socket] = itself
+            kernel.post(socket.socket, CEPOLL_OUT)
+            try loop.turn(.immediately)
+            #expect(kernel.connects.last?.address == .backend(1) && !kernel.descriptors.contains(socket.socket))
+            loop.stop()
+        }
+    }
+
     // MARK: what is published
 
     /// Three backends are judged in one turn: the roster is revised once, and only when a verdict changes.

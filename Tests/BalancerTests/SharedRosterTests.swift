@@ -174,7 +174,7 @@ private final class Reader: Sendable {
             id: PoolID(rawValue: 0), name: "default", policy: .roundRobin, health: .init(), source: nil,
             targets: targets)
         try change.check(
-            Roster(pools: [pool]), [.init(address: .ipv4(0, port: 20000), pool: PoolID(rawValue: 0))])
+            Roster(pools: [pool]), [.init(address: OwnAddress(.ipv4(0, port: 20000)), pool: PoolID(rawValue: 0))])
     }
 
     @Test(arguments: [-1, Limits.weightMax + 1]) func aWeightOutOfRangeIsRefused(weight: Int32) {
@@ -189,12 +189,28 @@ private final class Reader: Sendable {
 
     /// A balancer that is its own backend serves itself until its ports are used up.
     @Test func theBalancerItselfIsNoBackend() {
-        let own = SocketAddress.ipv4(0x7F00_0001, port: 20000)
-        for change in [
-            RosterChange.add(.init(address: own), to: PoolID(rawValue: 0)), .move(TargetID(rawValue: 0), to: own),
-        ] {
-            #expect(throws: ConfigurationError.self) { try Self.check(change) }
+        let spellings: [SocketAddress] = [
+            .ipv4(0x7F00_0001, port: 20000), .ipv4(0x7F00_0009, port: 20000), .ipv4(0, port: 20000),
+            .ipv6(high: 0, low: 0xFFFF_7F00_0001, scope: 0, port: 20000),
+        ]
+        for own in spellings {
+            for change in [
+                RosterChange.add(.init(address: own), to: PoolID(rawValue: 0)), .move(TargetID(rawValue: 0), to: own),
+            ] {
+                #expect(throws: ConfigurationError.self) { try Self.check(change) }
+            }
         }
+    }
+
+    /// The listener is on 0.0.0.0, which IPv6 does not reach.
+    @Test func anotherFamilyIsSomebodyElse() throws {
+        try Self.check(.move(TargetID(rawValue: 0), to: .ipv6(high: 0, low: 1, scope: 0, port: 20000)))
+    }
+
+    @Test func anUnspecifiedDestinationIsLoopback() throws {
+        let shared = SharedRoster(try .staged(backends: 1))
+        _ = try shared.apply(.move(TargetID(rawValue: 0), to: .ipv4(0, port: 80)))
+        #expect(shared.current().targets.map(\.address) == [.ipv4(0x7F00_0001, port: 80)])
     }
 
     @Test(arguments: [-1, 0, Int32(Limits.sessionsCeiling) + 1]) func aLimitOutOfRangeIsRefused(most: Int32) {

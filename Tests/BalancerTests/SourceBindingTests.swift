@@ -33,6 +33,29 @@ import Testing
         #expect(source.forProbes == wanted)
     }
 
+    /// The kernel refuses a loopback source towards another machine: there it chooses by itself, for sessions and probes.
+    @Test func aSourceThatCannotReachABackendIsNotUsedTowardsIt() throws {
+        let kernel = StagedKernel()
+        try withScriptedKernel(kernel) {
+            let near = SocketAddress.ipv4(0x7F00_0002, port: 80)
+            let pool = Configuration.Pool(
+                backends: [.init(address: .backend(0)), .init(address: near)], source: .ipv4(0x7F00_0001, port: 0))
+            let shared = SharedRoster(
+                try Configuration(listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))], pools: [pool]))
+            #expect(shared.current().targets.map(\.boundSource) == [nil, pool.source])
+            _ = try shared.apply(.move(TargetID(rawValue: 1), to: .backend(1)))
+            _ = try shared.apply(.move(TargetID(rawValue: 0), to: near))
+            #expect(shared.current().targets.map(\.boundSource) == [pool.source, nil])
+            let entry = shared.current().pools[0]
+            var target = ProbedTarget(entry.targets[1], of: entry, timer: .none, due: Instant(nanoseconds: 0))
+            let (wanted, isChecked) = (target.source.wanted, target.source.needsCheck)
+            #expect(wanted == nil && !isChecked)
+            target.move(to: near)
+            let moved = target.source.wanted
+            #expect(moved == pool.source)
+        }
+    }
+
     @Test func withoutAWishNothingIsBound() {
         var source = SourceBinding(nil)
         let isRight = source.note(chosen: wanted)

@@ -77,6 +77,23 @@ struct MovingNamesTests {
         }
     }
 
+    @Test("of a name with two addresses, of which one has no server, the other serves", arguments: [1, 2])
+    func pair(threads: Int) throws {
+        let hosts = try Hosts("127.0.0.2 server1\n127.0.0.3 server1")
+        let backend = try EchoBackend(named: "A", host: "127.0.0.3")
+        let other = try EchoBackend(named: "B", host: "127.0.0.2", port: backend.port)
+        let balancer = try start(
+            hosts, port: backend.port, "--probe-interval", "100ms", "--threads", "\(threads)")
+        let first = try balancer.connectAndGreet().backend
+        // Whichever serves: it goes, and the other takes over.
+        try (first == "A" ? backend : other).stop()
+        try eventually("the other serves", details: { balancer.program.summary }) {
+            let client = try balancer.connect()
+            defer { client.close() }
+            return (try? client.receiveLine()) == (first == "A" ? "B" : "A")
+        }
+    }
+
     @Test("a name whose look-up fails keeps its address; the failure and its end are each logged once")
     func lost() throws {
         let hosts = try Hosts("127.0.0.2 server1")

@@ -1,7 +1,47 @@
-import Reactor
 import Testing
 
+@testable import Reactor
+
 @Suite struct ResolverTests {
+    private static let remote = SocketAddress.ipv4(0x0A00_0001, port: 0)
+    private static let loopback = SocketAddress.ipv4(0x7F00_0001, port: 0)
+    private static let loopback6 = SocketAddress.ipv6(high: 0, low: 1, scope: 0, port: 0)
+    private static let remote6 = SocketAddress.ipv6(high: 0x2001_0DB8_0000_0000, low: 1, scope: 0, port: 0)
+    private static let unknown = Resolver.Found.failure(.init(reason: "unknown", cause: .unknown))
+
+    /// A name server is asked once for an ordinary name, with the families that this machine has.
+    @Test(arguments: [
+        Resolver.Found.success([remote]), .success([loopback, remote]),
+        .failure(.init(reason: "silent", cause: .unanswered)),
+    ])
+    func oneQuestionSuffices(answer: Resolver.Found) {
+        var questions = 0
+        let found = Resolver.select(answer) {
+            questions += 1
+            return .success([Self.loopback6])
+        }
+        #expect(found == answer && questions == 0)
+    }
+
+    /// The C library hides a family of which this machine has loopback addresses only.
+    @Test(arguments: [
+        (unknown, [loopback6], [loopback6]), (.success([loopback]), [loopback6, loopback], [loopback6, loopback]),
+        (.success([loopback]), [loopback6], [loopback6]), (unknown, [remote6, loopback6], [loopback6]),
+    ])
+    func namesAtLoopbackAreFound(
+        first: Resolver.Found, all: [SocketAddress], expected: [SocketAddress]
+    ) {
+        #expect(Resolver.select(first) { .success(all) } == .success(expected))
+    }
+
+    /// What this machine has no address for stays hidden, and an error is that of the first question.
+    @Test func othersStayHidden() {
+        #expect(Resolver.select(Self.unknown) { .success([Self.remote6]) } == Self.unknown)
+        let other = Resolver.Found.failure(.init(reason: "other", cause: .unanswered))
+        #expect(Resolver.select(Self.unknown) { other } == Self.unknown)
+        #expect(Resolver.select(.success([Self.loopback])) { other } == .success([Self.loopback]))
+    }
+
     @Test func localhostIsThisMachine() throws {
         let addresses = try Resolver.addresses(of: "localhost", port: 8090)
         #expect(!addresses.isEmpty)

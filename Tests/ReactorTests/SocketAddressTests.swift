@@ -13,11 +13,16 @@ import Testing
         ("::1", .ipv6(high: 0, low: 1, scope: 0, port: 80), "::1"),
         ("2001:DB8:0:0:0:0:0:5", .ipv6(high: 0x2001_0DB8_0000_0000, low: 5, scope: 0, port: 80), "2001:db8::5"),
         ("fe80::1%7", .ipv6(high: 0xFE80_0000_0000_0000, low: 1, scope: 7, port: 80), "fe80::1%7"),
-        ("::ffff:1.2.3.4", .ipv6(high: 0, low: 0xFFFF_0102_0304, scope: 0, port: 80), "::ffff:1.2.3.4"),
+        ("::ffff:1.2.3.4", .ipv4(0x0102_0304, port: 80), "1.2.3.4"),
+        ("::ffff:7f00:1", .ipv4(0x7F00_0001, port: 80), "127.0.0.1"),
+        ("::ffff:0.0.0.0", .ipv4(0, port: 80), "0.0.0.0"),
+        ("2001:db8::5%7", .ipv6(high: 0x2001_0DB8_0000_0000, low: 5, scope: 0, port: 80), "2001:db8::5"),
+        ("::1%lo", .ipv6(high: 0, low: 1, scope: 0, port: 80), "::1"),
+        ("0::0:1", .ipv6(high: 0, low: 1, scope: 0, port: 80), "::1"),
         (
-            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295",
-            .ipv6(high: .max, low: .max, scope: .max, port: 80),
-            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295"
+            "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295",
+            .ipv6(high: 0xFEBF_FFFF_FFFF_FFFF, low: .max, scope: .max, port: 80),
+            "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295"
         ),
     ])
     func readsAndPrintsAddresses(_ text: String, _ address: SocketAddress, _ printed: String) {
@@ -93,7 +98,7 @@ import Testing
     /// Through the form that the kernel wants and back.
     @Test(arguments: [
         SocketAddress.ipv4(0x0102_0304, port: 0x0506),
-        .ipv6(high: 0x0102_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F10, scope: 0x1112_1314, port: 0x1516),
+        .ipv6(high: 0xFE80_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F10, scope: 0x1112_1314, port: 0x1516),
         .unix(path: "/run/chat.sock"),
         .unix(path: "/" + String(repeating: "x", count: 106)),
     ])

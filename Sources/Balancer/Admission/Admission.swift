@@ -76,12 +76,12 @@ struct Admission: ~Copyable {
     }
 
     /// The addresses that clients can connect to, with the ports in force.
-    var addresses: [SocketAddress] { listeners.map(\.address) }
+    var addresses: [OwnAddress] { listeners.map(\.address) }
 
     /// Each listener's address, and the place of its pool.
-    var listeners: [(address: SocketAddress, pool: Int)] {
+    var listeners: [(address: OwnAddress, pool: Int)] {
         entrances.indexRange.filter { entrances.isTaken($0) }
-            .map { (entrances[$0].acceptor.listener.address, entrances[$0].pool) }
+            .map { (entrances[$0].acceptor.listener.ownAddress, entrances[$0].pool) }
     }
 
     /// Open descriptors, for the audit.

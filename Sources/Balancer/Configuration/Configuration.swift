@@ -14,7 +14,7 @@ public struct Configuration: Sendable {
 
         /// A listener of a pool.
         public init(address: SocketAddress, pool: Int = 0) {
-            self.address = address
+            self.address = address.canonical
             self.pool = pool
             inherited = nil
         }
@@ -37,8 +37,10 @@ public struct Configuration: Sendable {
 
     /// One backend of a pool.
     public struct Backend: Hashable, Sendable {
-        /// Its address; nil while its name has none.
+        /// Its address; nil while its name has none. Never `0.0.0.0` or `::`: see ``unspecified``.
         public let address: SocketAddress?
+        /// `0.0.0.0` or `::`, if that was configured: ``address`` is then loopback, where connect(2) leads.
+        public let unspecified: SocketAddress?
         /// The name that is looked up periodically for its address; nil for a backend configured by address.
         public let name: HostName?
         /// The most sessions that it gets at the same time; nil for no limit. Several loops divide it among them.
@@ -46,19 +48,21 @@ public struct Configuration: Sendable {
 
         /// A backend at an address.
         public init(address: SocketAddress, sessionsMax: Int32? = nil) {
-            self.address = address
+            self.address = address.destination
+            unspecified = address.canonical.isWildcard ? address.canonical : nil
             self.sessionsMax = sessionsMax
             name = nil
         }
 
         /// A backend with a name, and the address that the name has now, if it has one.
         public init(name: HostName, address: SocketAddress?, sessionsMax: Int32? = nil) {
-            self.address = address
+            self.address = address?.destination
+            unspecified = nil
             self.name = name
             self.sessionsMax = sessionsMax
         }
 
-        /// What identifies it in its pool: as it is configured, `HOST:PORT` or an address.
+        /// What identifies it in its pool: its name, `HOST:PORT`, or its address.
         var title: String {
             name.map { "\($0.host):\($0.port)" } ?? address?.description ?? "-"
         }
@@ -74,8 +78,8 @@ public struct Configuration: Sendable {
         public let policy: PolicyKind
         /// How they are probed.
         public let health: HealthCheck
-        /// The source address of connections to backends; nil leaves it to the kernel. Not used towards a backend of
-        /// another address family.
+        /// The source address of connections to backends; nil leaves it to the kernel. Not used towards a backend that
+        /// cannot be reached from it: see `SocketAddress.usable(towards:)`.
         public let source: SocketAddress?
 
         /// A pool.
@@ -88,7 +92,7 @@ public struct Configuration: Sendable {
             self.backends = backends
             self.policy = policy
             self.health = health
-            self.source = source
+            self.source = source.flatMap { $0.canonical.isWildcard ? nil : $0.canonical }
         }
     }
 
@@ -257,10 +261,7 @@ extension Configuration {
         guard pools.indices.contains(listener.pool) else {
             throw ConfigurationError("listener \(listener.address): there is no pool \(listener.pool)")
         }
-        if pools[listener.pool].backends.contains(where: { $0.address == listener.address }) {
-            throw ConfigurationError(
-                "backend \(listener.address) is the balancer's own listener: it would connect to itself")
-        }
+        try checkAddresses(listener)
         if listeners.filter({ $0.address == listener.address }).count > 1 {
             throw ConfigurationError("two listeners on \(listener.address): name each address once")
         }
@@ -277,7 +278,7 @@ extension Configuration.Pool {
     /// Throws an error that names the fault and the remedy.
     func check() throws(ConfigurationError) {
         guard !backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
-        for backend in backends { try backend.checkLimit() }
+        for backend in backends { try backend.check() }
         try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
         try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)
         guard health.timeout <= health.interval else {
@@ -294,7 +295,9 @@ extension Configuration.Pool {
 }
 
 extension Configuration.Backend {
-    func checkLimit() throws(ConfigurationError) {
+    /// Throws an error that names the fault and the remedy.
+    func check() throws(ConfigurationError) {
+        try checkScope()
         guard let sessionsMax, !(1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else { return }
         throw ConfigurationError("\(title): \(sessionsMax) sessions at most: it must be 1 to \(Limits.sessionsCeiling)")
     }

@@ -6,6 +6,8 @@ enum ProbeFailure: Hashable, Sendable {
     case timeout
     /// A system call failed, or the connect did.
     case error(Errno)
+    /// The address is one of the balancer's own listeners.
+    case itself
     /// The backend's name has no address, for this reason.
     case noAddress(String)
 }

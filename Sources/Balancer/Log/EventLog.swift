@@ -94,6 +94,21 @@ public struct EventLog: ~Copyable {
                 }
             }
         }
+        explainUnspecified(configuration.pools.lazy.flatMap(\.backends))
+    }
+
+    /// Backends at `0.0.0.0` or `::`, which are no destinations.
+    private mutating func explainUnspecified(_ backends: some Sequence<Configuration.Backend>) {
+        for backend in backends {
+            guard let unspecified = backend.unspecified, let address = backend.address else { continue }
+            notice {
+                $0.append("backend ")
+                $0.append(endpoint: unspecified)
+                $0.append(": to connect to every address is to connect to ")
+                $0.append(endpoint: address)
+                $0.append(", which is used")
+            }
+        }
     }
 
     /// Warns when the descriptor limit of the process does not suffice for all sessions.

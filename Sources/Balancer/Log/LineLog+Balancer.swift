@@ -60,6 +60,8 @@ extension LineLog.Record {
             append("unknown host: ")
             append(reason)
             append("\n")
+        case .itself:
+            append("connected to itself: The address is that of the balancer's own listener\n")
         case .error(let errno):
             let text = errno.description
             append(text.lowercased())

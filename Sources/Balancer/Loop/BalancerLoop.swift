@@ -81,7 +81,7 @@ public struct BalancerLoop: ~Copyable {
     public var hasMoreToDo: Bool { !core.ready.isEmpty }
 
     /// The addresses that clients can connect to, with their actual ports; empty once the loop drains.
-    public var listenerAddresses: [SocketAddress] { admission.addresses }
+    public var listenerAddresses: [SocketAddress] { admission.addresses.map(\.address) }
 
     /// A snapshot of the session table; for display, not for the data path.
     public func sessionTable() -> [SessionRow] { sessions.table(targets) }

@@ -9,7 +9,7 @@ struct Duties: ~Copyable {
     /// Makes the parts in the loop that `wanted` is passed to; nil in the others.
     static func make(
         _ wanted: consuming ProcessDuties?, _ configuration: Configuration, _ roster: SharedRoster,
-        ownAddresses: [SocketAddress], _ core: inout LoopCore, _ journal: inout Journal
+        ownAddresses: [OwnAddress], _ core: inout LoopCore, _ journal: inout Journal
     ) throws(SystemCallError) -> Duties? {
         guard let wanted else { return nil }
         let lookUp = wanted.lookUp

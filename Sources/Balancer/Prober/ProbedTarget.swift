@@ -19,6 +19,17 @@ struct ProbedTarget: ~Copyable {
     var isNameLost = false
     /// When a new address last caused a probe at once.
     var probedByMove: Instant?
+    /// Its present address was found to be one of the balancer's own: new sessions are not sent there, without waiting for
+    /// as many failures as take a backend down.
+    var isItself = false
+    /// A probe of its present address has succeeded.
+    var hasAnswered = false
+    /// The present address does not answer: the next answer to a look-up is used to try another.
+    var wantsAnother = false
+    /// Addresses of its name that were tried since a probe last succeeded.
+    var tried: [SocketAddress] = []
+    /// The address that the log last named as that of its name.
+    var announced: SocketAddress?
     /// The finding that the roster has.
     var published: Finding
 
@@ -28,6 +39,7 @@ struct ProbedTarget: ~Copyable {
         check = pool.health
         wantedSource = pool.source
         address = entry.address
+        announced = entry.address
         source = Self.source(pool.source, towards: entry.address)
         health = Health(rise: pool.health.rise, fall: pool.health.fall)
         probe = Probe(timer: timer, due: due)
@@ -41,11 +53,8 @@ struct ProbedTarget: ~Copyable {
 
     /// The current finding.
     var finding: Finding {
-        Finding(id: id, isUp: health.isUp, address: address, boundSource: source.forSessions)
+        Finding(id: id, isUp: health.isUp && !isItself, address: address, boundSource: source.forSessions)
     }
-
-    /// True when new sessions may be sent to it.
-    var isUp: Bool { health.isUp && address != nil }
 
     /// Its name in log lines.
     var title: BackendTitle {
@@ -57,6 +66,34 @@ struct ProbedTarget: ~Copyable {
     /// Sets its address. The source binding starts again: it was found for the route to the old address.
     mutating func move(to address: SocketAddress) {
         self.address = address
+        isItself = false
+        hasAnswered = false
+        wantsAnother = false
         source = Self.source(wantedSource, towards: address)
+    }
+
+    /// Records the result of a probe; a backend that is down, or has never answered at its present address, may answer
+    /// at another one of its name.
+    mutating func record(success: Bool) -> Health.Verdict {
+        let verdict = health.record(success: success)
+        if success {
+            hasAnswered = true
+            tried.removeAll()
+        }
+        wantsAnother = !success && host != nil && !(health.isUp && hasAnswered)
+        return verdict
+    }
+
+    /// The address to use, of those that its name has: the present one while it answers. Otherwise the next that was not
+    /// tried, whatever their order, and after the last of them the first again.
+    mutating func choose(from addresses: [SocketAddress]) -> SocketAddress? {
+        guard wantsAnother, let address, addresses.contains(address) else {
+            return host?.choose(from: addresses, current: address)
+        }
+        wantsAnother = false
+        tried = addresses.filter { $0 == address || tried.contains($0) }
+        if let next = host?.choose(from: addresses.filter { !tried.contains($0) }) { return next }
+        tried = [address]
+        return host?.choose(from: addresses.filter { $0 != address }) ?? address
     }
 }

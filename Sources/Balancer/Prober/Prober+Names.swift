@@ -3,7 +3,8 @@ import Reactor
 // Backends with a name: the name is looked up periodically, on threads of the resolver.
 //
 // While a name cannot be looked up, the last address stays. When the address changes, existing sessions stay where they
-// are; new sessions and probes use the new one.
+// are; new sessions and probes use the new one. Of several addresses the present one is used while it answers; the log
+// names another one when it has answered, not each that was tried.
 extension Prober {
     mutating func openResolver(_ core: inout LoopCore) throws(SystemCallError) {
         let resolver = try BackgroundResolver(lookUp)
@@ -66,20 +67,29 @@ extension Prober {
         switch answer {
         case .failure(let error):
             nameNotFound(index, error.reason, &core, &journal)
-        case .success(let addresses):
+        case .success(let all):
             let current = targets[index].address
-            guard let address = targets[index].host?.choose(from: addresses, current: current) else {
-                return nameNotFound(index, "no address", &core, &journal)
+            let addresses = all.filter { !isOwn($0) }
+            guard let address = targets[index].choose(from: addresses) else {
+                let reason = all.first.map { "\($0) is the balancer itself" } ?? "no address"
+                return nameNotFound(index, reason, &core, &journal)
             }
-            if address == current {
+            if let current, addresses.contains(current) {
                 nameFound(index, &journal)
-            } else if ownAddresses.contains(where: { $0.receives(address) }) {
-                nameNotFound(index, "\(address) is the balancer itself", &core, &journal)
+                if address != current { move(index, to: address, &core, &journal) }
             } else {
                 targets[index].isNameLost = false
+                announce(index, address, &journal)
                 move(index, to: address, &core, &journal)
             }
         }
+    }
+
+    /// Logs where a name is now, unless the log has that already.
+    mutating func announce(_ index: Int, _ address: SocketAddress, _ journal: inout Journal) {
+        guard let host = targets[index].host, targets[index].announced != address else { return }
+        journal.log.moved(host, from: targets[index].announced, to: address)
+        targets[index].announced = address
     }
 
     private mutating func nameFound(_ index: Int, _ journal: inout Journal) {
@@ -108,7 +118,6 @@ extension Prober {
     private mutating func move(
         _ index: Int, to address: SocketAddress, _ core: inout LoopCore, _ journal: inout Journal
     ) {
-        if let host = targets[index].host { journal.log.moved(host, from: targets[index].address, to: address) }
         moveTarget(index, to: address)
         let wasProbed = targets[index].probe.isUnderWay
         targets[index].probe.abandon()

@@ -21,8 +21,8 @@ struct Prober: ~Copyable {
     let lookUp: BackgroundResolver.Lookup
     let namesTimer: TimerID
     let namesInterval: Duration
-    /// The balancer's own listeners: a name that resolves to one of them is not used.
-    let ownAddresses: [SocketAddress]
+    /// The balancer's own listeners: an address that reaches one of them is not used.
+    private let ownAddresses: [OwnAddress]
     /// Probes that were not made for lack of descriptors or memory.
     private var shortage = Episode()
     private(set) var isStopped = false
@@ -32,7 +32,7 @@ struct Prober: ~Copyable {
     /// The first probe of each backend is due at once.
     init(
         _ shared: SharedRoster, _ configuration: Configuration, _ lookUp: @escaping BackgroundResolver.Lookup,
-        ownAddresses: [SocketAddress], _ core: inout LoopCore
+        ownAddresses: [OwnAddress], _ core: inout LoopCore
     ) throws(SystemCallError) {
         self.shared = shared
         self.lookUp = lookUp
@@ -82,6 +82,7 @@ struct Prober: ~Copyable {
         targets[index].published.address = address
         targets[index].published.boundSource = entry.boundSource
         targets[index].move(to: address)
+        targets[index].announced = address
         targets[index].probe.abandon()
         targets[index].probe.due = core.now
         core.timers.arm(targets[index].probe.timer, at: core.now)
@@ -133,6 +134,9 @@ struct Prober: ~Copyable {
     mutating func startProbe(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
         guard !isStopped else { return }
         guard let address = targets[index].address else { return awaitAddress(index, &core, &journal) }
+        // Asked again for each probe: the machine may have got the address since it was configured.
+        note(index, isItself: isOwn(address))
+        if targets[index].isItself { return probeEnded(index, .itself, &core, &journal) }
         targets[index].probe.lap &+= 1
         do throws(Errno) {
             var stream = try probeSocket(index, address)
@@ -156,6 +160,17 @@ struct Prober: ~Copyable {
         } catch {
             probeEnded(index, .error(error), &core, &journal)
         }
+    }
+
+    /// True of an address at which a listener of the balancer is reached.
+    func isOwn(_ address: SocketAddress) -> Bool {
+        ownAddresses.contains { $0.receives(address) }
+    }
+
+    private mutating func note(_ index: Int, isItself: Bool) {
+        guard targets[index].isItself != isItself else { return }
+        targets[index].isItself = isItself
+        mayHaveFindings = true
     }
 
     /// Records the source address that the kernel chose for a probe; false when it is the wrong one.
@@ -187,8 +202,9 @@ struct Prober: ~Copyable {
         if !readiness.isDisjoint(with: [.error, .hangup]), let errno = targets[index].probe.stream.takeError() {
             probeEnded(index, .error(errno), &core, &journal)
         } else if !readiness.isDisjoint(with: [.writable, .hangup]) {
-            let isOwn = targets[index].address.map { targets[index].probe.stream.isConnectedToItself($0) }
-            probeEnded(index, isOwn ?? false ? .error(.connectionRefused) : nil, &core, &journal)
+            let hasMetItself = targets[index].probe.stream.isConnectedToItself
+            // Nobody listens there.
+            probeEnded(index, hasMetItself ? .error(.connectionRefused) : nil, &core, &journal)
         }
     }
 
@@ -219,11 +235,12 @@ struct Prober: ~Copyable {
             // A shortage of this machine says nothing about the backend.
             if shortage.add(now: now) { journal.log.probeNotMade(title, errno) }
         case .some(let failure):
-            let verdict = targets[index].health.record(success: false)
+            let verdict = targets[index].record(success: false)
             journal.log.probeFailed(title, failure, verdict)
         case nil:
             _ = shortage.end(now: now)
-            let verdict = targets[index].health.record(success: true)
+            let verdict = targets[index].record(success: true)
+            if let address = targets[index].address { announce(index, address, &journal) }
             journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)
         }
     }

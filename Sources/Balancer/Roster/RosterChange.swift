@@ -26,7 +26,7 @@ enum RosterChange: Sendable {
 
     /// A listener of the balancer, as far as a change must fit to it.
     struct Listening {
-        let address: SocketAddress
+        let address: OwnAddress
         let pool: PoolID
     }
 }
@@ -39,7 +39,8 @@ extension RosterChange {
             try checkNew(pool, roster, listeners)
         case .removePool(let id):
             guard let user = listeners.first(where: { $0.pool == id }) else { return }
-            throw ConfigurationError("listener \(user.address) uses the pool: give the listener another one first")
+            throw ConfigurationError(
+                "listener \(user.address.address) uses the pool: give the listener another one first")
         case .add(let backend, let pool):
             try Self.checkCount(roster.targetCount + 1)
             let present = roster.pools.first { $0.id == pool }?.targets ?? []
@@ -84,7 +85,7 @@ extension RosterChange {
     private static func check(
         _ backend: Configuration.Backend, _ listeners: [Listening]
     ) throws(ConfigurationError) {
-        try backend.checkLimit()
+        try backend.check()
         if let address = backend.address { try check(address, listeners) }
     }
 

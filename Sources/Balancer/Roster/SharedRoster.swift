@@ -58,6 +58,7 @@ final class SharedRoster: Sendable {
                 pools[pool].targets.remove(at: place)
                 return .target(id)
             case .move(let id, let address):
+                let address = address.destination
                 return Self.revise(id, &pools) { target, source in
                     target.address = address
                     target.boundSource = source?.usable(towards: address)
@@ -134,11 +135,4 @@ struct Finding: Hashable, Sendable {
     var isUp: Bool
     var address: SocketAddress?
     var boundSource: SocketAddress?
-}
-
-extension SocketAddress {
-    /// The address itself as the source of connections to `target`; nil for a target of another address family.
-    func usable(towards target: SocketAddress) -> SocketAddress? {
-        family == target.family ? self : nil
-    }
 }

@@ -48,8 +48,6 @@ struct TargetState: ~Copyable {
         cells = entry.counters.cells(ofLoop: loop)
     }
 
-    var addressIfItMayMeetItself: SocketAddress? { mayMeetItself ? address : nil }
-
     /// True when it gets no more sessions: it was removed from the roster, or has moved.
     var hasLeft: Bool { position < 0 }
 }

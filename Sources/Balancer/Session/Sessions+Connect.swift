@@ -109,7 +109,9 @@ extension Sessions {
     ) -> Step {
         if readiness.isDisjoint(with: [.error, .hangup]) {
             guard readiness.contains(.writable) else { return .continues }
-            if isConnectedToItself(index, targets.states[Int(slab[index].target)].addressIfItMayMeetItself) {
+            if targets.states[Int(slab[index].target)].mayMeetItself,
+                slab[index].link.backend.stream.isConnectedToItself
+            {
                 return redispatch(index, .connectionRefused, &targets, &core, &journal)
             }
             slab[index].link.backend.note(readiness)
@@ -135,12 +137,6 @@ extension Sessions {
     ) -> Step {
         connectFailed(index, errno, &targets, core.now, &journal)
         return connectNext(index, &targets, &core, &journal)
-    }
-
-    /// `address` is the backend's; nil when it cannot be the socket's own.
-    @inline(__always) private mutating func isConnectedToItself(_ index: Int, _ address: SocketAddress?) -> Bool {
-        guard let address else { return false }
-        return slab[index].link.backend.stream.isConnectedToItself(address)
     }
 
     /// The backend is connected: relaying begins.

@@ -13,7 +13,10 @@ struct ServeCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "The address to listen on, which is also the source address of connections to backends.",
-            discussion: "With 0.0.0.0 or :: it listens on every address, and the kernel chooses the source address."),
+            discussion: """
+                With 0.0.0.0 or :: it listens on every address, and the kernel chooses the source address. It does so too \
+                for backends on other machines when this is a loopback address.
+                """),
         completion: .list(["0.0.0.0", "::"]))
     var sourceIP: String
 
@@ -100,25 +103,17 @@ extension ServeCommand {
                 threads: threads, warmConnections: latency.warmConnections))
         limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
         if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }
-        let configuration: Configuration
         do {
-            configuration = try Configuration(
+            return try Configuration(
                 listeners: listeners,
                 pools: [
                     .init(
-                        backends: targets, health: health.check, source: source.isWildcard ? nil : source.with(port: 0))
+                        backends: targets, health: health.check, source: source.with(port: 0))
                 ],
                 timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: log, threads: threads,
                 status: sockets.status.map { .inherited($0) } ?? StatusPath.chosen(statusSocket).map { .path($0) })
         } catch {
             throw ValidationError(error.description)
         }
-        let own = targets.lazy.compactMap(\.address).first { target in
-            listeners.contains { $0.address.receives(target) }
-        }
-        if let own {
-            throw ValidationError("backend \(own) is the balancer's own address, so it would connect to itself")
-        }
-        return configuration
     }
 }

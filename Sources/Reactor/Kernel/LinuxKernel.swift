@@ -79,7 +79,21 @@ struct LinuxKernel {
 
     /// Whether getpeername(2) knows a peer: not before the handshake has ended.
     func isConnected(_ socket: CInt) -> Bool {
-        unsafe SocketAddress.filled { unsafe getpeername(socket, $0, $1) } != nil
+        peerAddress(socket) != nil
+    }
+
+    /// The address that a socket is connected to.
+    func peerAddress(_ socket: CInt) -> SocketAddress? {
+        unsafe SocketAddress.filled { unsafe getpeername(socket, $0, $1) }
+    }
+
+    /// The source address that the kernel chooses towards an address; nil without a route. Nothing is sent: a datagram
+    /// socket is connected.
+    func sourceAddress(towards address: SocketAddress) -> SocketAddress? {
+        let socket = cepoll_datagram_socket(address.family)
+        guard socket >= 0 else { return nil }
+        defer { close(socket) }
+        return connect(socket, to: address) < 0 ? nil : localAddress(socket)
     }
 
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt {

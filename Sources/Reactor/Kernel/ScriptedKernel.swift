@@ -38,6 +38,10 @@
         func localAddress(_ socket: CInt) -> SocketAddress?
         /// getpeername(2), whether it succeeds.
         func isConnected(_ socket: CInt) -> Bool
+        /// getpeername(2).
+        func peerAddress(_ socket: CInt) -> SocketAddress?
+        /// socket(2) for datagrams, connect(2), getsockname(2) and close(2).
+        func sourceAddress(towards address: SocketAddress) -> SocketAddress?
         /// setsockopt(2) of an int.
         func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt
         /// getsockopt(2), SO_ERROR.
@@ -94,6 +98,10 @@
         public func unacknowledged(_ socket: CInt) -> CInt { 0 }
         /// False: an output has no more room than the last write found.
         public func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool { false }
+        /// nil: the ends of a script's connections have no addresses.
+        public func peerAddress(_ socket: CInt) -> SocketAddress? { nil }
+        /// nil: a script has no routes.
+        public func sourceAddress(towards address: SocketAddress) -> SocketAddress? { nil }
         /// nil: an output of a script is written to as a file is, which needs no more calls than `write`.
         public func status(_ descriptor: CInt) -> stat? { nil }
     }

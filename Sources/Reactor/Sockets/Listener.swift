@@ -21,6 +21,7 @@ public struct Listener: ~Copyable {
     /// The service manager has made the socket and holds it open: connections that wait there when this process ends
     /// are accepted by the next one.
     public let isInherited: Bool
+    private let isIPv6Only: Bool
 
     /// How many connections the kernel keeps until they are accepted; it lowers the number to `net.core.somaxconn`.
     public static let backlogMax: CInt = 4096
@@ -52,6 +53,7 @@ public struct Listener: ~Copyable {
         self.address = kernel.localAddress(number) ?? address
         self.descriptor = descriptor
         isInherited = false
+        isIPv6Only = false
     }
 
     /// Listens at a socket that the service manager made, through a descriptor of its own: several loops that have one
@@ -64,8 +66,12 @@ public struct Listener: ~Copyable {
         descriptor = FileDescriptor(owning: number)
         address = socket.address
         isInherited = true
+        isIPv6Only = socket.isIPv6Only
         if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
     }
+
+    /// The address, with which connections reach the listener.
+    public var ownAddress: OwnAddress { OwnAddress(address, isIPv6Only: isIPv6Only) }
 
     /// Sets the options that accepted sockets inherit.
     private static func setInheritedOptions(_ descriptor: borrowing FileDescriptor, _ keepalive: Keepalive?) {

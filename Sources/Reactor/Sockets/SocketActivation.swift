@@ -9,6 +9,8 @@ public struct InheritedSocket: Hashable, Sendable {
     public let name: String
     /// The address it is bound to.
     public let address: SocketAddress
+    /// On `::`: IPv4 does not reach it (`BindIPv6Only=ipv6-only`).
+    public let isIPv6Only: Bool
 }
 
 /// A socket that was handed over and cannot be used: which one, why, and what to do about it.
@@ -67,6 +69,7 @@ public enum SocketActivation {
             throw SocketActivationError(
                 "socket '\(name)' (descriptor \(descriptor)): fcntl: \(Errno(rawValue: -failed))")
         }
-        return InheritedSocket(descriptor: descriptor, name: name, address: address)
+        let isIPv6Only = LinuxKernel.option(descriptor, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY) == 1
+        return InheritedSocket(descriptor: descriptor, name: name, address: address, isIPv6Only: isIPv6Only)
     }
 }

@@ -2,6 +2,9 @@ import CEpoll
 import Glibc
 
 /// The address of a socket: IPv4, IPv6 or Unix. A plain value of 24 bytes; only the Unix case owns memory.
+///
+/// Addresses that are parsed, looked up or reported by the kernel are in their ``canonical`` form, so that `==` compares
+/// what they mean and not how they are spelled.
 @frozen public enum SocketAddress: Hashable, Sendable {
     /// An IPv4 address and port, both in host byte order.
     case ipv4(UInt32, port: UInt16)
@@ -14,7 +17,8 @@ import Glibc
     /// The longest path that fits `sockaddr_un` with its closing NUL. Source: unix(7).
     public static let unixPathBytesMax = 107
 
-    /// An address from its text and port, without a look-up: `10.0.0.5`, `::1`, `fe80::1%eth0`.
+    /// An address from its text and port, without a look-up: `10.0.0.5`, `::1`, `fe80::1%eth0`. An IPv4 address that is
+    /// mapped into IPv6 (`::ffff:10.0.0.5`) is IPv4.
     ///
     /// nil when the text is no address.
     public init?(host: String, port: UInt16) {
@@ -52,7 +56,7 @@ import Glibc
                 UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             )
         }
-        return .ipv6(high: high, low: low, scope: scope, port: port)
+        return SocketAddress.ipv6(high: high, low: low, scope: scope, port: port).canonical
     }
 
     // MARK: parts
@@ -72,31 +76,6 @@ import Glibc
         case .ipv6(let high, let low, let scope, _): .ipv6(high: high, low: low, scope: scope, port: port)
         case .unix: self
         }
-    }
-
-    /// True of `0.0.0.0` and `::`, which mean every address of the machine.
-    public var isWildcard: Bool {
-        switch self {
-        case .ipv4(let address, _): address == 0
-        case .ipv6(let high, let low, _, _): high == 0 && low == 0
-        case .unix: false
-        }
-    }
-
-    /// True when this machine has the address now, which is found out by binding a socket to it.
-    public var isLocal: Bool {
-        guard !isWildcard else { return true }
-        do throws(Errno) {
-            _ = try Stream(for: self, from: self)
-            return true
-        } catch {
-            return false
-        }
-    }
-
-    /// True when a connection to `other` reaches a listener on this address.
-    public func receives(_ other: SocketAddress) -> Bool {
-        self == other || isWildcard && port == other.port && other.isLocal
     }
 
     /// `AF_INET`, `AF_INET6` or `AF_UNIX`.
@@ -230,8 +209,8 @@ import Glibc
         return result < 0 ? nil : SocketAddress(storage, length: Int(length))
     }
 
-    /// Reads what the kernel wrote. An IPv4 address mapped into IPv6 (a client of a `::` listener) becomes IPv4; of an
-    /// unnamed Unix socket the path is empty.
+    /// Reads what the kernel wrote, in canonical form: a client of a `::` listener that came by IPv4 has an IPv4
+    /// address. Of an unnamed Unix socket the path is empty.
     init(_ storage: sockaddr_storage, length: Int) {
         self = unsafe withUnsafeBytes(of: storage) { bytes in
             switch CInt(storage.ss_family) {
@@ -241,11 +220,7 @@ import Glibc
             case AF_INET6:
                 let value = unsafe bytes.loadUnaligned(as: sockaddr_in6.self)
                 let port = UInt16(bigEndian: value.sin6_port)
-                let address = SocketAddress.ipv6(value.sin6_addr, scope: value.sin6_scope_id, port: port)
-                if case .ipv6(0, let low, _, _) = address, low >> 32 == 0xFFFF {
-                    return .ipv4(UInt32(truncatingIfNeeded: low), port: port)
-                }
-                return address
+                return SocketAddress.ipv6(value.sin6_addr, scope: value.sin6_scope_id, port: port)
             default:
                 // A NUL ends a path. An abstract name begins with one, and the length of the address ends it.
                 let field = unsafe bytes.prefix(length).dropFirst(2).prefix(Self.unixPathBytesMax + 1)

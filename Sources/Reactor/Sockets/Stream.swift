@@ -124,9 +124,11 @@ public struct Stream: ~Copyable {
     public var isConnected: Bool { kernel.isConnected(descriptor.rawValue) }
 
     /// True when the socket is connected to itself: towards a local port without a listener, the kernel may choose that
-    /// very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5).
-    public func isConnectedToItself(_ address: SocketAddress) -> Bool {
-        localAddress == address
+    /// very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5). Compares both ends
+    /// as the kernel reports them: what was connected to may have been another spelling.
+    public var isConnectedToItself: Bool {
+        guard let local = localAddress else { return false }
+        return local == kernel.peerAddress(descriptor.rawValue)
     }
 
     /// The error that is pending on the socket, which this call clears.

@@ -13,6 +13,10 @@ final class StagedKernel: ScriptedKernel {
     var descriptorsMax = Int.max
     /// What connect(2) returns for an address.
     var connectAnswer: (SocketAddress) -> CInt = { _ in -EINPROGRESS }
+    /// What getsockname(2) returns; nil of a socket that is not named here.
+    var localAddresses: [CInt: SocketAddress] = [:]
+    /// The source address that it chooses towards an address; nil for no route.
+    var sourceAnswer: (SocketAddress) -> SocketAddress? = { _ in nil }
     /// All calls of connect(2), in their order.
     private(set) var connects: [(socket: CInt, address: SocketAddress)] = []
     /// Descriptors that have been closed, in their order.
@@ -144,7 +148,9 @@ final class StagedKernel: ScriptedKernel {
     }
 
     func isConnected(_ socket: CInt) -> Bool { false }
-    func localAddress(_ socket: CInt) -> SocketAddress? { nil }
+    func localAddress(_ socket: CInt) -> SocketAddress? { localAddresses[socket] }
+    func peerAddress(_ socket: CInt) -> SocketAddress? { connects.last { $0.socket == socket }?.address }
+    func sourceAddress(towards address: SocketAddress) -> SocketAddress? { sourceAnswer(address) }
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt {
         options.append((socket, level, option, value))
         return 0

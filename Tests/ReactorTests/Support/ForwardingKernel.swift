@@ -56,6 +56,10 @@ class ForwardingKernel: ScriptedKernel {
 
     func localAddress(_ socket: CInt) -> SocketAddress? { linux.localAddress(socket) }
 
+    func peerAddress(_ socket: CInt) -> SocketAddress? { linux.peerAddress(socket) }
+
+    func sourceAddress(towards address: SocketAddress) -> SocketAddress? { linux.sourceAddress(towards: address) }
+
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt {
         linux.setOption(socket, level: level, option: option, value: value)
     }
