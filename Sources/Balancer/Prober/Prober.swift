@@ -76,8 +76,12 @@ struct Prober: ~Copyable {
         core.timers.arm(timer, at: core.now)
     }
 
-    /// The address may have been changed by a ``RosterChange``.
+    /// The address may have been changed by a ``RosterChange``, also to another one and back.
     private mutating func follow(_ index: Int, _ entry: TargetEntry, _ core: inout LoopCore) {
+        if entry.probes != targets[index].published.probes {
+            targets[index].published.probes = entry.probes
+            mayHaveFindings = true
+        }
         guard entry.address != targets[index].published.address, let address = entry.address else { return }
         targets[index].published.address = address
         targets[index].published.boundSource = entry.boundSource
@@ -218,11 +222,15 @@ struct Prober: ~Copyable {
         case .error(let errno) where errno.isLocalShortage:
             // A shortage of this machine says nothing about the backend.
             if shortage.add(now: now) { journal.log.probeNotMade(title, errno) }
+            targets[index].notMade += 1
+            if targets[index].notMade >= targets[index].health.fall { targets[index].probes.canProbe = false }
         case .some(let failure):
+            targets[index].record(.failed)
             let verdict = targets[index].health.record(success: false)
             journal.log.probeFailed(title, failure, verdict)
         case nil:
             _ = shortage.end(now: now)
+            targets[index].record(.succeeded)
             let verdict = targets[index].health.record(success: true)
             journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)
         }

@@ -48,6 +48,8 @@ struct TargetEntry: Sendable {
     var sessionsMax: Int32?
     /// The prober's verdict; true before there is one.
     var isUp = true
+    /// What its probes have shown.
+    var probes = ProbeHistory()
     /// What a session's socket must be bound to, so that it comes from the pool's source; nil when the kernel chooses
     /// that address by itself: see ``SourceBinding``.
     var boundSource: SocketAddress?

@@ -59,6 +59,7 @@ final class SharedRoster: Sendable {
                 return .target(id)
             case .move(let id, let address):
                 return Self.revise(id, &pools) { target, source in
+                    if address != target.address { target.probes.forget() }
                     target.address = address
                     target.boundSource = source?.usable(towards: address)
                 }
@@ -81,6 +82,7 @@ final class SharedRoster: Sendable {
                 guard pools[pool].targets[place].address == old.address else { continue }
                 pools[pool].targets[place].address = new.address
                 pools[pool].targets[place].boundSource = new.boundSource
+                pools[pool].targets[place].probes = new.probes
             }
             return findings.first?.new.id
         }
@@ -132,6 +134,7 @@ final class SharedRoster: Sendable {
 struct Finding: Hashable, Sendable {
     let id: TargetID
     var isUp: Bool
+    var probes: ProbeHistory
     var address: SocketAddress?
     var boundSource: SocketAddress?
 }

@@ -50,8 +50,8 @@ extension Sessions {
         let stream: Stream
         let result: ConnectResult
         if warm.isOpen {
-            // If it is not connected yet, an event will report it, as for any other.
-            result = targets.states[place].mayMeetItself || !warm.isConnected ? .inProgress : .connected
+            // One that may be connected to itself is checked when the poller reports it.
+            result = targets.states[place].mayMeetItself ? .inProgress : .connected
             stream = warm
         } else {
             do throws(Errno) {

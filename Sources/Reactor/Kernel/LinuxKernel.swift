@@ -77,11 +77,6 @@ struct LinuxKernel {
         unsafe SocketAddress.filled { unsafe getsockname(socket, $0, $1) }
     }
 
-    /// Whether getpeername(2) knows a peer: not before the handshake has ended.
-    func isConnected(_ socket: CInt) -> Bool {
-        unsafe SocketAddress.filled { unsafe getpeername(socket, $0, $1) } != nil
-    }
-
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt {
         cepoll_set_option(socket, level, option, value)
     }
@@ -165,6 +160,15 @@ struct LinuxKernel {
     func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return unsafe poll(&request, 1, milliseconds) == 1
+    }
+
+    /// What a poller would report now, in epoll's bits, which are those of poll(2).
+    func readiness(_ descriptor: CInt) -> UInt32 {
+        let events = Int16(truncatingIfNeeded: CEPOLL_IN | CEPOLL_OUT | CEPOLL_RDHUP)
+        var request = pollfd(fd: descriptor, events: events, revents: 0)
+        // Only a lack of memory could make it fail, and then nothing is known of the descriptor.
+        guard unsafe poll(&request, 1, 0) >= 0 else { return CEPOLL_ERR }
+        return UInt32(UInt16(bitPattern: request.revents))
     }
 
     /// True when a read, or an accept, would find something now.
