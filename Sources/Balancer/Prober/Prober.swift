@@ -201,7 +201,7 @@ struct Prober: ~Copyable {
         _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         targets[index].probe.abandon()
-        judge(index, failure, core.now, &journal)
+        judge(index, failure, &core, &journal)
         setNextProbe(index, &core)
         // Its name may have another address by now.
         if failure != nil, targets[index].address != nil { requestLookup(index, &core, &journal) }
@@ -214,14 +214,14 @@ struct Prober: ~Copyable {
     }
 
     private mutating func judge(
-        _ index: Int, _ failure: ProbeFailure?, _ now: Instant, _ journal: inout Journal
+        _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         mayHaveFindings = true
         let title = targets[index].title
         switch failure {
         case .error(let errno) where errno.isLocalShortage:
             // A shortage of this machine says nothing about the backend.
-            if shortage.add(now: now) { journal.log.probeNotMade(title, errno) }
+            if shortage.add(now: core.now) { journal.log.probeNotMade(title, errno) }
             targets[index].notMade += 1
             if targets[index].notMade >= targets[index].health.fall { targets[index].probes.canProbe = false }
         case .some(let failure):
@@ -229,7 +229,8 @@ struct Prober: ~Copyable {
             let verdict = targets[index].health.record(success: false)
             journal.log.probeFailed(title, failure, verdict)
         case nil:
-            _ = shortage.end(now: now)
+            _ = shortage.end(now: core.now)
+            journal.probeConnected(core.monotonicNow)
             targets[index].record(.succeeded)
             let verdict = targets[index].health.record(success: true)
             journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)

@@ -91,14 +91,16 @@ extension Sessions {
     }
 
     /// Ends a session for which no backend is left to try.
-    private mutating func endUnconnected(
+    mutating func endUnconnected(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         guard let errno = slab[index].connectFailure else {
             let reason = targets.refuse(from: Int(slab[index].pool), core.now, &journal)
             return end(index, reason, &targets, &core, &journal)
         }
-        return end(index, errno.isLocalShortage ? .shortage : .connectFailed, &targets, &core, &journal)
+        guard errno.isLocalShortage else { return end(index, .connectFailed, &targets, &core, &journal) }
+        journal.begin(.cannotConnect, core.monotonicNow)
+        return end(index, .shortage, &targets, &core, &journal)
     }
 
     /// An event of the backend's socket while it connects.
@@ -148,6 +150,7 @@ extension Sessions {
     ) -> Step {
         if connectShortage.isOn, let count = connectShortage.end(now: core.now) {
             journal.log.canConnectAgain(attempts: count)
+            journal.end(.cannotConnect)
         }
         let place = Int(slab[index].target)
         if targets.states[place].isSuspect { targets.note(place, isSuspect: false) }

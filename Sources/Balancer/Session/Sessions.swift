@@ -87,7 +87,8 @@ struct Sessions: ~Copyable {
         let token = Token(.client, slab.key(at: index))
         if let errno = slab[index].link.client.stream.add(to: core.poller, token) {
             slab[index].connectFailure = errno
-            return end(index, .shortage, &targets, &core, &journal)
+            if connectShortage.add(now: core.now) { journal.log.cannotConnect(errno) }
+            return endUnconnected(index, &targets, &core, &journal)
         }
         return connectNext(index, &targets, &core, &journal)
     }
