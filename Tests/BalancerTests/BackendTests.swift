@@ -7,7 +7,8 @@ import Testing
 @Suite struct StatusReportTests {
     private func report(_ count: Int) -> StatusReport {
         let backends = (0..<count).map {
-            StatusReport.BackendLine(address: .ipv4(0x0A00_0001 + UInt32($0), port: 80), name: nil, isUp: $0 == 0)
+            StatusReport.BackendLine(
+                address: .ipv4(0x0A00_0001 + UInt32($0), port: 80), name: nil, health: $0 == 0 ? .up : .down)
         }
         return StatusReport(
             state: .serving, backends: backends, sessions: 12, sessionsMax: 4000, threads: 2, uptime: .seconds(61),
@@ -18,11 +19,13 @@ import Testing
         var report = report(2)
         report.backends[1].address = nil
         report.backends[1].name = "server2"
+        report.backends.append(.init(address: .ipv4(0x0A00_0003, port: 80), health: .untested))
         #expect(
             report.text == """
-                state=serving backends_up=1 backends=2 sessions=12 sessions_max=4000 threads=2 uptime_s=61 pid=4711
+                state=serving backends_up=1 backends=3 sessions=12 sessions_max=4000 threads=2 uptime_s=61 pid=4711
                 backend=10.0.0.1:80 health=up
                 backend=- health=down name=server2
+                backend=10.0.0.3:80 health=untested
 
                 """)
     }
@@ -34,9 +37,8 @@ import Testing
         #expect(text.hasSuffix("backends_not_listed=\(Limits.backendsMax - StatusReport.backendLinesMax)\n"))
     }
 
-    @Test(arguments: [StatusReport.Service.serving, .noBackend, .draining]) func onlyServingServes(
-        state: StatusReport.Service
-    ) {
+    @Test(arguments: [StatusReport.Service.serving, .starting, .noBackend, .full, .impaired, .draining])
+    func onlyServingServes(state: StatusReport.Service) {
         var report = report(1)
         report.state = state
         #expect(StatusReport.saysServing(report.text) == (state == .serving))

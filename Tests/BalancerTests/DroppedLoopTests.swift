@@ -13,8 +13,10 @@ import Testing
         try withScriptedKernel(kernel) {
             var loop = try BalancerLoop(
                 .staged(backends: 3, warm: 2), clock: .manual(ManualClock()), output: .silent)
-            // Probes begin, and connections are made ready.
+            // Probes begin. That of the last backend succeeds, and connections to it are made ready.
             try loop.turn(.immediately)
+            kernel.post(try #require(kernel.sockets(to: .backend(2)).last), CEPOLL_OUT)
+            for _ in 0..<4 { try loop.turn(.immediately) }
             var sessions: [(client: CInt, backend: CInt)] = []
             for _ in 0..<4 {
                 kernel.arrive(at: kernel.listeners[0])

@@ -126,7 +126,7 @@ private final class FailingKernel: ScriptedKernel, @unchecked Sendable {
     func listen(_ socket: CInt, backlog: CInt) -> CInt { 0 }
     func connect(_ socket: CInt, to address: SocketAddress) -> CInt { -EINPROGRESS }
     func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?) { (-EAGAIN, nil) }
-    func isConnected(_ socket: CInt) -> Bool { false }
+    func readiness(_ descriptor: CInt) -> UInt32 { 0 }
     func localAddress(_ socket: CInt) -> SocketAddress? { nil }
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt { 0 }
     func takeError(_ socket: CInt) -> CInt { 0 }

@@ -144,13 +144,13 @@ private struct Places: ~Copyable {
         #expect(isBad)
         let lines = named.output()
         #expect(lines.contains("unknown host: Name or service not known\nIP: <server>, Port : <"))
-        #expect(named.loop.facts.service.state == .noBackend)
+        #expect(named.loop.shared.roster.current().prospect == .noBackend)
         named.table.set("server", [places.first.address])
         let isFound = try named.prints("balancer: server is at \(places.first.address)\n")
         #expect(isFound)
         let isAlive = try named.prints("IP : <127.0.0.2>, Port : <\(places.first.address.port)> Server is alive")
         #expect(isAlive)
-        #expect(named.loop.facts.service.state == .serving)
+        #expect(named.loop.shared.roster.current().prospect == .served)
         let ends = try named.connect(to: places.first)
         NamedLoop.end(ends.client)
         NamedLoop.end(ends.served)
@@ -197,7 +197,7 @@ private struct Places: ~Copyable {
         #expect(isBack)
         #expect(
             StatusReport(named.loop.facts, uptime: .zero).backends == [
-                .init(address: places.first.address, name: "server", isUp: true)
+                .init(address: places.first.address, name: "server", health: .up)
             ])
         let told = named.output().split(separator: "\n").count { $0.contains("cannot look up") }
         #expect(told == 1)

@@ -60,7 +60,38 @@ import Testing
         var policy = Self.policy(all)
         #expect(Self.pick(&policy, all, tried: [0]) == 1)
         #expect(Self.pick(&policy, all, tried: [2, 0]) == 1)
-        #expect(Self.pick(&policy, all) == 2)
+        #expect(Self.pick(&policy, all) == 0)
+    }
+
+    /// The first is silent: its sessions come back while others arrive, and those still alternate.
+    @Test func aSessionThatComesBackCostsNoTurn() {
+        let all = Self.candidates([0, 1, 2])
+        var policy = Self.policy(all)
+        var new: [Int?] = []
+        for number in 0..<9 {
+            new.append(Self.pick(&policy, all))
+            if number % 2 == 1 { _ = Self.pick(&policy, all, tried: [0]) }
+        }
+        #expect(new == [0, 1, 2, 0, 1, 2, 0, 1, 2])
+    }
+
+    /// What a silent backend leaves does not all go to its neighbour.
+    @Test func sessionsThatComeBackAlternateAsWell() {
+        let all = Self.candidates([0, 1, 2])
+        var policy = Self.policy(all)
+        #expect((0..<6).map { _ in Self.pick(&policy, all, tried: [0]) } == [1, 2, 1, 2, 1, 2])
+    }
+
+    /// Backends leave between two such picks: the search begins at a place that there is.
+    @Test func aSessionThatComesBackToFewerCandidates() {
+        let all = Self.candidates([0, 1, 2, 3])
+        var policy = Self.policy(all)
+        #expect(Self.pick(&policy, all, tried: [0, 1]) == 2)
+        let fewer = Self.candidates([0, 1])
+        policy.candidatesChanged(fewer.span)
+        #expect(Self.pick(&policy, fewer, tried: [0]) == 1)
+        policy.candidatesChanged([Candidate]().span)
+        #expect(Self.pick(&policy, [], tried: [0]) == nil)
     }
 
     @Test func noneEligibleIsNoneAndTheTurnStays() {

@@ -192,14 +192,15 @@ import Testing
 
     // MARK: what is published
 
-    /// Three backends are judged in one turn: the roster is revised once, and only when a verdict changes.
+    /// Three backends are judged in one turn: the roster is revised once, when probes begin to fail or to succeed, and
+    /// when a verdict changes.
     @Test func findingsArePublishedOncePerTurnAndOnlyWhenSomethingChanged() throws {
         try Self.staged(backends: 3) { kernel, stage in
             kernel.connectAnswer = { _ in -ECONNREFUSED }
             try stage.turn()
             for failures in 1...6 {
                 let (version, verdicts) = (stage.version, stage.verdicts)
-                #expect(version == (failures < 4 ? 1 : 2), "after \(failures) failures")
+                #expect(version == (failures < 4 ? 2 : 3), "after \(failures) failures")
                 #expect(verdicts == [Bool](repeating: failures < 4, count: 3), "after \(failures) failures")
                 try stage.passInterval()
             }
@@ -207,22 +208,34 @@ import Testing
             for _ in 0..<3 {
                 try stage.passInterval()
                 let (version, verdicts) = (stage.version, stage.verdicts)
-                #expect(version == 3)
+                #expect(version == 4)
                 #expect(verdicts == [true, true, true])
             }
             #expect(kernel.connects.count >= 3 * 9)
         }
     }
 
-    /// A lack of descriptors on this machine says nothing about the backends.
+    /// A lack of descriptors on this machine says nothing about the backends: the verdicts stay, and that nothing is
+    /// known any more is published once as many probes as take a backend down could not be made.
     @Test func aProbeThatCannotBeMadeIsNoVerdict() throws {
         try Self.staged(backends: 2) { kernel, stage in
+            kernel.connectAnswer = { _ in 0 }
+            try stage.passInterval()
             kernel.descriptorsMax = kernel.descriptors.count
-            for _ in 0..<8 { try stage.passInterval() }
-            let (version, verdicts) = (stage.version, stage.verdicts)
-            #expect(version == 1)
-            #expect(verdicts == [true, true])
+            for intervals in 1...8 {
+                try stage.passInterval()
+                let verdicts = stage.verdicts
+                #expect(verdicts == [true, true])
+                let probes = stage.loop.shared.roster.current().targets.map(\.probes)
+                #expect(probes.map(\.canProbe) == [Bool](repeating: intervals < 4, count: 2), "\(intervals)")
+                #expect(probes.allSatisfy { $0.last == .succeeded && $0.failureRuns == 0 })
+            }
+            let version = stage.version
+            #expect(version == 3)
             kernel.descriptorsMax = .max
+            try stage.passInterval()
+            let canProbe = stage.loop.shared.roster.current().targets.map(\.probes.canProbe)
+            #expect(canProbe == [true, true])
         }
     }
 

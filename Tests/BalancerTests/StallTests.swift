@@ -173,8 +173,8 @@ import Testing
             #expect(kernel.descriptors.contains(probe))
             kernel.post(probe, CEPOLL_OUT)
             try stage.pass(.milliseconds(50))
-            let isUp = stage.loop.shared.roster.current().isServing
-            #expect(isUp && !kernel.descriptors.contains(probe))
+            let prospect = stage.loop.shared.roster.current().prospect
+            #expect(prospect == .served && !kernel.descriptors.contains(probe))
         }
     }
 

@@ -39,7 +39,8 @@ private struct Stage: ~Copyable {
     func find(_ number: Int, _ change: (inout Finding) -> Void) {
         guard let target = shared.current().targets.first(where: { $0.id == Self.id(number) }) else { return }
         let old = Finding(
-            id: target.id, isUp: target.isUp, address: target.address, boundSource: target.boundSource)
+            id: target.id, isUp: target.isUp, probes: target.probes, address: target.address,
+            boundSource: target.boundSource)
         var new = old
         change(&new)
         shared.publish([(old, new)])
@@ -360,6 +361,11 @@ private struct Stage: ~Copyable {
     private static func warmStage(_ kernel: StagedKernel) throws -> Stage {
         var stage = try Stage(backends: 3, warm: 2)
         stage.targets.warmExpired(&stage.core)
+        let before = stage.targets.warmCount
+        #expect(before == 0, "none before a probe has succeeded")
+        for number in 0..<3 { stage.find(number) { $0.probes.record(.succeeded) } }
+        stage.targets.adopt(&stage.core, &stage.journal)
+        stage.targets.warmExpired(&stage.core)
         let count = stage.targets.warmCount
         #expect(count == 6)
         return stage
@@ -388,6 +394,35 @@ private struct Stage: ~Copyable {
 
     @Test func whatIsHeldReadyForOneThatIsDownIsClosed() throws {
         try Self.staged { try Self.expectClosed([0], $0) { $0.judge(0, isUp: false) } }
+    }
+
+    /// It stays up, since one failure is no verdict; more are made once a probe has succeeded.
+    @Test func whatIsHeldReadyForOneWhoseProbeFailedIsClosed() throws {
+        try Self.staged {
+            try Self.expectClosed([0], $0) { stage in
+                stage.find(0) { $0.probes.record(.failed) }
+                stage.targets.adopt(&stage.core, &stage.journal)
+                stage.targets.warmExpired(&stage.core)
+                let counts = [stage.targets.warmCount, stage.targets.states[0].warm.count]
+                #expect(counts == [4, 0])
+            }
+        }
+    }
+
+    /// A loop was busy while a probe failed and the next one succeeded.
+    @Test func aFailureThatIsOverWhenTheLoopLearnsOfItClosesAsWell() throws {
+        try Self.staged {
+            try Self.expectClosed([1], $0) { stage in
+                stage.find(1) { $0.probes.record(.failed) }
+                stage.find(1) { $0.probes.record(.succeeded) }
+                stage.targets.adopt(&stage.core, &stage.journal)
+            }
+        }
+    }
+
+    /// A session's connect may find out earlier than a probe.
+    @Test func whatIsHeldReadyForOneThatRefusedASessionIsClosed() throws {
+        try Self.staged { try Self.expectClosed([2], $0) { $0.targets.note(2, isSuspect: true) } }
     }
 
     @Test func whatIsHeldReadyForOneWithoutWeightIsClosed() throws {

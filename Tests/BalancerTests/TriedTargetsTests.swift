@@ -50,6 +50,7 @@ import Testing
                     #expect(tried.removeFirst() == first, "seed \(seed), step \(step)")
                     if let first { model.remove(first) }
                 }
+                #expect(tried.isEmpty == model.isEmpty, "seed \(seed), step \(step)")
                 #expect(tried.count == model.count, "seed \(seed), step \(step)")
                 #expect(tried.contains(place) == model.contains(place), "seed \(seed), step \(step)")
             }

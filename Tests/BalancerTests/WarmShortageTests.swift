@@ -19,9 +19,9 @@ import Testing
             var loop = try BalancerLoop(
                 .staged(backends: backends, warm: warm), clock: .manual(hand), output: .silent)
             try loop.turn(.immediately)
-            // The first probes succeed.
+            // The first probes succeed, after which connections are made.
             for connect in kernel.connects { kernel.post(connect.socket, CEPOLL_OUT) }
-            try loop.turn(.immediately)
+            for _ in 0..<4 { try loop.turn(.immediately) }
             let held = loop.targets.warmCount
             #expect(held == backends * warm)
             try body(kernel, &loop, hand)
@@ -59,7 +59,7 @@ import Testing
             // The first session finds that its connection has ended meanwhile, and has to make one.
             kernel.ended.insert(held[0])
             kernel.connectAnswer = { _ in -EADDRNOTAVAIL }
-            let before = (sockets: kernel.sockets, closed: kernel.closed.count, peeks: kernel.peeks)
+            let before = (sockets: kernel.sockets, closed: kernel.closed.count, looks: kernel.looks)
             try Self.serve(10, kernel, &loop)
             let attempts = 10 * Self.backends
             let counts = [Counter.connects, .failedNoPort, .endedShortage].map { loop.shared.total($0) }
@@ -67,7 +67,7 @@ import Testing
             #expect(kernel.sockets - before.sockets == attempts)
             // The sockets of the attempts, of the clients, and each of those held ready once.
             #expect(kernel.closed.count - before.closed == attempts + 10 + Self.backends)
-            #expect(kernel.peeks - before.peeks == 1)
+            #expect(kernel.looks - before.looks == 1)
             #expect(held.allSatisfy { !kernel.descriptors.contains($0) })
             let (warm, suspects) = (loop.targets.warmCount, Self.suspects(loop))
             #expect(warm == 0 && suspects == Self.backends)
@@ -78,12 +78,12 @@ import Testing
     @Test func attemptsWithoutAPortLookAtNoBackendWhereNothingIsHeld() throws {
         try Self.staged(backends: Self.backends, warm: 0) { kernel, loop, hand in
             kernel.connectAnswer = { _ in -EADDRNOTAVAIL }
-            let before = (sockets: kernel.sockets, closed: kernel.closed.count, peeks: kernel.peeks)
+            let before = (sockets: kernel.sockets, closed: kernel.closed.count, looks: kernel.looks)
             try Self.serve(10, kernel, &loop)
             let attempts = 10 * Self.backends
             #expect(kernel.sockets - before.sockets == attempts)
             #expect(kernel.closed.count - before.closed == attempts + 10)
-            #expect(kernel.peeks == before.peeks)
+            #expect(kernel.looks == before.looks)
             let suspects = Self.suspects(loop)
             #expect(suspects == 0)
         }

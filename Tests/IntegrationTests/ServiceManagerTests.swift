@@ -45,6 +45,23 @@ struct ServiceManagerTests {
         #expect(back["READY"] == nil)
     }
 
+    @Test("STATUS says that clients wait for a place, and that they do no longer", arguments: [1, 2])
+    func full(threads: Int) throws {
+        let manager = try NotifySocket()
+        let backend = try EchoBackend(named: "A")
+        // No probe leads to another look at the state.
+        let balancer = try start(
+            [backend.port], manager, "--threads", "\(threads)", "--sessions-max", "1", "--probe-interval", "1h")
+        try manager.wait(for: "STATUS", "serving: 1 of 1 backends up", from: balancer.program)
+        let (client, _) = try balancer.connectAndGreet()
+        let waiting = try balancer.connect()
+        try manager.wait(for: "STATUS", "full: 1 of 1 backends up", from: balancer.program)
+        client.close()
+        try waiting.expect("A\n")
+        waiting.close()
+        try manager.wait(for: "STATUS", "serving: 1 of 1 backends up", number: 2, from: balancer.program)
+    }
+
     @Test("STATUS says that no backend is up")
     func noBackend() throws {
         let manager = try NotifySocket()

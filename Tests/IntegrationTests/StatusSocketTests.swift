@@ -186,7 +186,7 @@ struct StatusSocketTests {
         #expect(balancer.errors.texts == [], "\(balancer.program.summary)")
     }
 
-    /// Starts a balancer with a backend and waits until its status socket answers.
+    /// Starts a balancer with a backend and waits until its status socket says that it serves.
     private func start(
         at path: String, _ options: String..., at location: SourceLocation = #_sourceLocation
     ) throws -> BalancerUnderTest {
@@ -194,7 +194,9 @@ struct StatusSocketTests {
         let balancer = try BalancerUnderTest.start(
             backends: [backend.port].onLoopback, ["--status-socket", path] + options, at: location)
         let pid = "\(balancer.program.pid)"
-        try balancer.waitForStatus(at: path, "of its own", at: location) { $0.balancer["pid"] == pid }
+        try balancer.waitForStatus(at: path, "of its own", at: location) {
+            $0.balancer["pid"] == pid && $0.state == "serving"
+        }
         return balancer
     }
 }

@@ -69,6 +69,41 @@ struct StatusTests {
         #expect(again.answer.backends.map { $0["health"] } == ["down", "up"], "\(again.output)")
     }
 
+    @Test(
+        "with dead backends from the start: first starting, then no-backend, never serving",
+        arguments: [1, 2])
+    func deadFromTheStart(threads: Int) throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let balancer = try BalancerUnderTest.start(
+            threads: threads, try Ports.free(2), "--status-socket", socket, "--probe-interval", "1h")
+        var states: Set<String> = []
+        let answer = try balancer.waitForStatus(at: socket, "of no backend") {
+            states.insert($0.state ?? "")
+            return $0.state == "no-backend"
+        }
+        #expect(states.isSubset(of: ["starting", "no-backend"]), "\(states)")
+        #expect(answer.balancer["backends_up"] == "0" && answer.backends.map { $0["health"] } == ["down", "down"])
+        #expect(try StatusRun(socket).exitCode == .exited(1))
+    }
+
+    @Test("while clients wait for a place: state=full and exit code 1, until they are served", arguments: [1, 2])
+    func full(threads: Int) throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            threads: threads, [backend.port], "--status-socket", socket, "--sessions-max", "1")
+        try balancer.waitForStatus(at: socket, "of one that serves") { $0.state == "serving" }
+        let (client, _) = try balancer.connectAndGreet()
+        let waiting = try balancer.connect()
+        let answer = try balancer.waitForStatus(at: socket, "of a full one") { $0.state == "full" }
+        #expect(answer.sessions == 1 && answer.balancer["backends_up"] == "1")
+        #expect(try StatusRun(socket).exitCode == .exited(1))
+        client.close()
+        try waiting.expect("A\n")
+        waiting.close()
+        try balancer.waitForStatus(at: socket, "of one that serves") { $0.state == "serving" }
+    }
+
     @Test("of a draining balancer: state=draining and exit code 1", arguments: [1, 2])
     func draining(threads: Int) throws {
         let socket = try TestFolder().path(of: "status.sock")
@@ -95,7 +130,7 @@ struct StatusTests {
         let socket = try TestFolder().path(of: "status.sock")
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--status-socket", socket)
-        try balancer.waitForStatus(at: socket, "of any kind")
+        try balancer.waitForStatus(at: socket, "of one that serves") { $0.state == "serving" }
         balancer.program.signal(SIGSTOP)
         let start = ContinuousClock.now
         let run = try StatusRun(socket, "--timeout", "200ms")
@@ -121,7 +156,7 @@ struct StatusTests {
         let socket = try TestFolder().path(of: "status.sock")
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, "--status-socket", socket)
-        try balancer.waitForStatus(at: socket, "of any kind")
+        try balancer.waitForStatus(at: socket, "of one that serves") { $0.state == "serving" }
         balancer.program.signal(SIGKILL)
         #expect(try balancer.program.waitForExit() == .killed(signal: SIGKILL))
         let run = try StatusRun(socket)
@@ -136,7 +171,7 @@ struct StatusTests {
         let wrong = ["BALANCER_STATUS_SOCKET": folder.path(of: "wrong")]
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback, environment: chosen)
-        try balancer.waitForStatus(at: folder.path(of: "chosen"), "of any kind")
+        try balancer.waitForStatus(at: folder.path(of: "chosen"), "of one that serves") { $0.state == "serving" }
         let run = try StatusRun(environment: chosen)
         #expect(run.exitCode == .exited(0), "\(run.errors)")
         #expect(run.answer.balancer["pid"] == "\(balancer.program.pid)")
@@ -145,7 +180,7 @@ struct StatusTests {
 
         let other = try BalancerUnderTest.start(
             backends: [backend.port].onLoopback, "--status-socket", folder.path(of: "other"), environment: wrong)
-        try other.waitForStatus(at: folder.path(of: "other"), "of any kind")
+        try other.waitForStatus(at: folder.path(of: "other"), "of one that serves") { $0.state == "serving" }
         #expect(try folder.names == ["chosen", "other"])
     }
 

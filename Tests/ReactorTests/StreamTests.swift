@@ -92,6 +92,34 @@ private final class RefusingKernel: ForwardingKernel {
         }
     }
 
+    @Test func theReadinessOfAConnectionShowsItsEndBehindUnreadBytes() throws {
+        let listener = try Listener(loopback)
+        var connection = try Connection(through: listener)
+        #expect(connection.client.readiness == .writable)
+        #expect(connection.server.send("bye") == .bytes(3))
+        connection.server = .empty
+        #expect(eventually { connection.client.readiness.contains(.readHangup) })
+        #expect(connection.client.readiness.contains(.readable))
+    }
+
+    /// The queue of the listener is full, so the kernel drops the SYN.
+    @Test func aStreamThatConnectsHasNoReadiness() throws {
+        let kernel = ForwardingKernel()
+        let listener = kernel.socket(domain: AF_INET)
+        defer { kernel.close(listener) }
+        #expect(kernel.bind(listener, to: loopback) == 0 && kernel.listen(listener, backlog: 0) == 0)
+        let address = try #require(kernel.localAddress(listener))
+        var connecting = 0
+        var streams = Slab<Stream>(capacity: 8)
+        for _ in 0..<8 {
+            let stream = try Stream(for: address, from: nil)
+            #expect(stream.connect(to: address) == .inProgress)
+            if stream.readiness.isEmpty { connecting += 1 }
+            _ = streams.insert(stream)
+        }
+        #expect(connecting > 0)
+    }
+
     @Test func theSourceAddressIsTheOneAskedFor() throws {
         let listener = try Listener(loopback)
         let source = SocketAddress.ipv4(0x7F00_0002, port: 4711)

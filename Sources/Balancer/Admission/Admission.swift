@@ -90,13 +90,11 @@ struct Admission: ~Copyable {
     // MARK: accepting
 
     /// The poller reported a listener; returns its place if it may accept.
-    mutating func listenerReady(_ token: Token, _ now: Instant, _ journal: inout Journal)
-        -> Int?
-    {
+    mutating func listenerReady(_ token: Token, _ core: inout LoopCore, _ journal: inout Journal) -> Int? {
         guard entrances.contains(token.key) else { return nil }
         entrances[token.index].acceptor.markReadable()
         guard entrances[token.index].acceptor.isPaused else { return token.index }
-        logIfFull(now, &journal)
+        logIfFull(core, &journal)
         return nil
     }
 
@@ -149,6 +147,7 @@ struct Admission: ~Copyable {
     mutating func turnAway(_ index: Int, _ errno: Errno, _ core: inout LoopCore, _ journal: inout Journal) {
         let count = errno.isOutOfDescriptors ? entrances[index].acceptor.turnAway(with: &reserve) : 0
         if shortage.add(count, now: core.now) { journal.log.shortageBegan(errno) }
+        journal.begin(.cannotAccept, core.monotonicNow)
         pauseForAMoment(index, &core)
     }
 
@@ -161,7 +160,7 @@ struct Admission: ~Copyable {
         pause(index)
         guard entrances[index].acceptor.listener.hasWaiting else { return }
         if places.isFull {
-            logIfFull(core.now, &journal)
+            logIfFull(core, &journal)
         } else {
             // Another loop has reserved the last place and may give it up: check again.
             core.timers.arm(timer, at: core.now + Acceptor.pauseAfterShortage)
@@ -169,9 +168,11 @@ struct Admission: ~Copyable {
     }
 
     /// Logs that clients wait at a paused listener, if the reason is that all sessions are taken.
-    private mutating func logIfFull(_ now: Instant, _ journal: inout Journal) {
+    private mutating func logIfFull(_ core: borrowing LoopCore, _ journal: inout Journal) {
         guard places.isFull else { return }
-        if full.add(now: now) { journal.log.sessionsFull(places.max) }
+        guard full.add(now: core.now) else { return }
+        journal.log.sessionsFull(places.max)
+        journal.begin(.full, core.monotonicNow)
     }
 
     private mutating func pauseForAMoment(_ index: Int, _ core: inout LoopCore) {
@@ -205,8 +206,14 @@ struct Admission: ~Copyable {
     private mutating func endEpisodes(_ core: inout LoopCore, _ journal: inout Journal) {
         // Clients may wait at a paused listener; this is called again when it has resumed.
         guard paused == 0 else { return }
-        if full.end(now: core.now) != nil { journal.log.sessionsNotFull() }
-        if let count = shortage.end(now: core.now) { journal.log.shortageEnded(clients: count) }
+        if full.end(now: core.now) != nil {
+            journal.log.sessionsNotFull()
+            journal.end(.full)
+        }
+        if let count = shortage.end(now: core.now) {
+            journal.log.shortageEnded(clients: count)
+            journal.end(.cannotAccept)
+        }
         guard full.isOn || shortage.isOn else { return }
         core.timers.arm(timer, at: core.now + Episode.quiet)
     }

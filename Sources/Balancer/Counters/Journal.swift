@@ -1,16 +1,23 @@
 import Reactor
 
-/// What a loop reports of its sessions: lines in the log, and counters. The only place where a session's record becomes
-/// numbers.
+/// What a loop reports of its sessions: lines in the log, counters, and what keeps clients from being served. The only
+/// place where a session's record becomes numbers.
 struct Journal: ~Copyable {
     var loopLog: LoopLog
     /// The loop's own counters, over all backends and pools.
     let cells: CounterCells
     /// Keeps `cells` alive.
     private let counters: CounterBlock
+    private let conditions: ServiceConditions
+    /// The loop's index.
+    private let loop: Int
+    /// A condition has begun or ended since ``takeChange()``.
+    private(set) var hasChange = false
 
-    init(_ log: consuming LoopLog, _ counters: CounterBlock) {
+    init(_ log: consuming LoopLog, _ counters: CounterBlock, _ conditions: ServiceConditions, loop: Int) {
         loopLog = log
+        self.conditions = conditions
+        self.loop = loop
         self.counters = counters
         cells = counters.cells
     }
@@ -32,6 +39,25 @@ struct Journal: ~Copyable {
         cells.add(.bytesDiscarded, discarded)
         target?.add(.bytesDiscarded, discarded)
     }
+
+    /// Something keeps clients from being served, as of `now`: CLOCK_MONOTONIC.
+    mutating func begin(_ condition: ServiceConditions.Condition, _ now: Instant) {
+        if conditions.begin(condition, in: loop, now) { hasChange = true }
+    }
+
+    /// It does so no longer.
+    mutating func end(_ condition: ServiceConditions.Condition) {
+        if conditions.end(condition, in: loop) { hasChange = true }
+    }
+
+    /// True when a condition has begun or ended since the last call.
+    mutating func takeChange() -> Bool {
+        defer { hasChange = false }
+        return hasChange
+    }
+
+    /// A probe has connected at `now`: CLOCK_MONOTONIC.
+    func probeConnected(_ now: Instant) { conditions.probeConnected(now) }
 
     /// Counts an event whose owner has ended: see ``Counter/staleEvents``.
     mutating func countStale() { cells.add(.staleEvents) }

@@ -218,8 +218,8 @@ public struct EventLog: ~Copyable {
         let remaining = count()
         switch mode {
         case .guide:
-            // Without a backend there is no row in the reference system's table.
-            guard record.backend != nil else { return }
+            // For a client without a backend there is no row in the reference system's table.
+            guard record.attempts > 0 else { return }
             output.record {
                 $0.append("\nclient <")
                 $0.append(host: record.client)

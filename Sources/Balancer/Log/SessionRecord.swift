@@ -36,7 +36,8 @@ public enum EndReason: String, Sendable, CaseIterable {
 public struct SessionRecord: Sendable {
     /// The client's own address and port.
     public var client: SocketAddress
-    /// The address, at that time, of the last backend that was tried; nil when there was none.
+    /// The address, at that time, of the last backend that was tried; nil when there was none, and for a client that
+    /// had left before it was accepted.
     public var backend: SocketAddress?
     /// The id of that backend.
     public var target: TargetID?

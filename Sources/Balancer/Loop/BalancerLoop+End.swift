@@ -18,6 +18,7 @@ extension BalancerLoop {
         guard let seat else { return }
         seat.board.drainWaker(of: seat.loop)
         seat.board.markAlive(seat.loop)
+        mayHaveNews = true
         apply(seat.board.command)
         stopIfDrained()
         guard isRunning else { return }
@@ -49,8 +50,8 @@ extension BalancerLoop {
     /// The state of the loop, for the service manager and the status socket.
     var facts: LoopFacts {
         LoopFacts(
-            configuration: configuration, roster: targets.roster, sessions: admission.sessionCount,
-            isDraining: state != .running)
+            configuration: configuration, roster: targets.roster, conditions: shared.conditions,
+            sessions: admission.sessionCount, isDraining: state != .running)
     }
 
     // MARK: the end

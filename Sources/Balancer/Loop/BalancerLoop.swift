@@ -25,8 +25,8 @@ public struct BalancerLoop: ~Copyable {
     let seat: Seat?
     let shared: SharedState
     var state = LoopState.running
-    /// The prober ran in this turn, and may have findings to publish.
-    private var hasProbed = false
+    /// The prober ran in this turn, or another loop has woken this one: there may be something to publish.
+    var mayHaveNews = false
     var drainTimer: DrainTimer
 
     /// Binds the listeners and starts the first probes.
@@ -55,7 +55,8 @@ public struct BalancerLoop: ~Copyable {
         var core = try LoopCore(configuration, seat, clock)
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
         let admission = try Admission(entrances, places, &core)
-        var journal = Journal(log, shared.counters[seat?.loop ?? 0])
+        var journal = Journal(
+            log, shared.counters[seat?.loop ?? 0], shared.conditions, loop: seat?.loop ?? 0)
         let duties = try Duties.make(
             duties, configuration, shared.roster, ownAddresses: admission.addresses, &core, &journal)
         targets = Targets(
@@ -133,15 +134,17 @@ public struct BalancerLoop: ~Copyable {
 
     /// Prepares for the next wait: publishes findings, sets the timer and writes the log.
     private mutating func endTurn() {
-        if hasProbed { publishFindings() }
+        if mayHaveNews || journal.hasChange { publishNews() }
         core.endTurn()
         journal.endTurn()
         assert(Audit(self).isSound, Audit(self).description)
     }
 
-    @inline(never) private mutating func publishFindings() {
-        hasProbed = false
-        if duties?.publish(shared.roster, isDraining: state != .running) ?? false { seat?.wakeOthers() }
+    /// Publishes findings of the prober, and changes of the state: by way of the loop with the duties.
+    @inline(never) private mutating func publishNews() {
+        mayHaveNews = false
+        if journal.takeChange(), duties == nil { seat?.wake(0) }
+        if duties?.publish(shared, isDraining: state != .running) ?? false { seat?.wakeOthers() }
     }
 
     @inline(never) private mutating func handleStall() {
@@ -162,10 +165,10 @@ public struct BalancerLoop: ~Copyable {
             guard let index = sessions.index(ofBackend: token) else { return journal.countStale() }
             settle(sessions.backendReady(index, event.readiness, &targets, &core, &journal))
         case .acceptor:
-            if let index = admission.listenerReady(token, core.now, &journal) { accept(index) }
+            if let index = admission.listenerReady(token, &core, &journal) { accept(index) }
         case .probe, .resolver, .status:
             let facts = facts
-            hasProbed = true
+            mayHaveNews = true
             if !(duties?.handle(event, facts, &core, &journal) ?? false) { journal.countStale() }
         case .signals: handleSignals()
         case .log: journal.log.flush()
@@ -188,7 +191,7 @@ public struct BalancerLoop: ~Copyable {
         case .pauseTimer: admission.expired(&core, &journal)
         case .probeTimer, .resolver, .watchdogTimer, .status:
             let facts = facts
-            hasProbed = true
+            mayHaveNews = true
             duties?.expire(token, facts, seat, &core, &journal)
         case .clock, .signals, .log, .waker, .acceptor, .client, .backend, .probe:
             assertionFailure("a token of the kernel's came from a timer")

@@ -91,11 +91,13 @@ struct Duties: ~Copyable {
 
     // MARK: the loop's turns
 
-    /// Publishes the prober's findings in the roster. True when the roster has changed.
-    mutating func publish(_ shared: SharedRoster, isDraining: Bool) -> Bool {
-        guard prober.publish() else { return false }
-        steward.notifyHealth(ServiceFacts(shared.current(), isDraining: isDraining))
-        return true
+    /// Publishes the prober's findings in the roster, and tells the manager when the state has changed. True when the
+    /// roster has changed.
+    mutating func publish(_ shared: SharedState, isDraining: Bool) -> Bool {
+        let hasRevised = prober.publish()
+        guard steward.takeChange(of: shared.conditions) || hasRevised else { return false }
+        steward.notifyState(ServiceFacts(shared.roster.current(), shared.conditions, isDraining: isDraining))
+        return hasRevised
     }
 
     /// Makes up for a stall of the process: probes and the watchdog follow real time, which the loop's clock left out.

@@ -1,8 +1,10 @@
-/// What the loops of a process share, even if there is only one: the roster, and the counters of each loop.
+/// What the loops of a process share, even if there is only one: the roster, the counters of each loop, and what keeps
+/// clients from being served.
 final class SharedState: Sendable {
     let roster: SharedRoster
     /// The counters of each loop, by its index, over all backends. Readable from any thread, without a lock.
     let counters: [CounterBlock]
+    let conditions = ServiceConditions()
 
     init(_ configuration: Configuration) {
         roster = SharedRoster(configuration)

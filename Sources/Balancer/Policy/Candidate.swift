@@ -45,6 +45,9 @@ public struct PickRequest {
     /// The key for hashing policies: the client's address without its port, IPv6 by its first 64 bits.
     public let clientKey: UInt64
 
+    /// True for a session that an earlier pick has failed: it comes once more, and is no new client.
+    @inline(__always) public var hasTried: Bool { !tried.isEmpty }
+
     /// True when `candidate` may be picked.
     @inline(__always) public func allows(_ candidate: Candidate) -> Bool {
         candidate.isUp && !candidate.isFull && !tried.contains(Int(candidate.place))

@@ -4,6 +4,10 @@ public struct RoundRobin: Policy, Hashable {
     private var next = 0
     /// The candidate at that place: when candidates come or go, the turn stays with it.
     private var nextID: TargetID?
+    /// Where the search for a session that another backend has failed begins. A place of its own: such a session may
+    /// come seconds later, and if it used the turn of a new client, new clients would no longer alternate; and if the
+    /// search always began at the turn, one backend would get all that a silent one leaves.
+    private var nextAgain = 0
     private let share: Double
 
     /// Starts at the fraction `share` of the candidates: 0 is the first.
@@ -11,16 +15,22 @@ public struct RoundRobin: Policy, Hashable {
         self.share = share
     }
 
-    /// The first candidate that is allowed, from the one whose turn it is; the turn passes to the one after it.
+    /// The first candidate that is allowed, from the one whose turn it is; the turn passes to the one after it. A
+    /// session that has tried a backend moves no turn.
     ///
     /// - Complexity: O(candidates), but one step in the usual case.
     public mutating func pick(from candidates: Span<Candidate>, for request: borrowing PickRequest) -> Int? {
-        var place = next
+        let isAgain = request.hasTried
+        var place = isAgain ? nextAgain : next
         for _ in candidates.indices {
             let following = place + 1 == candidates.count ? 0 : place + 1
             if request.allows(candidates[place]) {
-                next = following
-                nextID = candidates[following].id
+                if isAgain {
+                    nextAgain = following
+                } else {
+                    next = following
+                    nextID = candidates[following].id
+                }
                 return place
             }
             place = following
@@ -30,6 +40,7 @@ public struct RoundRobin: Policy, Hashable {
 
     /// The turn stays with the candidate that has it.
     public mutating func candidatesChanged(_ candidates: Span<Candidate>) {
+        if nextAgain >= candidates.count { nextAgain = 0 }
         guard let nextID else {
             next = Int(Double(candidates.count) * share)
             if !candidates.isEmpty { self.nextID = candidates[next].id }

@@ -35,6 +35,11 @@ enum TriedTargets {
         }
     }
 
+    /// True for a session that has tried none.
+    @inline(__always) var isEmpty: Bool {
+        if case .few(let word) = self { word == 0 } else { count == 0 }
+    }
+
     /// How many there are.
     var count: Int {
         switch self {

@@ -12,6 +12,9 @@ struct ProbedTarget: ~Copyable {
     private(set) var address: SocketAddress?
     var source: SourceBinding
     var health: Health
+    var probes: ProbeHistory
+    /// Probes in a row that could not be made.
+    var notMade = 0
     var probe: Probe
     /// A look-up of its name is in progress.
     var isBeingLookedUp = false
@@ -42,9 +45,11 @@ struct ProbedTarget: ~Copyable {
         announced = entry.address
         source = Self.source(pool.source, towards: entry.address)
         health = Health(rise: pool.health.rise, fall: pool.health.fall)
+        probes = entry.probes
         probe = Probe(timer: timer, due: due)
         published = Finding(
-            id: entry.id, isUp: entry.isUp, address: entry.address, boundSource: entry.boundSource)
+            id: entry.id, isUp: entry.isUp, probes: entry.probes, address: entry.address,
+            boundSource: entry.boundSource)
     }
 
     private static func source(_ wanted: SocketAddress?, towards address: SocketAddress?) -> SourceBinding {
@@ -53,7 +58,9 @@ struct ProbedTarget: ~Copyable {
 
     /// The current finding.
     var finding: Finding {
-        Finding(id: id, isUp: health.isUp && !isItself, address: address, boundSource: source.forSessions)
+        Finding(
+            id: id, isUp: health.isUp && !isItself, probes: probes, address: address,
+            boundSource: source.forSessions)
     }
 
     /// Its name in log lines.
@@ -63,12 +70,21 @@ struct ProbedTarget: ~Copyable {
         preconditionFailure("a backend has an address or a name: Configuration.Backend")
     }
 
-    /// Sets its address. The source binding starts again: it was found for the route to the old address.
+    /// Records the result of a probe that could be made, beside the verdict.
+    mutating func record(_ outcome: ProbeHistory.Outcome) {
+        probes.record(outcome)
+        notMade = 0
+    }
+
+    /// Sets its address. The source binding and the history of its probes start again: they were found at the old
+    /// address.
     mutating func move(to address: SocketAddress) {
         self.address = address
         isItself = false
         hasAnswered = false
         wantsAnother = false
+        probes.forget()
+        notMade = 0
         source = Self.source(wantedSource, towards: address)
     }
 

@@ -76,8 +76,12 @@ struct Prober: ~Copyable {
         core.timers.arm(timer, at: core.now)
     }
 
-    /// The address may have been changed by a ``RosterChange``.
+    /// The address may have been changed by a ``RosterChange``, also to another one and back.
     private mutating func follow(_ index: Int, _ entry: TargetEntry, _ core: inout LoopCore) {
+        if entry.probes != targets[index].published.probes {
+            targets[index].published.probes = entry.probes
+            mayHaveFindings = true
+        }
         guard entry.address != targets[index].published.address, let address = entry.address else { return }
         targets[index].published.address = address
         targets[index].published.boundSource = entry.boundSource
@@ -213,7 +217,7 @@ struct Prober: ~Copyable {
         _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         targets[index].probe.abandon()
-        judge(index, failure, core.now, &journal)
+        judge(index, failure, &core, &journal)
         setNextProbe(index, &core)
         // Its name may have another address by now.
         if failure != nil, targets[index].address != nil { requestLookup(index, &core, &journal) }
@@ -226,19 +230,24 @@ struct Prober: ~Copyable {
     }
 
     private mutating func judge(
-        _ index: Int, _ failure: ProbeFailure?, _ now: Instant, _ journal: inout Journal
+        _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         mayHaveFindings = true
         let title = targets[index].title
         switch failure {
         case .error(let errno) where errno.isLocalShortage:
             // A shortage of this machine says nothing about the backend.
-            if shortage.add(now: now) { journal.log.probeNotMade(title, errno) }
+            if shortage.add(now: core.now) { journal.log.probeNotMade(title, errno) }
+            targets[index].notMade += 1
+            if targets[index].notMade >= targets[index].health.fall { targets[index].probes.canProbe = false }
         case .some(let failure):
+            targets[index].record(.failed)
             let verdict = targets[index].record(success: false)
             journal.log.probeFailed(title, failure, verdict)
         case nil:
-            _ = shortage.end(now: now)
+            _ = shortage.end(now: core.now)
+            journal.probeConnected(core.monotonicNow)
+            targets[index].record(.succeeded)
             let verdict = targets[index].record(success: true)
             if let address = targets[index].address { announce(index, address, &journal) }
             journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)

@@ -14,11 +14,25 @@ struct Roster: Sendable {
 
     var targetCount: Int { pools.reduce(0) { $0 + $1.targets.count } }
 
-    /// How many backends new sessions may be sent to.
-    var targetsUp: Int { pools.reduce(0) { $0 + $1.targets.count(where: \.isEligible) } }
+    /// How many backends new sessions may be sent to that have answered a probe.
+    var targetsUp: Int { pools.reduce(0) { $0 + $1.targets.count(where: \.isProven) } }
 
-    /// True while every pool has a backend for a new client.
-    var isServing: Bool { pools.allSatisfy { $0.targets.contains(where: \.isCandidate) } }
+    /// What a new client may expect of the worst pool.
+    var prospect: Prospect { pools.map(\.prospect).max() ?? .noBackend }
+}
+
+/// What a new client may expect of a pool's backends, the best first.
+enum Prospect: Int, Comparable {
+    /// One that has answered a probe is up.
+    case served
+    /// Nothing is known any more: no probe can be made, for lack of descriptors, ports, memory or a source address.
+    case unknown
+    /// The first probes have not ended yet.
+    case starting
+    /// None is up, or none has ever answered.
+    case noBackend
+
+    static func < (left: Prospect, right: Prospect) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// One pool of a roster.
@@ -31,6 +45,15 @@ struct PoolEntry: Sendable {
     /// The source address of connections to backends; nil leaves it to the kernel.
     let source: SocketAddress?
     var targets: [TargetEntry]
+
+    /// What a new client may expect.
+    var prospect: Prospect {
+        let proven = targets.filter { $0.isProven && $0.isCandidate }
+        if proven.contains(where: \.probes.canProbe) { return .served }
+        let untested = targets.filter { $0.isUntested && $0.weight > 0 }
+        if untested.contains(where: \.probes.canProbe), proven.isEmpty { return .starting }
+        return proven.isEmpty && untested.isEmpty ? .noBackend : .unknown
+    }
 }
 
 /// One backend of a roster.
@@ -48,10 +71,19 @@ struct TargetEntry: Sendable {
     var sessionsMax: Int32?
     /// The prober's verdict; true before there is one.
     var isUp = true
+    /// What its probes have shown.
+    var probes = ProbeHistory()
     /// What a session's socket must be bound to, so that it comes from the pool's source; nil when the kernel chooses
     /// that address by itself: see ``SourceBinding``.
     var boundSource: SocketAddress?
     let counters: TargetCounters
+
+    /// True when new sessions may be sent to it and it has answered a probe: before the first probe it is up in good
+    /// faith, and until it has failed ``Configuration/HealthCheck/fall`` times.
+    var isProven: Bool { isEligible && probes.hasSucceeded }
+
+    /// True while its first probe, at this address, has not ended.
+    var isUntested: Bool { isUp && probes.last == nil }
 
     /// True when new sessions may be sent to it.
     var isEligible: Bool { isUp && address != nil }

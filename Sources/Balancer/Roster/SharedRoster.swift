@@ -60,6 +60,7 @@ final class SharedRoster: Sendable {
             case .move(let id, let address):
                 let address = address.destination
                 return Self.revise(id, &pools) { target, source in
+                    if address != target.address { target.probes.forget() }
                     target.address = address
                     target.boundSource = source?.usable(towards: address)
                 }
@@ -82,6 +83,7 @@ final class SharedRoster: Sendable {
                 guard pools[pool].targets[place].address == old.address else { continue }
                 pools[pool].targets[place].address = new.address
                 pools[pool].targets[place].boundSource = new.boundSource
+                pools[pool].targets[place].probes = new.probes
             }
             return findings.first?.new.id
         }
@@ -133,6 +135,7 @@ final class SharedRoster: Sendable {
 struct Finding: Hashable, Sendable {
     let id: TargetID
     var isUp: Bool
+    var probes: ProbeHistory
     var address: SocketAddress?
     var boundSource: SocketAddress?
 }

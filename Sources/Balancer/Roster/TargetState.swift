@@ -21,6 +21,8 @@ struct TargetState: ~Copyable {
     var isSuspect = false
     /// What sockets of sessions are bound to; nil when that is not needed.
     var boundSource: SocketAddress?
+    /// What its probes have shown, as the loop knows it.
+    var probes: ProbeHistory
     /// Connections held ready for new sessions.
     var warm: WarmConnections
     /// A socket can only connect to itself when the backend's port is in the range from which the kernel takes source
@@ -42,6 +44,7 @@ struct TargetState: ~Copyable {
         self.position = position
         self.isFollowed = isFollowed
         boundSource = entry.boundSource
+        probes = entry.probes
         warm = WarmConnections(max: warmMax)
         mayMeetItself = address.port >= ephemeralPortMin
         counters = entry.counters

@@ -123,10 +123,14 @@ struct Targets: ~Copyable {
     /// Takes over the roster's entry of a backend whose address has not changed.
     private mutating func follow(_ place: Int, _ target: TargetEntry) {
         let isRightSource = states[place].boundSource == target.boundSource
+        let isDoubtful =
+            states[place].probes.failureRuns != target.probes.failureRuns || target.probes.last != .succeeded
+        states[place].probes = target.probes
         states[place].boundSource = target.boundSource
         states[place].isFollowed = isFollowed(target, pool: states[place].pool)
-        // Warm connections have the wrong source address, or no session will need them.
-        if !isRightSource || !target.isCandidate { dropWarm(place) }
+        // Warm connections have the wrong source address, or no session will need them, or they may have ended without
+        // a sign, as when the backend's host was reset.
+        if !isRightSource || !target.isCandidate || isDoubtful { dropWarm(place) }
     }
 
     private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
@@ -222,9 +226,11 @@ struct Targets: ~Copyable {
         if states[place].holds == 0, states[place].hasLeft { _ = states.remove(at: place) }
     }
 
-    /// Records the result of a connect: `isSuspect` when it failed.
+    /// Records the result of a connect: `isSuspect` when it failed. Connections that are held ready are then as doubtful
+    /// as after a failed probe.
     mutating func note(_ place: Int, isSuspect: Bool) {
         states[place].isSuspect = isSuspect
+        if isSuspect, warmCount > 0 { dropWarm(place) }
         guard !states[place].hasLeft else { return }
         pools[states[place].pool].note(states[place].position, isSuspect: isSuspect)
     }
@@ -300,7 +306,8 @@ struct Targets: ~Copyable {
     }
 
     private mutating func fillWarm(_ place: Int, _ now: Instant) {
-        guard !warm.isSuspended, !states[place].hasLeft,
+        // After a failed probe, and before the first, a connect may be lost in the network.
+        guard !warm.isSuspended, states[place].probes.last == .succeeded, !states[place].hasLeft,
             pools[states[place].pool].candidates[states[place].position].isUp
         else { return }
         while states[place].warm.hasRoom {

@@ -50,8 +50,8 @@ extension Sessions {
         let stream: Stream
         let result: ConnectResult
         if warm.isOpen {
-            // If it is not connected yet, an event will report it, as for any other.
-            result = targets.states[place].mayMeetItself || !warm.isConnected ? .inProgress : .connected
+            // One that may be connected to itself is checked when the poller reports it.
+            result = targets.states[place].mayMeetItself ? .inProgress : .connected
             stream = warm
         } else {
             do throws(Errno) {
@@ -92,14 +92,16 @@ extension Sessions {
     }
 
     /// Ends a session for which no backend is left to try.
-    private mutating func endUnconnected(
+    mutating func endUnconnected(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         guard let errno = slab[index].connectFailure else {
             let reason = targets.refuse(from: Int(slab[index].pool), core.now, &journal)
             return end(index, reason, &targets, &core, &journal)
         }
-        return end(index, errno.isLocalShortage ? .shortage : .connectFailed, &targets, &core, &journal)
+        guard errno.isLocalShortage else { return end(index, .connectFailed, &targets, &core, &journal) }
+        journal.begin(.cannotConnect, core.monotonicNow)
+        return end(index, .shortage, &targets, &core, &journal)
     }
 
     /// An event of the backend's socket while it connects.
@@ -145,6 +147,7 @@ extension Sessions {
     ) -> Step {
         if connectShortage.isOn, let count = connectShortage.end(now: core.now) {
             journal.log.canConnectAgain(attempts: count)
+            journal.end(.cannotConnect)
         }
         let place = Int(slab[index].target)
         if targets.states[place].isSuspect { targets.note(place, isSuspect: false) }

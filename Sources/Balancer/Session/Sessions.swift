@@ -88,7 +88,8 @@ struct Sessions: ~Copyable {
         let token = Token(.client, slab.key(at: index))
         if let errno = slab[index].link.client.stream.add(to: core.poller, token) {
             slab[index].connectFailure = errno
-            return end(index, .shortage, &targets, &core, &journal)
+            if connectShortage.add(now: core.now) { journal.log.cannotConnect(errno) }
+            return endUnconnected(index, &targets, &core, &journal)
         }
         return connectNext(index, &targets, &core, &journal)
     }
@@ -118,10 +119,11 @@ struct Sessions: ~Copyable {
         _ index: Int, _ reason: EndReason, _ targets: inout Targets, _ core: inout LoopCore,
         _ journal: inout Journal
     ) -> Step {
-        makeRecord(index, reason, &targets, core.now)
         let place = Int(slab[index].target)
+        let named = reason == .abandoned && hadLeft(index, core.previous) ? -1 : place
+        makeRecord(index, reason, at: named, &targets, core.now)
         journal.countEnd(
-            reason, discarded: lastRecord.bytesDiscarded, place < 0 ? nil : targets.states[place].cells)
+            reason, discarded: lastRecord.bytesDiscarded, named < 0 ? nil : targets.states[named].cells)
         core.timers.remove(slab[index].timer)
         relay.release(&slab[index].link, isConnected: slab[index].phase != .connecting)
         if slab[index].link.backend.stream.isOpen { targets.drop(place) }
@@ -130,6 +132,10 @@ struct Sessions: ~Copyable {
         _ = slab.remove(at: index)
         return .ended
     }
+
+    /// True for a client whose end was reported by the first poll after its accept: it had left before, while it waited
+    /// in the kernel's backlog. It says nothing about the backend that was picked meanwhile, which is not named.
+    private func hadLeft(_ index: Int, _ previous: Instant) -> Bool { slab[index].times.accepted >= previous }
 
     /// Releases the pool of a session that was never connected, and all backends that were tried for it.
     private mutating func releaseTried(_ index: Int, _ targets: inout Targets) {
@@ -140,7 +146,7 @@ struct Sessions: ~Copyable {
     /// Takes `inout` arguments that it does not change, as other functions here do: Swift 6.3 copies a borrowed value
     /// that is part of a value being mutated, here some 200 bytes.
     private mutating func makeRecord(
-        _ index: Int, _ reason: EndReason, _ targets: inout Targets, _ now: Instant
+        _ index: Int, _ reason: EndReason, at place: Int, _ targets: inout Targets, _ now: Instant
     ) {
         let wasConnected = slab[index].phase != .connecting
         let end: Party =
@@ -150,7 +156,6 @@ struct Sessions: ~Copyable {
             case .connectFailed: .backend
             case .idle, .noBackend, .backendsFull, .shortage, .cut: .balancer
             }
-        let place = Int(slab[index].target)
         lastRecord = SessionRecord(
             client: slab[index].clientAddress(ipv6Hosts, at: index),
             backend: place < 0 ? nil : targets.states[place].address,

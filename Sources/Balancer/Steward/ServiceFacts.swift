@@ -7,10 +7,22 @@ struct ServiceFacts {
     var backendsUp: Int
     var backends: Int
 
-    init(_ roster: Roster, isDraining: Bool) {
-        state = isDraining ? .draining : roster.isServing ? .serving : .noBackend
+    init(_ roster: Roster, _ conditions: ServiceConditions, isDraining: Bool) {
+        state = isDraining ? .draining : Self.state(roster.prospect, conditions)
         backendsUp = roster.targetsUp
         backends = roster.targetCount
+    }
+
+    /// Clients that are closed count for more than clients that wait.
+    private static func state(_ prospect: Prospect, _ conditions: ServiceConditions) -> StatusReport.Service {
+        switch prospect {
+        case .noBackend: .noBackend
+        case .starting: .starting
+        case .unknown: .impaired
+        case .served where conditions.contains(.cannotAccept) || conditions.contains(.cannotConnect): .impaired
+        case .served where conditions.contains(.full): .full
+        case .served: .serving
+        }
     }
 
     var status: String { "STATUS=\(state.rawValue): \(backendsUp) of \(backends) backends up" }
@@ -20,11 +32,12 @@ struct ServiceFacts {
 struct LoopFacts {
     var configuration: Configuration
     var roster: Roster
+    var conditions: ServiceConditions
     /// Sessions of all loops.
     var sessions: Int
     var isDraining: Bool
 
-    var service: ServiceFacts { ServiceFacts(roster, isDraining: isDraining) }
+    var service: ServiceFacts { ServiceFacts(roster, conditions, isDraining: isDraining) }
 }
 
 extension StatusReport {
@@ -33,7 +46,9 @@ extension StatusReport {
         self.init(
             state: facts.service.state,
             backends: facts.roster.targets.map {
-                BackendLine(address: $0.address, name: $0.host?.host, isUp: $0.isEligible)
+                BackendLine(
+                    address: $0.address, name: $0.host?.host,
+                    health: $0.isProven ? .up : $0.isUntested ? .untested : .down)
             },
             sessions: facts.sessions, sessionsMax: facts.configuration.limits.sessionsMax,
             threads: facts.configuration.threads, uptime: uptime, process: getpid())

@@ -13,8 +13,15 @@ public struct StatusReport: Hashable, Sendable {
     public enum Service: String, Sendable {
         /// To be served.
         case serving
-        /// To be closed at once: no backend is up.
+        /// Not known: the first probes have not ended yet.
+        case starting
+        /// To be closed at once: no backend is up, or none has ever answered.
         case noBackend = "no-backend"
+        /// To wait: all sessions are taken, and clients have had to wait since.
+        case full
+        /// To be closed at once: this machine lacks descriptors, ports, memory or the source address, so that clients
+        /// were closed a moment ago, or no probe can be made.
+        case impaired
         /// To be refused: the balancer is about to end.
         case draining
     }
@@ -25,8 +32,18 @@ public struct StatusReport: Hashable, Sendable {
         public var address: SocketAddress?
         /// Its host name; nil for a backend configured by address.
         public var name: String?
-        /// New sessions may be sent to it.
-        public var isUp: Bool
+        /// What its probes have shown.
+        public var health: Health
+    }
+
+    /// What the probes of a backend have shown.
+    public enum Health: String, Sendable {
+        /// It has answered, and new sessions may be sent to it.
+        case up
+        /// It takes no sessions, or has never answered.
+        case down
+        /// Its first probe has not ended yet.
+        case untested
     }
 
     /// What a new client may expect.
@@ -45,7 +62,7 @@ public struct StatusReport: Hashable, Sendable {
     public var process: Int32
 
     /// How many backends are up.
-    public var backendsUp: Int { backends.count(where: \.isUp) }
+    public var backendsUp: Int { backends.count { $0.health == .up } }
 
     /// The most backends that are listed; the others are only counted. The whole report fits into a socket's buffer, so
     /// that the balancer need not wait for its peer.
@@ -57,7 +74,7 @@ public struct StatusReport: Hashable, Sendable {
             "state=\(state.rawValue) backends_up=\(backendsUp) backends=\(backends.count) sessions=\(sessions) "
             + "sessions_max=\(sessionsMax) threads=\(threads) uptime_s=\(uptime.components.seconds) pid=\(process)\n"
         for backend in backends.prefix(Self.backendLinesMax) {
-            text += "backend=\(backend.address.map(\.description) ?? "-") health=\(backend.isUp ? "up" : "down")"
+            text += "backend=\(backend.address.map(\.description) ?? "-") health=\(backend.health.rawValue)"
             text += backend.name.map { " name=\($0)\n" } ?? "\n"
         }
         let others = backends.count - Self.backendLinesMax

@@ -9,6 +9,9 @@ struct Steward: ~Copyable {
     private let signals: Signals?
     private var service: ServiceManager?
     private var status: StatusListener?
+    /// The state that the manager was told last, and the version of the conditions that it is of.
+    private var told = ""
+    private var version: UInt64 = 0
     private let watchdogTimer: TimerID
     private let statusTimer: TimerID
     /// The service manager awaits the end of a reload.
@@ -80,9 +83,17 @@ struct Steward: ~Copyable {
         notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(microseconds)", facts, &core)
     }
 
-    /// A backend has come up or gone down.
-    mutating func notifyHealth(_ facts: ServiceFacts) {
-        _ = service?.notify(facts.status)
+    /// True when the conditions have changed since the last call.
+    mutating func takeChange(of conditions: ServiceConditions) -> Bool {
+        let latest = conditions.version
+        defer { version = latest }
+        return version != latest
+    }
+
+    /// What a new client may expect has changed, or the number of backends that are up.
+    mutating func notifyState(_ facts: ServiceFacts) {
+        let status = facts.status
+        if status != told, service?.notify(status) ?? false { told = status }
     }
 
     /// SIGHUP: the names of backends are looked up again.
@@ -98,7 +109,8 @@ struct Steward: ~Copyable {
     }
 
     private mutating func notify(_ state: String, _ facts: ServiceFacts, _ core: inout LoopCore) {
-        notifyReliably("\(state)\n\(facts.status)", &core)
+        told = facts.status
+        notifyReliably("\(state)\n\(told)", &core)
     }
 
     /// Sends a notification that the manager waits for. If its socket has no room, it is sent again after

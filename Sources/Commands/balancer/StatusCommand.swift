@@ -9,8 +9,11 @@ struct StatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "Ask a running balancer for its state; exit code 0 when it serves new clients.",
         discussion: """
-            Prints a line about the balancer and one per backend. Exits with 1 when the balancer does not run, does not \
-            answer, drains, or has no backend that is up. Creates no session and no connection to a backend.
+            Prints a line about the balancer and one per backend. Exits with 0 when its state is 'serving', and with 1 \
+            when the balancer does not run or does not answer, and when a new client would not be served: 'starting' \
+            (no probe has ended yet), 'no-backend', 'full' (all sessions are taken: clients wait), 'impaired' (the \
+            machine lacks ports, descriptors, memory or the source address), 'draining'. Creates no session and no \
+            connection to a backend.
             """)
 
     @Argument(

@@ -77,12 +77,7 @@ struct LinuxKernel {
         unsafe SocketAddress.filled { unsafe getsockname(socket, $0, $1) }
     }
 
-    /// Whether getpeername(2) knows a peer: not before the handshake has ended.
-    func isConnected(_ socket: CInt) -> Bool {
-        peerAddress(socket) != nil
-    }
-
-    /// The address that a socket is connected to.
+    /// The address that a socket is connected to; nil before the handshake has ended.
     func peerAddress(_ socket: CInt) -> SocketAddress? {
         unsafe SocketAddress.filled { unsafe getpeername(socket, $0, $1) }
     }
@@ -187,6 +182,15 @@ struct LinuxKernel {
     func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return unsafe poll(&request, 1, milliseconds) == 1
+    }
+
+    /// What a poller would report now, in epoll's bits, which are those of poll(2).
+    func readiness(_ descriptor: CInt) -> UInt32 {
+        let events = Int16(truncatingIfNeeded: CEPOLL_IN | CEPOLL_OUT | CEPOLL_RDHUP)
+        var request = pollfd(fd: descriptor, events: events, revents: 0)
+        // Only a lack of memory could make it fail, and then nothing is known of the descriptor.
+        guard unsafe poll(&request, 1, 0) >= 0 else { return CEPOLL_ERR }
+        return UInt32(UInt16(bitPattern: request.revents))
     }
 
     /// True when a read, or an accept, would find something now.

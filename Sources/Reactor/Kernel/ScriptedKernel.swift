@@ -36,8 +36,6 @@
         func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?)
         /// getsockname(2).
         func localAddress(_ socket: CInt) -> SocketAddress?
-        /// getpeername(2), whether it succeeds.
-        func isConnected(_ socket: CInt) -> Bool
         /// getpeername(2).
         func peerAddress(_ socket: CInt) -> SocketAddress?
         /// socket(2) for datagrams, connect(2), getsockname(2) and close(2).
@@ -62,6 +60,8 @@
         func shutdownWrite(_ socket: CInt) -> CInt
         /// close(2).
         func close(_ descriptor: CInt)
+        /// poll(2) for POLLIN, POLLOUT and POLLRDHUP, without a wait: what it reports.
+        func readiness(_ descriptor: CInt) -> UInt32
         /// poll(2) for POLLIN, without a wait.
         func isReadable(_ descriptor: CInt) -> Bool
         /// poll(2) for POLLIN, which waits at most so many milliseconds.

@@ -46,6 +46,8 @@ public struct LoopCore: ~Copyable {
     public var ready: TokenQueue
     /// The instant of this turn.
     public private(set) var now: Instant
+    /// The instant of the turn before: what happened since then is new in this turn.
+    public private(set) var previous: Instant
     /// How long the process stood still before this turn, in nanoseconds; 0 in all but a few turns.
     public private(set) var stall: UInt64 = 0
 
@@ -85,6 +87,7 @@ public struct LoopCore: ~Copyable {
         self.timers = TimerWheel(capacity: timers, now: now)
         self.ready = TokenQueue(capacity: ready)
         self.now = now
+        previous = now
         self.clock = clock
         self.poller = poller
         self.timer = timer
@@ -102,9 +105,9 @@ public struct LoopCore: ~Copyable {
         looks = 0
         stall = 0
         try poller.poll(into: &events, timeout: ready.isEmpty ? timeout : .immediately)
-        let last = now
+        previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
-        if now > stallFrom { leaveOutStall(since: last) }
+        if now > stallFrom { leaveOutStall(since: previous) }
         isDue = timers.hasDue(now: now)
     }
 

@@ -120,8 +120,8 @@ public struct Stream: ~Copyable {
     /// The address and port of this end.
     public var localAddress: SocketAddress? { kernel.localAddress(descriptor.rawValue) }
 
-    /// True once the connection is established: before that, getpeername(2) fails.
-    public var isConnected: Bool { kernel.isConnected(descriptor.rawValue) }
+    /// What a poller would report now, for a stream that is in none. Nothing while it connects.
+    public var readiness: Readiness { Readiness(rawValue: kernel.readiness(descriptor.rawValue)) }
 
     /// True when the socket is connected to itself: towards a local port without a listener, the kernel may choose that
     /// very port as the source, and TCP's simultaneous open then connects the two (RFC 9293, 3.5). Compares both ends

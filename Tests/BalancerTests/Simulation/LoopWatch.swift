@@ -233,6 +233,9 @@ struct LoopWatch {
                 note("a backend has got \(now) sessions, and may have \(candidate.sessionsMax)")
             }
             if warm > 0, !candidate.isUp { note("connections are held ready for a backend that is not to be picked") }
+            if warm > 0, loop.targets.states[place].probes.last != .succeeded {
+                note("connections are held ready for a backend whose last probe has not succeeded")
+            }
         }
     }
 

@@ -205,7 +205,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func bind(_ socket: CInt, to address: SocketAddress) -> CInt { 0 }
-    func isConnected(_ socket: CInt) -> Bool { socketObject(socket)?.state == .connected }
+    func readiness(_ descriptor: CInt) -> UInt32 { socketObject(descriptor)?.readiness ?? CEPOLL_ERR }
     func localAddress(_ socket: CInt) -> SocketAddress? { nil }
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt { 0 }
 

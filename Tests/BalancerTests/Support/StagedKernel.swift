@@ -23,8 +23,10 @@ final class StagedKernel: ScriptedKernel {
     private(set) var closed: [CInt] = []
     /// Calls of socket(2).
     private(set) var sockets = 0
-    /// Calls of recv(2) with MSG_PEEK.
-    private(set) var peeks = 0
+    /// Calls of poll(2) for what a poller would report.
+    private(set) var looks = 0
+    /// Whether the handshake of a socket has ended, as those calls tell it.
+    var isEstablished: (CInt) -> Bool = { _ in true }
     /// Sockets that listen, in the order of listen(2).
     private(set) var listeners: [CInt] = []
     /// Sockets that were accepted, in their order.
@@ -147,7 +149,13 @@ final class StagedKernel: ScriptedKernel {
         return (number, address)
     }
 
-    func isConnected(_ socket: CInt) -> Bool { false }
+    func readiness(_ descriptor: CInt) -> UInt32 {
+        looks += 1
+        guard isEstablished(descriptor) else { return 0 }
+        let input: UInt32 = self.input[descriptor]?.isEmpty == false ? CEPOLL_IN : 0
+        return CEPOLL_OUT | input | (ended.contains(descriptor) ? CEPOLL_IN | CEPOLL_RDHUP : 0)
+    }
+
     func localAddress(_ socket: CInt) -> SocketAddress? { localAddresses[socket] }
     func peerAddress(_ socket: CInt) -> SocketAddress? { connects.last { $0.socket == socket }?.address }
     func sourceAddress(towards address: SocketAddress) -> SocketAddress? { sourceAnswer(address) }
@@ -162,7 +170,6 @@ final class StagedKernel: ScriptedKernel {
     func takeError(_ socket: CInt) -> CInt { errors.removeValue(forKey: socket) ?? 0 }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
-        if peek { peeks += 1 }
         guard let bytes = input[socket], !bytes.isEmpty else {
             if reset.contains(socket) { return -Int(ECONNRESET) }
             return ended.contains(socket) ? 0 : -Int(EAGAIN)

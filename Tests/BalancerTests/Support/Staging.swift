@@ -18,7 +18,7 @@ extension Configuration {
     /// One listener, one pool with `backends` backends, no log, and probes that come once a minute.
     static func staged(
         backends: Int, warm: Int = 0, interval: Duration = .seconds(60), timeouts: Timeouts = .init(),
-        threads: Int = 1, status: StatusSocket? = nil
+        threads: Int = 1, sessionsMax: Int = Limits().sessionsMax, status: StatusSocket? = nil
     ) throws -> Configuration {
         var health = HealthCheck()
         health.interval = interval
@@ -28,7 +28,8 @@ extension Configuration {
         return try Configuration(
             listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))],
             pools: [.init(backends: (0..<backends).map { .init(address: .backend($0)) }, health: health)],
-            timeouts: timeouts, latency: latency, log: .none, threads: threads, status: status)
+            timeouts: timeouts, limits: .init(sessionsMax: sessionsMax), latency: latency, log: .none, threads: threads,
+            status: status)
     }
 }
 
@@ -42,5 +43,7 @@ extension LoopCore {
 
 extension Journal {
     /// A journal that prints nothing.
-    static func silent() -> Journal { Journal(LoopLog(EventLog.silent), CounterBlock()) }
+    static func silent() -> Journal {
+        Journal(LoopLog(EventLog.silent), CounterBlock(), ServiceConditions(), loop: 0)
+    }
 }

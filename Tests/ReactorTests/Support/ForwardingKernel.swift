@@ -97,7 +97,7 @@ class ForwardingKernel: ScriptedKernel {
         unsafe linux.write(descriptor, bytes)
     }
 
-    func isConnected(_ socket: CInt) -> Bool { linux.isConnected(socket) }
+    func readiness(_ descriptor: CInt) -> UInt32 { linux.readiness(descriptor) }
 
     func sendConnecting(_ socket: CInt, _ bytes: UnsafeRawBufferPointer, to address: SocketAddress) -> Int {
         unsafe linux.sendConnecting(socket, bytes, to: address)
