@@ -78,84 +78,20 @@ extension ChatServer {
         switch clients[index].phase {
         case .unannounced: announce(index)
         case .draining: finish(index, .ended)
-        // Its timer is not armed.
-        case .chatting: break
+        case .chatting: expireUnfinished(index)
         }
     }
 
-    private mutating func queue(_ key: SlabKey) {
+    mutating func queue(_ key: SlabKey) {
         let index = Int(key.index)
         guard !clients[index].isQueued, clients[index].phase != .draining else { return }
         clients[index].isQueued = true
         core.ready.append(Token(ServerToken.client, key))
     }
 
-    // MARK: bytes
-
-    /// Reads once and passes on what came. A client that may have sent more is queued again, behind the others.
-    mutating func receive(from key: SlabKey) {
-        let index = Int(key.index)
-        clients[index].isQueued = false
-        // Nothing is read from a client that does not take what it is sent: one that sends faster than it reads its own
-        // echo is slowed down, not disconnected. Its end is read all the same.
-        if !clients[index].backlog.isEmpty, !clients[index].isEnding {
-            clients[index].isHeld = true
-            return
-        }
-        switch unsafe clients[index].stream.receive(into: buffer.memory) {
-        case .bytes(let count):
-            announce(index)
-            unsafe broadcast(buffer.prefix(count))
-            // The sender may have been disconnected by its own message.
-            guard clients.contains(key) else { return }
-            // A short read has emptied the socket, unless its end is still to be read.
-            if count == Self.receiveBytesPerTurn || clients[index].isEnding { queue(key) }
-        case .wouldBlock: break
-        case .endOfStream: drain(index)
-        case .failed: finish(index, .failed)
-        }
-    }
-
-    /// Sends `bytes` to every client. Clients that fail on the way leave at once; the others keep their places.
-    private mutating func broadcast(_ bytes: UnsafeRawBufferPointer) {
-        for index in clients.indexRange where clients.isTaken(index) {
-            if clients[index].phase == .draining { continue }
-            switch unsafe clients[index].deliver(bytes) {
-            case .accepted: break
-            case .tooSlow: finish(index, .tooSlow)
-            case .failed: finish(index, .failed)
-            }
-        }
-    }
-
-    private mutating func sendBacklog(to index: Int) {
-        switch clients[index].sendBacklog() {
-        case .accepted:
-            guard clients[index].backlog.isEmpty else { return }
-            if clients[index].phase == .draining { return finish(index, .ended) }
-            if clients[index].isHeld {
-                clients[index].isHeld = false
-                queue(clients.key(at: index))
-            }
-        // Only `deliver`, which adds to the backlog, reports `tooSlow`.
-        case .tooSlow, .failed: finish(index, .failed)
-        }
-    }
-
-    /// The client has ended its direction, and so the chat. What is queued for it is still sent.
-    private mutating func drain(_ index: Int) {
-        announce(index)
-        clients[index].phase = .draining
-        if clients[index].backlog.isEmpty {
-            finish(index, .ended)
-        } else {
-            core.timers.arm(clients[index].timer, at: core.now + .seconds(Self.drainSeconds))
-        }
-    }
-
     // MARK: lines
 
-    private mutating func announce(_ index: Int) {
+    mutating func announce(_ index: Int) {
         guard clients[index].phase == .unannounced else { return }
         clients[index].phase = .chatting
         core.timers.disarm(clients[index].timer)
@@ -168,12 +104,16 @@ extension ChatServer {
     }
 
     /// Ends a client: the only way to.
-    private mutating func finish(_ index: Int, _ departure: Departure) {
+    mutating func finish(_ index: Int, _ departure: Departure) {
         let isProbe = departure == .failed && clients[index].phase == .unannounced
         if !isProbe { announce(index) }
         core.timers.remove(clients[index].timer)
         let number = clients[index].stream.number
+        let unfinished = takeUnfinished(index)
+        if !unfinished.isEmpty { lastWords.append(unfinished) }
+        let memory = clients[index].backlog.memoryBytes
         _ = clients.remove(at: index)
+        backlogsChanged(by: -memory)
         // A descriptor is free again, which a shortage may have waited for.
         resumeAccepting()
         if isProbe { return }

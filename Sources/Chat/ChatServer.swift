@@ -1,7 +1,8 @@
 import Glibc
 import Reactor
 
-/// The chat server: what one client sends goes, byte for byte, to every connected client, including the sender.
+/// The chat server: what one client sends goes, byte for byte, to every connected client, including the sender. A line
+/// goes to everybody whole; the beginning of one waits for its end at most ``unfinishedLineMilliseconds``.
 ///
 /// ```
 ///   var server = try ChatServer(port: 8090, output: LineLog(OutputStream(number: 1)),
@@ -19,7 +20,7 @@ import Reactor
 /// known only once its end has been read. So after a stall of the process (SIGSTOP, a frozen container) what has
 /// already happened decides, not a timer that expired meanwhile.
 ///
-/// Limits: ``backlogBytesMax`` for each slow reader, ``receiveBytesPerTurn`` for each sender, ``acceptsPerTurn``, and
+/// Limits: ``backlogBytesMax`` for each slow reader, ``backlogsBytesMax`` for all, ``unfinishedBytesMax``, ``receiveBytesPerTurn`` for each sender, ``acceptsPerTurn``, and
 /// `clientsMax`. SIGPIPE must be ignored for the sake of the logs, see `Signals.ignoreBrokenPipes()`.
 public struct ChatServer: ~Copyable {
     /// How long a silent new connection counts as a probe, unless it ends with a FIN: far longer than a probe lives,
@@ -27,6 +28,15 @@ public struct ChatServer: ~Copyable {
     public static let graceMilliseconds = 200
     /// How much may wait for a client that reads too slowly; beyond it the client is disconnected.
     public static let backlogBytesMax = 1024 * 1024
+    /// How much memory may wait for all clients that read too slowly; beyond it those furthest behind are disconnected.
+    public static let backlogsBytesMax = 64 * 1024 * 1024
+    /// How long the beginning of a line waits for its end before it is sent alone: longer than a retransmission takes,
+    /// short for a person whose client sends no line ends.
+    public static let unfinishedLineMilliseconds = 500
+    /// How long it waits if the client has sent more, which is not read because it does not read itself.
+    public static let unreadLineSeconds = 5
+    /// How much memory the beginnings of lines may take in all; beyond it they do not wait.
+    public static let unfinishedBytesMax = 16 * 1024 * 1024
     /// How much is read from one client in a turn, so that the others have theirs.
     public static let receiveBytesPerTurn = 64 * 1024
     /// How many connections are accepted in a turn, so that the clients have theirs.
@@ -69,6 +79,11 @@ public struct ChatServer: ~Copyable {
 
     var clients: Slab<ServerClient>
     let buffer: ByteBuffer
+    var backlogs = Backlogs()
+    /// The memory of the unfinished lines.
+    var unfinishedBytes = 0
+    /// Unfinished lines of those who have left in this turn.
+    var lastWords: [[UInt8]] = []
 
     var output: LineLog
     var errors: LineLog
@@ -153,11 +168,24 @@ public struct ChatServer: ~Copyable {
         } while try core.looksAgain()
         serveQueue()
         while let token = core.popDue() { expire(token) }
-        errors.flush()
-        output.flush()
+        sendLastWords()
+        flushLines()
         core.endTurn()
         // The parent may be about to wait in a poller of its own, which does not know what is left here.
         if !core.ready.isEmpty, case .immediately = timeout { leftover.wake() }
+    }
+
+    /// Writes the lines of the turn. When the output begins to fail, the error output says so.
+    private mutating func flushLines() {
+        errors.flush()
+        output.flush()
+        guard let errno = output.takeFailure() else { return }
+        errors.record {
+            $0.append("standard output cannot be written: ")
+            $0.append(errno.description)
+            $0.append(": its lines are dropped until it can be\n")
+        }
+        errors.flush()
     }
 
     private mutating func handle(_ event: Event) {

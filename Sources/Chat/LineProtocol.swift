@@ -5,7 +5,7 @@
 ///   typed   q\n or Q\n          nothing: the client leaves
 /// ```
 ///
-/// The server knows nothing of it: it passes on bytes. So whatever writes lines interoperates.
+/// The server knows only where lines end: it passes on whole ones, byte for byte. So whatever writes lines interoperates.
 public enum LineProtocol {
     /// The longest name, in bytes of UTF-8.
     public static let nameBytesMax = 64

@@ -22,11 +22,14 @@ struct ServerClient: ~Copyable {
 
     let stream: Stream
     let address: SocketAddress
-    /// The grace of an unannounced client, the time limit of a draining one.
+    /// The grace of an unannounced client, the wait for the end of a line, the time limit of a draining client.
     var timer: TimerID = .none
     var phase = ClientPhase.unannounced
     /// What it has not taken yet. While this holds something, new bytes queue behind it.
     var backlog: ByteQueue
+    /// The beginning of a line, whose end has not come yet.
+    var unfinished: [UInt8] = []
+    var unfinishedSince = Instant(nanoseconds: 0)
     /// The end, or urgent data, was reported: a short read no longer proves that all is read.
     var isEnding = false
     /// It has sent something that is not read before it has taken its backlog.
@@ -84,4 +87,6 @@ enum Departure {
     case failed
     /// Too much waits for it.
     case tooSlow
+    /// Too much waits for all clients together, and more for this one than for others.
+    case crowdedOut
 }

@@ -29,6 +29,7 @@ import Testing
         #expect(try server.serve(first, bytes: 10) == "[a] hello\n")
         #expect(try server.serve(second, bytes: 10) == "[a] hello\n")
         second.send("no line break")
+        second.stream.shutdownWrite()
         #expect(try server.serve(first, bytes: 13) == "no line break")
     }
 
@@ -92,16 +93,16 @@ import Testing
         var server = try server()
         let stays = try TestClient(to: server)
         try talkAndReset(&server)
-        stays.send("still here")
-        _ = try server.serve(stays, bytes: 20)
+        stays.send("still here\n")
+        _ = try server.serve(stays, bytes: 22)
         try server.serve { $0.clientCount == 1 }
         #expect(lines.text().contains("terminated"))
     }
 
     private func talkAndReset(_ server: inout ChatServer) throws {
         let client = try TestClient(to: server)
-        client.send("hello here")
-        _ = try server.serve(client, bytes: 10)
+        client.send("hello here\n")
+        _ = try server.serve(client, bytes: 11)
         client.stream.resetOnClose()
     }
 
@@ -118,7 +119,7 @@ import Testing
         var sent = 0
         var echoed = 0
         var read = 0
-        let block = [UInt8](repeating: UInt8(ascii: "b"), count: 60_000)
+        let block = [UInt8](repeating: UInt8(ascii: "\n"), count: 60_000)
         // Far more than the backlog and both socket buffers hold.
         while server.clientCount == 3, sent < 200_000_000 {
             // One block at a time, so that who reads is never behind.
@@ -149,7 +150,7 @@ import Testing
         var server = try server()
         let client = try TestClient(to: server)
         try server.serve { $0.clientCount == 1 }
-        let block = [UInt8](repeating: UInt8(ascii: "f"), count: 60_000)
+        let block = [UInt8](repeating: UInt8(ascii: "\n"), count: 60_000)
         var (sent, refusals, received) = (0, 0, 0)
         // Until the kernel takes no more: both directions are full.
         while refusals < 100, sent < 200_000_000 {
@@ -176,8 +177,8 @@ import Testing
     private func serveOnce() throws -> UInt16 {
         var server = try server()
         let client = try TestClient(to: server)
-        client.send("hello")
-        _ = try server.serve(client, bytes: 5)
+        client.send("hello\n")
+        _ = try server.serve(client, bytes: 6)
         return server.address.port
     }
 
@@ -191,7 +192,7 @@ import Testing
         let first = try TestClient(to: one)
         let second = try TestClient(to: other)
         // More than one turn reads: the rest must be reported as well, though no socket changes.
-        let message = [UInt8](repeating: UInt8(ascii: "m"), count: 3 * ChatServer.receiveBytesPerTurn)
+        let message = [UInt8](repeating: UInt8(ascii: "\n"), count: 3 * ChatServer.receiveBytesPerTurn)
         var sent = (0, 0)
         var received = (0, 0)
         let deadline = Clock.monotonic.now() + .seconds(10)
@@ -214,8 +215,8 @@ import Testing
         let first = try TestClient(to: server)
         try server.serve { $0.clientCount == 1 }
         let second = try TestClient(to: server)
-        first.send("alone")
-        #expect(try server.serve(first, bytes: 5) == "alone")
+        first.send("alone\n")
+        #expect(try server.serve(first, bytes: 6) == "alone\n")
         let deadline = Clock.monotonic.now() + .seconds(10)
         while !second.receive().hasEnded {
             try server.turn(.milliseconds(1))

@@ -98,9 +98,9 @@ private final class FaultyKernel: ForwardingKernel {
         var server = try server()
         let client = try TestClient(to: server)
         try server.serve { $0.clientCount == 1 }
-        client.send("here")
+        client.send("here\n")
         hand.now = hand.now + .seconds(60)
-        #expect(try server.serve(client, bytes: 4) == "here")
+        #expect(try server.serve(client, bytes: 5) == "here\n")
         hand.now = hand.now + Self.grace + Self.grace
         try server.turn(.immediately)
         #expect(lines.text() == "Connected client IP: 127.0.0.1\n")
@@ -114,7 +114,7 @@ private final class FaultyKernel: ForwardingKernel {
         let slow = try TestClient(to: server)
         let sender = try TestClient(to: server)
         try server.serve { $0.clientCount == 2 }
-        let block = [UInt8](repeating: UInt8(ascii: "d"), count: 60_000)
+        let block = [UInt8](repeating: UInt8(ascii: "\n"), count: 60_000)
         var (sent, echoed, received) = (0, 0, 0)
         while server.clients[0].backlog.count < ChatServer.backlogBytesMax / 4 {
             sent += sender.send(block)
@@ -146,7 +146,7 @@ private final class FaultyKernel: ForwardingKernel {
         let slow = try TestClient(to: server)
         let sender = try TestClient(to: server)
         try server.serve { $0.clientCount == 2 }
-        let block = [UInt8](repeating: UInt8(ascii: "d"), count: 60_000)
+        let block = [UInt8](repeating: UInt8(ascii: "\n"), count: 60_000)
         while server.clients[0].backlog.isEmpty {
             sender.send(block)
             try server.turn(.immediately)
@@ -182,8 +182,8 @@ private final class FaultyKernel: ForwardingKernel {
             #expect(kernel.waits.last == 7)
             hand.now = hand.now + Acceptor.pauseAfterShortage + .milliseconds(1)
             try server.serve { $0.clientCount == 1 }
-            client.send("hello")
-            #expect(try server.serve(client, bytes: 5) == "hello")
+            client.send("hello\n")
+            #expect(try server.serve(client, bytes: 6) == "hello\n")
         }
     }
 
@@ -197,9 +197,9 @@ private final class FaultyKernel: ForwardingKernel {
             let second = try TestClient(to: server)
             try server.serve { _ in kernel.acceptFailures.isEmpty }
             first.stream.shutdownWrite()
-            second.send("hello")
+            second.send("hello\n")
             // The clock has not moved: only the descriptor that was given back can have ended the pause.
-            #expect(try server.serve(second, bytes: 5) == "hello")
+            #expect(try server.serve(second, bytes: 6) == "hello\n")
         }
     }
 }

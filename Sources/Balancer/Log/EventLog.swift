@@ -8,63 +8,55 @@ import Reactor
 public struct EventLog: ~Copyable {
     /// Which lines are written.
     public let mode: LogMode
-    private var output: LineLog
-    /// nil when `output` takes these lines as well.
-    private var errors: LineLog?
-    private let isMerged: Bool
+    private var outputs: LogOutputs
     /// Failures that several loops may have at the same time. `outages` and `fullPools` have those of the pools that had one.
     private var full = Tally()
     private var shortage = Tally()
     private var connectShortage = Tally()
     private var outages: [PoolID: Tally] = [:]
     private var fullPools: [PoolID: Tally] = [:]
-    /// False once `waitForSpace` has waited in vain.
-    private var hasReader = true
-
-    /// How long the last lines may wait for a slow reader when the balancer ends.
-    static let finishMilliseconds: CInt = 500
 
     /// A log on two streams of the process.
     public init(_ mode: LogMode, output: consuming OutputStream, errors: consuming OutputStream) {
         self.mode = mode
-        isMerged = errors.isSame(as: output)
-        self.errors = isMerged ? nil : LineLog(errors)
-        self.output = LineLog(output)
+        outputs = LogOutputs(output: output, errors: errors)
     }
 
     mutating func add(to poller: borrowing Poller, _ token: Token) {
-        output.add(to: poller, token)
-        errors?.add(to: poller, token)
+        outputs.add(to: poller, token)
     }
 
-    /// Writes the lines recorded since the last call.
+    /// Writes the lines recorded since the last call. When standard output begins to fail, standard error says so.
     mutating func flush() {
-        errors?.flush()
-        output.flush()
+        guard let errno = outputs.flush() else { return }
+        notice {
+            $0.append("standard output cannot be written: ")
+            $0.append(errno.description)
+            $0.append(": its lines are dropped until it can be")
+        }
+        _ = outputs.flush()
     }
 
     /// Writes the remaining lines when the balancer ends.
     mutating func finish() {
-        errors?.finish(milliseconds: Self.finishMilliseconds)
-        output.finish(milliseconds: Self.finishMilliseconds)
+        flush()
+        let missing = outputs.finishResults()
+        if missing > 0 {
+            notice {
+                $0.append("lines that standard output has not taken: ")
+                $0.append(missing)
+            }
+        }
+        outputs.finishErrors()
     }
 
-    /// Waits for a slow reader when less than half of the buffer is free: when many sessions are cut at once, each
-    /// still has its record. Only for a loop that is stopping.
-    mutating func waitForSpace() {
-        guard hasReader, output.pendingBytes > LineLog.standardCapacity / 2 else { return }
-        output.finish(milliseconds: Self.finishMilliseconds)
-        hasReader = output.pendingBytes == 0
-    }
-
-    private mutating func writeError(_ write: (inout LineLog.Record) -> Void) {
-        if isMerged { output.record(write) } else { errors?.record(write) }
-    }
+    /// See ``LogOutputs/waitForSpace()``.
+    mutating func waitForSpace() { outputs.waitForSpace() }
 
     /// A line of every mode but `none`: failures, new addresses of names, signals.
     private mutating func notice(_ write: (inout LineLog.Record) -> Void) {
         guard mode != .none else { return }
-        writeError {
+        outputs.error {
             $0.append("balancer: ")
             write(&$0)
             $0.append("\n")
@@ -79,13 +71,13 @@ public struct EventLog: ~Copyable {
             case .none:
                 break
             case .guide:
-                output.record {
+                outputs.result {
                     $0.append("srcIP : ")
                     $0.append(host: listener.address)
                     $0.append("\n")
                 }
             case .changes, .sessions:
-                output.record {
+                outputs.result {
                     $0.append("listening on ")
                     $0.append(endpoint: listener.address)
                     $0.append(", backends: ")
@@ -133,9 +125,9 @@ public struct EventLog: ~Copyable {
     mutating func probeSucceeded(_ backend: BackendTitle, _ verdict: Health.Verdict, rise: Int) {
         switch verdict {
         case .alive(let changed) where prints(changed):
-            output.record { $0.appendProbe("IP : <", backend, "Server is alive\n") }
+            outputs.result { $0.appendProbe("IP : <", backend, "Server is alive\n") }
         case .rising(let count) where prints(true):
-            output.record {
+            outputs.result {
                 $0.appendProbe("IP : <", backend, "Server is rising: ")
                 $0.append(count)
                 $0.append(" of ")
@@ -150,11 +142,11 @@ public struct EventLog: ~Copyable {
     mutating func probeFailed(_ backend: BackendTitle, _ cause: ProbeFailure, _ verdict: Health.Verdict) {
         switch verdict {
         case .bad(let changed) where prints(changed):
-            writeError { $0.append(cause: cause) }
-            output.record { $0.appendProbe("IP: <", backend, "Server is bad\n") }
+            outputs.error { $0.append(cause: cause) }
+            outputs.result { $0.appendProbe("IP: <", backend, "Server is bad\n") }
         case .dead(let changed) where prints(changed):
-            writeError { $0.append(cause: cause) }
-            output.record { $0.appendProbe("IP: <", backend, "Server is dead\n") }
+            outputs.error { $0.append(cause: cause) }
+            outputs.result { $0.appendProbe("IP: <", backend, "Server is dead\n") }
         case .alive, .rising, .bad, .dead:
             break
         }
@@ -220,7 +212,7 @@ public struct EventLog: ~Copyable {
         case .guide:
             // For a client without a backend there is no row in the reference system's table.
             guard record.attempts > 0 else { return }
-            output.record {
+            outputs.result {
                 $0.append("\nclient <")
                 $0.append(host: record.client)
                 $0.append(",")
@@ -230,7 +222,7 @@ public struct EventLog: ~Copyable {
                 $0.append("\n")
             }
         case .sessions:
-            output.record { $0.append(record) }
+            outputs.result { $0.append(record) }
         case .changes, .none:
             break
         }

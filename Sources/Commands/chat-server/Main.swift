@@ -8,6 +8,7 @@ import Reactor
         commandName: "chat-server",
         abstract: "A chat server that sends what it receives from one client to all clients.",
         discussion: """
+            A line goes to everybody whole; the beginning of one waits at most 500 ms for its end. \
             Prints 'Connected client IP: ADDRESS' for each client and 'client N terminated' when it has left. \
             Ends on SIGTERM or SIGINT.
             """,

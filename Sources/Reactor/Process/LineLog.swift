@@ -1,26 +1,34 @@
 import Glibc
 
-/// Writes lines for people to an output of the process, for a loop that must never wait for the reader.
+/// Writes lines for people to an output of the process, for a loop that must never wait: neither for a reader nor for a
+/// disk.
 ///
 /// ```
-///   record { ... }  ->  [ pending bytes, at most `capacity` ]  ->  flush()  ->  OutputStream
-///                  full: dropped and counted                   EAGAIN: kept until the event of room
+///   record { ... }  ->  [ pending bytes, at most `capacity` ]  ->  flush()  ->  OutputStream: a pipe, terminal or socket
+///                  full: dropped and counted                            `--->  DiskWriter:   a file, written by a thread
+///                                                     EAGAIN: kept until the event of room
 /// ```
 ///
 /// - A record is one line, or several that belong together. It is taken whole or dropped whole.
 /// - The owner calls ``flush()`` once a turn, before it waits, so that the lines of a turn leave with one write; and
 ///   when the event of ``add(to:_:)`` arrives. A log that is more than half full flushes by itself.
-/// - Where records were dropped, a line says how many lines are missing. To keep such lines few, records are taken
-///   again only once half of the room is free.
+/// - Where lines are missing, a line says how many, and why. To keep such lines few, records are taken again only once
+///   half of the room is free.
+/// - A write that fails (a full disk) loses what was pending, which is counted. Each flush makes another attempt. When one
+///   succeeds, a line that was cut is ended first, and the number of missing lines follows.
 /// - When the reader has gone (EPIPE) the log drops all lines, and the loop goes on. SIGPIPE must be ignored, see
 ///   ``Signals/ignoreBrokenPipes()``.
 ///
-/// No call allocates, apart from those that format the path of a Unix socket.
+/// No call allocates, apart from those that format the path of a Unix socket, and those after a failure.
 public struct LineLog: ~Copyable {
     /// 64 KiB: about a thousand lines, and as much as a pipe holds.
     public static let standardCapacity = 64 * 1024
 
     private let stream: OutputStream
+    /// Writes to `stream` when that is a file; nil for everything else.
+    private let disk: DiskWriter?
+    /// `disk` is not nil: a question that needs no reference count.
+    private let hasDisk: Bool
     private let capacity: Int
     private var record: Record
     /// Lines dropped since the last line that reported it.
@@ -29,32 +37,55 @@ public struct LineLog: ~Copyable {
     private var isStalled = false
     /// No write to this stream can succeed any more.
     private var hasEnded = false
+    /// Why writes fail at present; nil when the last one succeeded.
+    private(set) var failure: Errno?
+    private var isFailureUntold = false
+    /// The last bytes that were written end in the middle of a line.
+    private var isCut = false
+    /// The size of the file when the line was cut: a smaller one has lost the cut line.
+    private var cutSize: Int64?
 
-    /// How many records were dropped because the reader was too slow.
+    /// How many records were dropped because there was no room for them.
     public private(set) var droppedRecords = 0
 
     /// Room for the line that reports dropped lines.
     private static let capacityMin = 256
 
-    /// A log on `stream` that keeps at most `capacity` bytes for a slow reader; less than 256 counts as 256.
+    /// A log on `stream` that keeps at most `capacity` bytes for a slow reader; less than 256 counts as 256. A file is
+    /// written to by a thread, which keeps as much again.
     public init(_ stream: consuming OutputStream, capacity: Int = LineLog.standardCapacity) {
-        self.stream = stream
-        self.capacity = max(capacity, Self.capacityMin)
-        record = Record(capacity: self.capacity)
+        let capacity = max(capacity, Self.capacityMin)
+        let disk = stream.isDisk ? DiskWriter(number: stream.number, capacity: capacity) : nil
+        self.init(stream, disk, capacity)
     }
 
-    /// How many bytes wait for the reader.
+    /// A log that writes to a file itself, and waits for the disk.
+    init(waitingFor stream: consuming OutputStream, capacity: Int) {
+        self.init(stream, nil, capacity)
+    }
+
+    private init(_ stream: consuming OutputStream, _ disk: DiskWriter?, _ capacity: Int) {
+        self.stream = stream
+        self.disk = disk
+        hasDisk = disk != nil
+        self.capacity = capacity
+        record = Record(capacity: capacity)
+    }
+
+    deinit { disk?.end() }
+
+    /// How many bytes wait for the reader, or for the thread that writes to a file.
     public var pendingBytes: Int { record.pending.count }
 
-    /// Asks the poller for an event whenever there is room again; then call ``flush()``.
+    /// Asks the poller for an event whenever there is room again, or a write has failed; then call ``flush()``.
     public func add(to poller: borrowing Poller, _ token: Token) {
-        stream.add(to: poller, token)
+        if let disk { disk.add(to: poller, token) } else { stream.add(to: poller, token) }
     }
 
     /// Takes the record that `write` puts together, newlines included, or drops it as a whole when it does not fit.
     public mutating func record(_ write: (inout Record) -> Void) {
         guard !hasEnded else { return }
-        if unreportedLines > 0 { reportDropped(whenFree: capacity / 2) }
+        if unreportedLines > 0 { closeGap() }
         record.begin(refusing: unreportedLines > 0)
         write(&record)
         if let refusedLines = record.end() {
@@ -68,133 +99,120 @@ public struct LineLog: ~Copyable {
     public mutating func flush() {
         guard pendingBytes > 0 || unreportedLines > 0 else { return }
         isStalled = false
+        if hasDisk, let disk, disk.isWorking { return handOver(to: disk) }
         writePending()
-        if unreportedLines > 0, !isStalled {
-            reportDropped(whenFree: 0)
-            writePending()
-        }
+        if unreportedLines > 0, !isStalled, !hasEnded { report() }
     }
 
-    /// For a process that is about to exit: flushes, and waits at most so long in all for a slow reader.
-    public mutating func finish(milliseconds: CInt) {
+    /// For a process that is about to exit: flushes, and waits at most so long in all for a slow reader or disk. Returns
+    /// how many lines are missing from the output although no line there says so.
+    @discardableResult public mutating func finish(milliseconds: CInt) -> Int {
         let start = Instant(nanoseconds: kernel.monotonicNanoseconds())
         flush()
-        while isStalled {
+        while isStalled || !(disk?.isIdle() ?? true) {
             let passed = Instant(nanoseconds: kernel.monotonicNanoseconds()) - start
             let left = CInt(clamping: Int64(milliseconds) - Int64(passed.milliseconds))
-            guard left > 0, stream.waitForRoom(milliseconds: left) else { return }
+            guard left > 0, disk?.wait(milliseconds: left) ?? stream.waitForRoom(milliseconds: left) else { break }
             flush()
+        }
+        let pending = unsafe Record.lines(in: record.pending.bytes)
+        return unreportedLines + pending + (disk?.missingLines() ?? 0)
+    }
+
+    /// Why writes fail, once for each time that they begin to. To be asked after a flush.
+    public mutating func takeFailure() -> Errno? {
+        guard hasDisk || isFailureUntold else { return nil }
+        if let disk { return disk.takeFailure() }
+        isFailureUntold = false
+        return failure
+    }
+
+    // MARK: a file
+
+    private mutating func handOver(to disk: DiskWriter) {
+        if unsafe disk.take(record.pending.bytes, missing: unreportedLines) {
+            record.pending.removeFirst(pendingBytes)
+            unreportedLines = 0
+        } else {
+            isStalled = true
         }
     }
 
-    private mutating func reportDropped(whenFree bytes: Int) {
-        guard capacity - pendingBytes >= bytes else { return }
+    /// For the thread that writes: appends lines, after which `missing` others are to be told. They do not fit, and are
+    /// themselves missing, only after a write has failed.
+    mutating func append(_ lines: UnsafeRawBufferPointer, missing: Int) {
+        record.begin(refusing: unreportedLines > 0)
+        unsafe record.append(copying: lines.bindMemory(to: UInt8.self))
+        unreportedLines += (record.end() ?? 0) + missing
+    }
+
+    /// How many lines are missing from the output although no line there says so.
+    var missingLines: Int { unreportedLines }
+
+    // MARK: missing lines
+
+    /// Appends the line about missing lines if half of the room is free, so that records can be taken again.
+    private mutating func closeGap() {
+        if hasDisk || failure != nil {
+            // There the line is written when it is known that it can be.
+            if !isStalled { flush() }
+        } else if capacity - pendingBytes >= capacity / 2 {
+            appendReport()
+        }
+    }
+
+    /// Writes the line about missing lines, with nothing before it. When that fails, they are still missing.
+    private mutating func report() {
+        let lines = unreportedLines
+        appendReport()
+        if !writePending(), !hasEnded { unreportedLines = lines }
+    }
+
+    private mutating func appendReport() {
         record.begin(refusing: false)
+        if isCut, stream.size >= cutSize ?? 0 { record.append("\n") }
         record.append(unreportedLines)
         record.append(unreportedLines == 1 ? " line" : " lines")
-        record.append(" dropped: the reader of this output is too slow\n")
+        record.append(" dropped: ")
+        if let failure { record.append(failure.description) } else { record.append(stream.slowness) }
+        record.append("\n")
         if record.end() == nil { unreportedLines = 0 }
     }
 
-    private mutating func writePending() {
+    // MARK: writing
+
+    /// False when the stream has failed, and what was pending is lost.
+    @discardableResult private mutating func writePending() -> Bool {
         while pendingBytes > 0 {
             switch unsafe stream.write(record.pending.bytes) {
             case .bytes(let count):
+                if count > 0 { unsafe noteEnd(record.pending.bytes[count - 1]) }
                 record.pending.removeFirst(count)
+                if pendingBytes == 0 { failure = nil }
             case .wouldBlock:
                 isStalled = true
-                return
+                return true
             case .failed(let errno):
-                // A full disk may have room again; a reader that has gone does not come back.
-                record.pending.removeFirst(pendingBytes)
-                unreportedLines = 0
-                hasEnded = [EPIPE, EBADF, ECONNRESET, ENOTCONN, EIO].contains(errno.rawValue)
-                return
+                fail(errno)
+                return false
             }
         }
+        return true
     }
-}
 
-extension LineLog {
-    /// The record that is being written: its pieces are appended to the bytes that the log has pending.
-    ///
-    /// Once a piece does not fit, the record is refused, and the lines that follow are only counted.
-    @safe public struct Record: ~Copyable {
-        fileprivate var pending: ByteQueue
-        /// How many bytes were pending when the record began.
-        private var mark = 0
-        private var isRefused = false
-        private var refusedLines = 0
+    @inline(__always) private mutating func noteEnd(_ byte: UInt8) {
+        isCut = byte != UInt8(ascii: "\n")
+        cutSize = nil
+    }
 
-        fileprivate init(capacity: Int) {
-            pending = ByteQueue(reserving: capacity)
-        }
-
-        /// Appends bytes as they are.
-        public mutating func append(_ bytes: Span<UInt8>) {
-            unsafe bytes.withUnsafeBufferPointer { unsafe append(copying: $0) }
-        }
-
-        /// Appends a text.
-        public mutating func append(_ text: String) {
-            // Native strings are contiguous; the copy is for those that came from elsewhere.
-            let done: Void? = unsafe text.utf8.withContiguousStorageIfAvailable { unsafe append(copying: $0) }
-            if done == nil { append(Array(text.utf8).span) }
-        }
-
-        /// Appends a text of the program.
-        public mutating func append(_ text: StaticString) {
-            text.withUTF8Buffer { unsafe append(copying: $0) }
-        }
-
-        /// Appends a number in decimal digits.
-        @inlinable public mutating func append(_ number: some FixedWidthInteger) {
-            if number < 0 { append("-") }
-            append(digits: UInt64(number.magnitude))
-        }
-
-        @usableFromInline mutating func append(digits number: UInt64) {
-            // The digits of the largest number.
-            var digits = InlineArray<20, UInt8>(repeating: 0)
-            var first = digits.count
-            var rest = number
-            repeat {
-                first -= 1
-                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
-            append(digits.span.extracting(first..<digits.count))
-        }
-
-        /// Appends the address without its port, as ``SocketAddress/host`` has it.
-        public mutating func append(host address: SocketAddress) {
-            address.withHostText { append($0) }
-        }
-
-        private mutating func append(copying bytes: UnsafeBufferPointer<UInt8>) {
-            let raw = UnsafeRawBufferPointer(bytes)
-            if !isRefused, unsafe pending.append(raw) { return }
-            isRefused = true
-            refusedLines += unsafe Self.lines(in: raw)
-        }
-
-        private static func lines(in bytes: UnsafeRawBufferPointer) -> Int {
-            unsafe bytes.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
-        }
-
-        fileprivate mutating func begin(refusing: Bool) {
-            mark = pending.count
-            isRefused = refusing
-            refusedLines = 0
-        }
-
-        /// Ends the record. When it was refused, removes its pieces and returns how many lines it had.
-        fileprivate mutating func end() -> Int? {
-            guard isRefused else { return nil }
-            let written = unsafe UnsafeRawBufferPointer(rebasing: pending.bytes[mark...])
-            refusedLines += unsafe Self.lines(in: written)
-            pending.removeLast(pending.count - mark)
-            return refusedLines
-        }
+    @inline(never) private mutating func fail(_ errno: Errno) {
+        if failure == nil { isFailureUntold = true }
+        failure = errno
+        if isCut, cutSize == nil { cutSize = stream.size }
+        unreportedLines += unsafe Record.lines(in: record.pending.bytes)
+        record.pending.removeFirst(pendingBytes)
+        // A full disk may have room again; a reader that has gone does not come back.
+        hasEnded = !stream.isDisk && [EPIPE, EBADF, ECONNRESET, ENOTCONN, EIO].contains(errno.rawValue)
+        if hasEnded { unreportedLines = 0 }
     }
 }

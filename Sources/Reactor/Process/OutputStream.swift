@@ -8,13 +8,11 @@ import Glibc
 /// socket is written to with MSG_DONTWAIT. Where /proc refuses that (another user's pipe), poll(2) is asked before each
 /// piece of at most PIPE_BUF bytes, which a pipe that is ready takes whole. Source: pipe(7).
 ///
-/// **A write to a regular file can block the loop.** Linux has no non-blocking write to one: O_NONBLOCK has no effect,
-/// and poll(2) reports it as always ready (open(2), select(2)). As a rule write(2) copies to the page cache and returns
-/// at once. It waits when the cache holds too many unwritten pages (`vm.dirty_ratio`), when the file system commits its
-/// journal, or when a network file system does not answer. Nothing is done about that here: a thread that writes would
-/// need a second bounded queue, for a case that is rare. ``LineLog`` makes one write per turn of the loop, which keeps
-/// it rare. Where it matters, the output is to be a pipe or a socket with another process behind it, such as the
-/// journal of a service manager: a slow reader then costs lines, which are counted, and no time.
+/// **A write to a file waits for the disk.** Linux has no non-blocking write to one: O_NONBLOCK has no effect, and
+/// poll(2) reports it as always ready (open(2), select(2)). As a rule write(2) copies to the page cache and returns at
+/// once. It waits when the cache holds too many unwritten pages (`vm.dirty_ratio`), when the file system commits its
+/// journal, or when a network file system does not answer. So ``LineLog`` writes to a file (``isDisk``) on a thread of
+/// its own, a ``DiskWriter``.
 public struct OutputStream: ~Copyable {
     private enum Destination {
         case file
@@ -23,10 +21,13 @@ public struct OutputStream: ~Copyable {
         case polled
     }
 
-    private let number: CInt
+    /// The descriptor of the process.
+    let number: CInt
     private let destination: Destination
     private let own: FileDescriptor
     private let identity: StreamIdentity?
+    /// A regular file or a block device: a write may wait for the disk, and may fail now and succeed later.
+    let isDisk: Bool
 
     /// Two descriptors with the same values lead to the same file, pipe or terminal.
     private struct StreamIdentity: Equatable {
@@ -42,11 +43,14 @@ public struct OutputStream: ~Copyable {
             destination = .file
             own = .empty
             identity = nil
+            isDisk = false
             return
         }
         identity = StreamIdentity(device: status.st_dev, inode: status.st_ino, special: status.st_rdev)
-        switch status.st_mode & S_IFMT {
-        case S_IFREG:
+        let kind = status.st_mode & S_IFMT
+        isDisk = kind == S_IFREG || kind == S_IFBLK
+        switch kind {
+        case S_IFREG, S_IFBLK:
             destination = .file
             own = .empty
         case S_IFSOCK:
@@ -72,6 +76,14 @@ public struct OutputStream: ~Copyable {
         case .socket, .polled: _ = poller.add(number: number, token, .room)
         case .reopened: _ = poller.add(own, token, .room)
         }
+    }
+
+    /// The size of a regular file now; 0 for everything else.
+    var size: Int64 { Int64(kernel.status(number)?.st_size ?? 0) }
+
+    /// Why lines are missing that were never written.
+    var slowness: StaticString {
+        isDisk ? "the disk of this output is too slow" : "the reader of this output is too slow"
     }
 
     /// Writes what the reader takes now. Of a regular file, see above, it may wait for the disk.

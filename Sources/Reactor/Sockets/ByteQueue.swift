@@ -41,6 +41,8 @@
 
     /// How many bytes wait.
     public var count: Int { stop - start }
+    /// The memory that it has, in bytes: as a rule more than what waits.
+    public var memoryBytes: Int { capacity }
     /// True when none wait.
     public var isEmpty: Bool { start == stop }
 

@@ -18,6 +18,14 @@ public struct Waker: ~Copyable, Sendable {
         _ = unsafe withUnsafeBytes(of: &one) { unsafe kernel.write(descriptor.rawValue, $0) }
     }
 
+    /// For a thread without a loop: waits for a ``wake()``, at most so long (-1: without a limit); false when there was
+    /// none. An event that a loop has not drained counts as well.
+    func wait(milliseconds: CInt) -> Bool {
+        guard kernel.isReadable(descriptor.rawValue, milliseconds: milliseconds) else { return false }
+        drain()
+        return true
+    }
+
     /// To be called when the event arrives, so that the counter never fills up.
     public func drain() {
         var count: UInt64 = 0

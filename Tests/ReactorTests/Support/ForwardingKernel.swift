@@ -89,6 +89,12 @@ class ForwardingKernel: ScriptedKernel {
         linux.isReadable(descriptor)
     }
 
+    /// Does not wait, as in every script.
+    func isReadable(_ descriptor: CInt, milliseconds: CInt) -> Bool { isReadable(descriptor) }
+
+    /// nil, as in every script.
+    func status(_ descriptor: CInt) -> stat? { nil }
+
     func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
         unsafe linux.read(descriptor, buffer)
     }
