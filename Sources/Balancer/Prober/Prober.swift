@@ -220,7 +220,8 @@ struct Prober: ~Copyable {
             if shortage.add(now: now) { journal.log.probeNotMade(title, errno) }
         case .some(let failure):
             let verdict = targets[index].health.record(success: false)
-            journal.log.probeFailed(title, failure, verdict)
+            journal.log.probeFailed(
+                title, named: targets[index].host, failure, verdict, fall: targets[index].health.fall)
         case nil:
             _ = shortage.end(now: now)
             let verdict = targets[index].health.record(success: true)
