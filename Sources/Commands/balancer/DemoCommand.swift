@@ -10,7 +10,10 @@ struct DemoCommand: ParsableCommand {
         abstract: "Show three chat servers, the balancer and six clients, all in this process.",
         discussion: "Needs no other programs, and sends nothing beyond loopback.")
 
-    @Option(help: "The balancer's port; if it is in use, the balancer gets a free one.")
+    @Option(
+        parsing: .unconditional,
+        help: "The balancer's port, \(Port.range); if it is in use, the balancer gets a free one. (default: 20000)",
+        transform: Port.parse)
     var port = Port(20000)
 
     @Flag(help: "Keep servers and balancer running afterwards, so that you can connect with chat-client.")
