@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 /// Wrong arguments of every program: the error names the argument and what is right, in a few lines.
@@ -160,6 +161,10 @@ struct WrongArgumentTests {
     }
 }
 
+/// script(1) of util-linux, which runs a program on a terminal.
+private let terminalProgram = "/usr/bin/script"
+private let hasTerminals = unsafe access(terminalProgram, X_OK) == 0
+
 /// Right arguments, in each form.
 @Suite("Forms of arguments", .ownThread)
 struct ArgumentFormTests {
@@ -201,5 +206,40 @@ struct ArgumentFormTests {
         for part in ["ms, s, m, h or d", "10ms to 365d", "1 to 65535", "1 to 1000", "1 to 1048576", "HOST:PORT"] {
             #expect(words.contains(part), "\(part)\n\(words)")
         }
+    }
+
+    @Test(
+        "on a terminal the demo pauses after each act, unless --fast is given",
+        .enabled(if: hasTerminals, "no \(terminalProgram)"), arguments: [false, true])
+    func demoOnATerminal(isFast: Bool) throws {
+        let demo = "'\(try Program.balancer.path())' demo --port \(try Ports.free())\(isFast ? " --fast" : "")"
+        let program = try RunningProgram.start([terminalProgram, "-qefc", demo, "/dev/null"], named: "demo")
+        try program.wait("the first act", within: .seconds(60)) { program.output.text.contains("> Server is alive") }
+        if isFast {
+            #expect(try program.waitForExit(within: .seconds(60)) == .exited(0), "\(program.summary)")
+        } else {
+            try remains("the second act has not begun", for: .seconds(1), details: { program.summary }) {
+                !program.output.text.contains("2. Six clients")
+            }
+            try program.wait("the second act", within: .seconds(60)) { program.output.text.contains("2. Six clients") }
+        }
+    }
+
+    @Test("demo --stay says which server a client got")
+    func demoStay() throws {
+        let wanted = try Ports.free()
+        let program = try RunningProgram.start(.balancer, ["demo", "--stay", "--fast", "--port", "\(wanted)"])
+        try program.waitForLine("how to connect", within: .seconds(60)) {
+            $0.contains("chat-client 127.0.0.1 \(wanted)")
+        }
+        for _ in 1...2 {
+            let client = try TCPSocket.connect(to: SocketAddress("127.0.0.1", wanted))
+            let own = try client.localAddress()
+            try program.waitForLine("the server of \(own)") {
+                $0.contains("127.0.0.1:\(own.port) -> server")
+            }
+        }
+        program.signal(15)
+        #expect(try program.waitForExit() == .exited(0))
     }
 }

@@ -9,7 +9,7 @@ import CommandSupport
         usage: """
             balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
             balancer status [PATH]
-            balancer demo [--stay]
+            balancer demo [--stay] [--fast]
             """,
         discussion: """
             Listens on SOURCE_IP, port 20000, and sends each client to the next of the backends, HOST PORT or \
