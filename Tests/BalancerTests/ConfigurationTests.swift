@@ -101,6 +101,18 @@ import Testing
                 == "backend [fe80::1]:80: a link-local address needs its interface: fe80::1%eth0")
     }
 
+    @Test func aBackendIsNamedOnce() throws {
+        let name = HostName(host: "server1", port: 8090, preferredFamily: 2)
+        let named = Configuration.Backend(name: name, address: backend.address)
+        for (twice, title) in [(backend, "127.0.0.1:8090"), (named, "server1:8090")] {
+            #expect(
+                reason { try Configuration(listeners: [listener], pools: [.init(backends: [twice, twice])]) }
+                    == "backend \(title) is named twice: name each once")
+        }
+        // The name may get another address later.
+        #expect(try Configuration(listeners: [listener], pools: [.init(backends: [backend, named])]).backendCount == 2)
+    }
+
     @Test func thereAreAtMostSoManyPools() throws {
         func configuration(_ count: Int) throws -> Configuration {
             try Configuration(

@@ -40,15 +40,16 @@ import Testing
     }
 
     @Test(arguments: [
-        (["--only", "nothing"], "'nothing'"), (["--only", "short,"], "--only"), (["--rounds", "0"], "--rounds 0"),
-        (["--rounds", "x"], "rounds"), (["--seconds", "61"], "--seconds"), (["--seconds", "nan"], "--seconds"),
-        (["--rate", "0"], "--rate"), (["--threads", "0"], "--threads"), (["--subjects", "direct,x"], "'x'"),
+        (["--only", "nothing"], "'nothing'"), (["--only", "short,"], "--only"), (["--rounds", "0"], "--rounds"),
+        (["--rounds", "x"], "1 to 100"), (["--seconds", "61"], "--seconds"), (["--seconds", "nan"], "--seconds"),
+        (["--rate", "-1"], "1 to 1000000"), (["--threads", "0"], "--threads"), (["--subjects", "direct,x"], "'x'"),
         (["--subjects", "direct"], "--reference ours"), (["--subject", "name"], "NAME=COMMAND"),
         (["--subject", "ours=x"], "'ours'"), (["--json", "/nowhere/file"], "/nowhere/file"),
         (["--nothing"], "--nothing"),
         (["compare", "/nowhere/a", "/nowhere/b"], "/nowhere/a"), (["compare", "/proc/version", "/x"], "/proc/version"),
         (["compare"], "before"), (["load", "{}"], "PLAN"), (["load", #"{"work":"short"}"#], "PLAN"),
-        (["origin", "0"], "port"),
+        (["origin", "0"], "1 to 65535"), (["--rounds", "2", "--rounds=3"], "--rounds"),
+        (["help", "nothing"], "'nothing'"),
     ])
     func wrongArgumentsAreUsageErrors(arguments: [String], named: String) throws {
         let outcome = try run(arguments)

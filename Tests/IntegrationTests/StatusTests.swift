@@ -188,7 +188,7 @@ struct StatusTests {
     func wrongQuestion(count: Int) throws {
         let path = "/tmp/" + String(repeating: "x", count: 103)
         let program = try RunningProgram.start(.balancer, ["status"] + Array(repeating: path, count: count))
-        #expect(try program.waitForExit() == .exited(count == 1 ? 1 : 64))
+        #expect(try program.waitForExit() == .exited(64))
         #expect(program.errors.texts.contains { $0.contains(path) }, "\(program.summary)")
         #expect(program.output.bytes == [])
     }

@@ -24,6 +24,8 @@ import CommandSupport
             RunCommand.self, ListCommand.self, CompareCommand.self, LoadCommand.self, OriginCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
+
+    static func main() { start(repeatable: ["--subject"]) }
 }
 
 /// `balancer-benchmark list`: prints the rows and the subjects.

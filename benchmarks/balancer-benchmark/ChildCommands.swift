@@ -35,7 +35,7 @@ struct OriginCommand: ParsableCommand {
         commandName: "origin", abstract: "Answer the load generator's requests until standard input ends.",
         shouldDisplay: false)
 
-    @Argument(help: "The port to listen on, on 127.0.0.1.")
+    @Argument(help: "The port to listen on, on 127.0.0.1, \(Port.range).", transform: Port.parse)
     var port: Port
 
     func run() throws {

@@ -23,16 +23,37 @@ struct RunCommand: ParsableCommand {
             valueName: "row,..."))
     var only: String?
 
-    @Option(help: "How often each subject is measured in each row, 1 to 100. (default: 3)")
-    var rounds: Int?
+    private static let roundCounts = NumberRange(1...100)
+    private static let windows = NumberRange(0.05...LoadPlan.secondsMax)
+    private static let rates = NumberRange(1...LoadPlan.rateMax)
+    private static let threadCounts = NumberRange(1...64)
 
-    @Option(help: "The length of each measured window in seconds, 0.05 to 60. (default: 1, quick 0.25)")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How often each subject is measured in each row, \(roundCounts). (default: 3)", valueName: "count"),
+        transform: roundCounts.parse)
+    var rounds = 3
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The length of each measured window in seconds, \(windows). (default: 1, quick 0.25)", valueName: "seconds"),
+        transform: windows.parse)
     var seconds: Double?
 
-    @Option(help: "Requests per second of the row open-loop.")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Requests per second of the row open-loop, \(rates). (default: 10000)", valueName: "count"),
+        transform: rates.parse)
     var rate = 10_000.0
 
-    @Option(help: "Threads, or worker processes, of each subject, 1 to 64.")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Threads, or worker processes, of each subject, \(threadCounts). (default: 1)", valueName: "count"),
+        transform: threadCounts.parse)
     var threads = 1
 
     @OptionGroup(title: "Subjects")
@@ -89,16 +110,7 @@ struct RunCommand: ParsableCommand {
 extension RunCommand {
     /// Makes the run's settings from the arguments; a mistake is a usage error.
     func makeOptions() throws -> RunOptions {
-        let rounds = rounds ?? 3
         let seconds = seconds ?? (quick ? 0.25 : 1)
-        guard (1...100).contains(rounds) else { throw ValidationError("--rounds \(rounds) is not from 1 to 100") }
-        guard (0.05...LoadPlan.secondsMax).contains(seconds) else {
-            throw ValidationError("--seconds \(seconds) is not from 0.05 to 60")
-        }
-        guard (1...LoadPlan.rateMax).contains(rate) else {
-            throw ValidationError("--rate \(rate) is not from 1 to 1000000 requests per second")
-        }
-        guard (1...64).contains(threads) else { throw ValidationError("--threads \(threads) is not from 1 to 64") }
         let subjects = try choice.chosen()
         guard subjects.contains(where: { $0.name == choice.reference }) else {
             throw ValidationError(

@@ -198,6 +198,8 @@ extension Configuration {
     public static let durationMax: Duration = .seconds(365 * 24 * 3600)
     /// The shortest interval and timeout of probes: shorter ones would be a load in themselves.
     public static let probeDurationMin: Duration = .milliseconds(10)
+    /// The shortest timeout of sessions.
+    public static let timeoutMin: Duration = .milliseconds(1)
     /// The highest rise and fall count.
     public static let thresholdMax = 1000
 
@@ -250,8 +252,8 @@ extension Configuration {
             try pool.check()
         }
         for listener in listeners { try check(listener) }
-        try Self.check(timeouts.connect, "connect timeout", from: .milliseconds(1))
-        try Self.check(timeouts.idle, "idle timeout", from: .milliseconds(1))
+        try Self.check(timeouts.connect, "connect timeout", from: Self.timeoutMin)
+        try Self.check(timeouts.idle, "idle timeout", from: Self.timeoutMin)
         try Self.check(timeouts.drain, "drain time", from: .zero)
         try Self.check(timeouts.linger, "linger timeout", from: .zero)
         try Self.check(timeouts.names, "time between looks for names", from: Self.probeDurationMin)
@@ -278,7 +280,13 @@ extension Configuration.Pool {
     /// Throws an error that names the fault and the remedy.
     func check() throws(ConfigurationError) {
         guard !backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
-        for backend in backends { try backend.check() }
+        var titles: Set<String> = []
+        for backend in backends {
+            guard titles.insert(backend.title).inserted else {
+                throw ConfigurationError("backend \(backend.title) is named twice: name each once")
+            }
+            try backend.check()
+        }
         try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
         try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)
         guard health.timeout <= health.interval else {

@@ -139,16 +139,48 @@ public struct EventLog: ~Copyable {
         }
     }
 
-    mutating func probeFailed(_ backend: BackendTitle, _ cause: ProbeFailure, _ verdict: Health.Verdict) {
+    /// `name` is the backend's name, if it has one beside its address; `fall` tells how many failures in a row a dead
+    /// backend had.
+    mutating func probeFailed(
+        _ backend: BackendTitle, named name: HostName?, _ cause: ProbeFailure, _ verdict: Health.Verdict, fall: Int
+    ) {
         switch verdict {
         case .bad(let changed) where prints(changed):
-            outputs.error { $0.append(cause: cause) }
+            explain(backend, name, cause, failures: 1)
             outputs.result { $0.appendProbe("IP: <", backend, "Server is bad\n") }
         case .dead(let changed) where prints(changed):
-            outputs.error { $0.append(cause: cause) }
+            explain(backend, name, cause, failures: fall)
             outputs.result { $0.appendProbe("IP: <", backend, "Server is dead\n") }
         case .alive, .rising, .bad, .dead:
             break
+        }
+    }
+
+    /// The cause of a failed probe, before its result. The guide's line has the cause alone, because the result follows
+    /// it; where standard error goes elsewhere, the backend is appended. `failures` is for the other modes, which print
+    /// only changes.
+    private mutating func explain(
+        _ backend: BackendTitle, _ name: HostName?, _ cause: ProbeFailure, failures: Int
+    ) {
+        guard mode == .guide else {
+            return notice {
+                $0.append("probe of ")
+                $0.append(title: backend, named: name)
+                $0.append(" failed, ")
+                $0.append(failures)
+                $0.append(" in a row: ")
+                $0.append(cause: cause)
+            }
+        }
+        let isApart = !outputs.isMerged
+        outputs.error {
+            $0.append(guideCause: cause)
+            if isApart {
+                $0.append(" (")
+                $0.append(title: backend, named: name)
+                $0.append(")")
+            }
+            $0.append("\n")
         }
     }
 

@@ -49,25 +49,40 @@ extension LineLog.Record {
         append(verdict)
     }
 
+    /// `server1:8090 at 10.0.0.5:8090` where a name has an address; otherwise the one of both that there is.
+    mutating func append(title: BackendTitle, named name: HostName?) {
+        guard case .address = title, let name else { return append(title: title) }
+        append(title: .name(name))
+        append(" at ")
+        append(title: title)
+    }
+
     /// `connection refused: Connection refused`: the reference system's form, its own text and the kernel's.
     ///
     /// A probe that timed out has the reference system's text and errno: there the connect was still in progress.
-    mutating func append(cause: ProbeFailure) {
+    mutating func append(guideCause cause: ProbeFailure) {
         switch cause {
         case .timeout:
-            append("connection timeout: Operation now in progress\n")
-        case .noAddress(let reason):
-            append("unknown host: ")
-            append(reason)
-            append("\n")
-        case .itself:
-            append("connected to itself: The address is that of the balancer's own listener\n")
+            append("connection timeout: Operation now in progress")
+        case .noAddress, .itself:
+            append(cause: cause)
         case .error(let errno):
             let text = errno.description
             append(text.lowercased())
             append(": ")
             append(text)
-            append("\n")
+        }
+    }
+
+    /// `Connection refused`, `no answer within the probe timeout`.
+    mutating func append(cause: ProbeFailure) {
+        switch cause {
+        case .timeout: append("no answer within the probe timeout")
+        case .error(let errno): append(errno.description)
+        case .noAddress(let reason):
+            append("unknown host: ")
+            append(reason)
+        case .itself: append("connected to itself: The address is that of the balancer's own listener")
         }
     }
 

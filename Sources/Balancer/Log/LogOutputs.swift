@@ -6,7 +6,8 @@ struct LogOutputs: ~Copyable {
     private var output: LineLog
     /// nil when `output` takes these lines as well.
     private var errors: LineLog?
-    private let isMerged: Bool
+    /// Both lead to the same file.
+    let isMerged: Bool
     /// False once `waitForSpace` has waited in vain.
     private var hasReader = true
 

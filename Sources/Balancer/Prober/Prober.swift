@@ -243,7 +243,8 @@ struct Prober: ~Copyable {
         case .some(let failure):
             targets[index].record(.failed)
             let verdict = targets[index].record(success: false)
-            journal.log.probeFailed(title, failure, verdict)
+            journal.log.probeFailed(
+                title, named: targets[index].host, failure, verdict, fall: targets[index].health.fall)
         case nil:
             _ = shortage.end(now: core.now)
             journal.probeConnected(core.monotonicNow)

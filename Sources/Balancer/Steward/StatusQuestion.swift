@@ -27,14 +27,17 @@ public enum StatusQuestion {
             let deadline = Clock.monotonic.now() + limit
             answer = try readToEnd(try connect(to: address, until: deadline), until: deadline)
         } catch {
-            throw Failure(description: "\(error)\(remedy(error))", errno: error)
+            throw Failure(description: "\(error)\(remedy(error, path))", errno: error)
         }
         guard !answer.isEmpty else { throw Failure(description: "closed without an answer", errno: nil) }
         return String(decoding: answer, as: UTF8.self)
     }
 
-    private static func remedy(_ errno: Errno) -> String {
+    private static func remedy(_ errno: Errno, _ path: String) -> String {
         switch errno.rawValue {
+        // connect(2) refuses any file that is no socket in the same way.
+        case ECONNREFUSED where !path.hasPrefix("@") && !SocketFile.isSocket(path):
+            ": that file is not a socket; give the path of the balancer's --status-socket"
         case ENOENT: ": no balancer has this as its --status-socket"
         case ECONNREFUSED: ": the balancer that made it has ended"
         case ETIMEDOUT: ": it hangs, or is no balancer"

@@ -3,33 +3,33 @@ import Balancer
 import CommandSupport
 import Reactor
 
-/// The backends from the command line: `HOST PORT [HOST PORT ...]`.
+/// The backends from the command line: `HOST PORT` or `HOST:PORT`, any number of times.
 struct BackendArguments {
-    private let arguments: [String]
+    private let backends: [HostPort]
     private let allowUnresolved: Bool
 
-    init(_ arguments: [String], _ allowUnresolved: Bool) {
-        self.arguments = arguments
+    /// Parses the arguments; a mistake is a usage error. Nothing is looked up yet.
+    init(_ arguments: [String], _ allowUnresolved: Bool) throws {
+        do throws(ArgumentFault) {
+            backends = try HostPort.list(arguments)
+        } catch {
+            throw ValidationError(error.description)
+        }
+        guard !backends.isEmpty else {
+            throw ValidationError("no backend: after SOURCE_IP give at least one HOST PORT or HOST:PORT")
+        }
         self.allowUnresolved = allowUnresolved
     }
 
-    /// Converts the pairs to backends and looks names up. A mistake is a usage error, and so is a name without an
-    /// address, unless `--allow-unresolved` is set.
+    /// Converts them to backends and looks names up. A name without an address is a usage error, unless
+    /// `--allow-unresolved` is set.
     func resolve(preferring family: CInt) throws -> [Configuration.Backend] {
-        guard !arguments.isEmpty else { throw ValidationError("no backend: give at least one HOST and its PORT") }
-        guard arguments.count.isMultiple(of: 2) else {
-            throw ValidationError("backend '\(arguments[arguments.count - 1])' has no port: each HOST needs a PORT")
-        }
         let deadline = Clock.monotonic.now() + Self.lookUpLimit
         var hasAnswered = true
-        return try stride(from: 0, to: arguments.count, by: 2).map { place in
-            let host = arguments[place]
-            guard let port = Port(argument: arguments[place + 1]) else {
-                throw ValidationError(
-                    "port '\(arguments[place + 1])' of backend '\(host)' is not a number from 1 to 65535")
-            }
-            if let address = SocketAddress(host: host, port: port.rawValue) { return .init(address: address) }
-            let name = HostName(host: host, port: port.rawValue, preferredFamily: family)
+        return try backends.map { backend in
+            let port = backend.port.rawValue
+            if let address = backend.host.address(port: port) { return .init(address: address) }
+            let name = HostName(host: backend.host.text, port: port, preferredFamily: family)
             return .init(name: name, address: try address(of: name, &hasAnswered, until: deadline))
         }
     }
@@ -43,7 +43,6 @@ struct BackendArguments {
     private func address(
         of name: HostName, _ hasAnswered: inout Bool, until deadline: Instant
     ) throws -> SocketAddress? {
-        guard Resolver.isName(name.host) else { throw ValidationError(Self.explain(name.host)) }
         if allowUnresolved, !hasAnswered || Clock.monotonic.now() > deadline { return nil }
         do throws(ResolverError) {
             return name.choose(from: try Resolver.addresses(of: name.host, port: name.port))
@@ -54,14 +53,5 @@ struct BackendArguments {
             if error.cause == .unanswered { hasAnswered = false }
             return nil
         }
-    }
-
-    /// The error message for a host that cannot be a name.
-    private static func explain(_ host: String) -> String {
-        let parts = host.split(separator: ":", omittingEmptySubsequences: false)
-        if parts.count == 2, Port(argument: String(parts[1])) != nil {
-            return "backend '\(host)': HOST and PORT are two arguments, \(parts[0]) \(parts[1])"
-        }
-        return "unknown host '\(host)': neither an address nor a host name"
     }
 }

@@ -9,16 +9,18 @@ import CommandSupport
         usage: """
             balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
             balancer status [PATH]
-            balancer demo [--stay]
+            balancer demo [--stay] [--fast]
             """,
         discussion: """
-            Listens on SOURCE_IP, port 20000, and sends each client to the next of the backends HOST PORT, by round \
-            robin. Backends are probed every 5 s. `balancer serve --help` lists all options.
+            Listens on SOURCE_IP, port 20000, and sends each client to the next of the backends, HOST PORT or \
+            HOST:PORT, by round robin. Backends are probed every 5 s. `balancer serve --help` lists all options.
 
               balancer 127.0.0.1 127.0.0.1 8090 127.0.0.1 8091
-              balancer 0.0.0.0 db1 5432 db2 5432 --port 5432 --log changes
+              balancer 0.0.0.0 db1:5432 db2:5432 --port 5432 --log changes
             """,
         version: version,
         subcommands: [ServeCommand.self, StatusCommand.self, DemoCommand.self],
         defaultSubcommand: ServeCommand.self)
+
+    static func main() { start() }
 }

@@ -4,6 +4,8 @@ import Reactor
 /// Prints the demo's text, aligned, and in colour if the terminal supports it.
 struct DemoConsole {
     private let isColoured: Bool
+    /// How many lines were printed since the last pause.
+    private(set) var unreadLines = 0
 
     /// The width of the left terminal of a pair, in columns.
     private static let column = 38
@@ -31,7 +33,8 @@ struct DemoConsole {
     }
 
     /// Prints a line without buffering.
-    func line(_ text: String = "") {
+    mutating func line(_ text: String = "") {
+        unreadLines += 1
         var bytes = Array((text + "\n").utf8)[...]
         while !bytes.isEmpty {
             let count = unsafe bytes.withUnsafeBytes { unsafe write(1, $0.baseAddress, $0.count) }
@@ -40,13 +43,16 @@ struct DemoConsole {
         }
     }
 
-    func heading(_ number: Int, _ text: String) {
+    /// The lines so far have been read.
+    mutating func markRead() { unreadLines = 0 }
+
+    mutating func heading(_ number: Int, _ text: String) {
         line()
         line(styled("\(number). \(text)", .strong))
     }
 
     /// Prints a line of the balancer's output as a quotation.
-    func quote(_ text: String) {
+    mutating func quote(_ text: String) {
         line(quotation(text))
     }
 
@@ -60,12 +66,12 @@ struct DemoConsole {
     }
 
     /// Prints a name and a value in two columns.
-    func field(_ name: String, _ value: String, _ style: Style = .plain) {
+    mutating func field(_ name: String, _ value: String, _ style: Style = .plain) {
         line("   \(styled(padded(name, 12), .name))\(styled(value, style))")
     }
 
     /// Prints two terminals side by side, typed lines faint and received lines plain.
-    func terminals(_ left: (title: String, lines: [DemoLine]), _ right: (title: String, lines: [DemoLine])) {
+    mutating func terminals(_ left: (title: String, lines: [DemoLine]), _ right: (title: String, lines: [DemoLine])) {
         line("   \(styled(padded(left.title, Self.column), .name))\(styled(right.title, .name))")
         for place in 0..<max(left.lines.count, right.lines.count) {
             let first = place < left.lines.count ? left.lines[place] : DemoLine(text: "", isTyped: false)

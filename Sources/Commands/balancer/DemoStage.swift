@@ -115,6 +115,14 @@ struct DemoStage: ~Copyable {
         }
     }
 
+    /// Runs turns for a while. What the balancer prints meanwhile is dropped: it is not part of what is shown next.
+    mutating func rest(_ time: Duration) throws {
+        guard time > .zero else { return }
+        let deadline = Clock.monotonic.now() + time
+        while Clock.monotonic.now() < deadline { try step() }
+        unread = []
+    }
+
     // MARK: state
 
     /// The session table.
@@ -190,12 +198,19 @@ struct DemoStage: ~Copyable {
         _ = servers.insert(try Self.makeServer(port: serverAddresses[server].port, parent))
     }
 
-    /// Runs until SIGINT or SIGTERM, and passes the balancer's lines to `show`.
-    mutating func stay(_ show: (String) -> Void) throws {
+    /// Runs until SIGINT or SIGTERM. Passes the balancer's lines to `show`, and each new client with the index of its
+    /// server to `welcome`.
+    mutating func stay(_ show: (String) -> Void, welcome: (SocketAddress, Int) -> Void) throws {
         let signals = try Signals([.interrupt, .terminate])
         if let errno = signals.add(to: parent, Token(kind: 2, index: 0)) { throw errno }
+        var present: Set<SocketAddress> = []
         while signals.next() == nil {
             try step()
+            let rows = table.filter(\.isConnected)
+            for row in rows where !present.contains(row.client) {
+                if let server = serverAddresses.firstIndex(where: { $0 == row.backend }) { welcome(row.client, server) }
+            }
+            present = Set(rows.map(\.client))
             for line in takeLines() { show(line) }
         }
     }

@@ -3,29 +3,41 @@ import Balancer
 import CommandSupport
 import Reactor
 
-/// `balancer SOURCE_IP HOST PORT [HOST PORT ...]`: runs the balancer.
+/// `balancer SOURCE_IP HOST PORT [HOST PORT ...]`, also with `HOST:PORT`: runs the balancer.
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Balance clients over backends (the default subcommand).",
-        usage: "balancer [serve] SOURCE_IP HOST PORT [HOST PORT ...] [options]")
+        usage: "balancer [serve] SOURCE_IP HOST PORT [HOST PORT ...] [options]",
+        discussion: "A duration is \(DurationRange.format); without a unit it is in seconds.")
+
+    private static let threadCounts = NumberRange(1...Limits.threadsMax)
 
     @Argument(
         help: ArgumentHelp(
             "The address to listen on, which is also the source address of connections to backends.",
             discussion: """
-                With 0.0.0.0 or :: it listens on every address, and the kernel chooses the source address. It does so too \
-                for backends on other machines when this is a loopback address.
+                Also a name of this machine. With 0.0.0.0, * or :: it listens on every address, and the kernel chooses \
+                the source address. It does so too for backends on other machines when this is a loopback address. A \
+                shell needs quotes around *.
                 """),
         completion: .list(["0.0.0.0", "::"]))
     var sourceIP: String
 
     @Argument(
-        help: ArgumentHelp("The backends: a name or address and a port for each.", valueName: "host port"),
+        help: ArgumentHelp(
+            "The backends: a name or address and a port for each, as HOST PORT or HOST:PORT.",
+            discussion: "An IPv6 address with its port in one word is written [ADDRESS]:PORT.", valueName: "host port"),
         completion: .host)
     var backends: [String] = []
 
-    @Option(help: "The port to listen on. Not used if a service manager hands over listening sockets.")
+    @Option(
+        parsing: .unconditional,
+        help: """
+            The port to listen on, \(Port.range). Not used if a service manager hands over listening sockets. (default: \
+            20000)
+            """,
+        transform: Port.parse)
     var port = Port(20000)
 
     @Flag(help: "Start even if a HOST has no address yet; that backend is down until it has one.")
@@ -41,9 +53,15 @@ struct ServeCommand: ParsableCommand {
     var latency: LatencyOptions
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "The number of loops, each on its own thread, behind one port; more than one per core does not help.",
-            discussion: "The kernel distributes clients over the loops by a hash of their addresses (SO_REUSEPORT)."))
+            """
+            The number of loops, each on its own thread, behind one port, \(threadCounts); more than one per core does \
+            not help. (default: 1)
+            """,
+            discussion: "The kernel distributes clients over the loops by a hash of their addresses (SO_REUSEPORT).",
+            valueName: "count"),
+        transform: threadCounts.parse)
     var threads = 1
 
     @Option(
@@ -56,7 +74,7 @@ struct ServeCommand: ParsableCommand {
         help: ArgumentHelp(
             "The Unix socket for `balancer status`. (default: $BALANCER_STATUS_SOCKET, or none)",
             valueName: "path"),
-        completion: .file())
+        completion: .file(), transform: StatusPath.parseNew)
     var statusSocket: String?
 
     func run() throws {
@@ -90,10 +108,11 @@ struct ServeCommand: ParsableCommand {
 extension ServeCommand {
     /// Makes the configuration from the arguments; a mistake is a usage error.
     func makeConfiguration(descriptors: Int, _ sockets: HandedSockets) throws -> Configuration {
-        guard let source = SocketAddress(host: sourceIP, port: port.rawValue) else {
-            throw ValidationError("SOURCE_IP '\(sourceIP)' is not an IPv4 or IPv6 address")
-        }
-        let targets = try BackendArguments(backends, allowUnresolved).resolve(preferring: source.family)
+        let sourceArgument = SourceArgument(sourceIP)
+        try sourceArgument.check(isAlone: backends.isEmpty)
+        let backendArguments = try BackendArguments(backends, allowUnresolved)
+        let source = try sourceArgument.resolve(port: port.rawValue)
+        let targets = try backendArguments.resolve(preferring: source.family)
         let listeners: [Configuration.ListenerSettings] =
             sockets.clients.isEmpty ? [.init(address: source)] : sockets.clients.map { .init(inherited: $0) }
         // A socket that was handed over takes two descriptors: the received one, and the loop's own.

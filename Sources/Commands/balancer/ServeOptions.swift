@@ -2,27 +2,60 @@ import ArgumentParser
 import Balancer
 import CommandSupport
 
-// The groups of options of `balancer serve`, each with the part of the configuration that it sets.
+// The groups of options of `balancer serve`, each with the part of the configuration that it sets. What an option takes
+// is in its help text and in its error message; the next word is its value also when it begins with '-', so that the
+// error message of `-5s` is the same.
 
 /// The options for probes of backends.
 struct HealthOptions: ParsableArguments {
-    @Option(help: "Time from the start of one probe of a backend to the start of the next.")
-    var probeInterval = DurationArgument(.seconds(5))
+    private static let durations = DurationRange(Configuration.probeDurationMin...Configuration.durationMax)
+    private static let counts = NumberRange(1...Configuration.thresholdMax)
+    private static let standard = Configuration.HealthCheck()
 
     @Option(
-        help: "A probe that has not connected within this time fails. (default: 2s, or the interval if shorter)")
-    var probeTimeout: DurationArgument?
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Time from the start of one probe of a backend to the start of the next, \(durations). (default: 5s)",
+            valueName: "duration"),
+        transform: durations.parse)
+    var probeInterval = standard.interval
 
-    @Option(help: "Failures in a row that take a backend out of rotation.")
-    var fall = 4
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            A probe that has not connected within this time fails, 10ms to the interval. (default: 2s, or the interval \
+            if shorter)
+            """,
+            valueName: "duration"),
+        transform: durations.parse)
+    var probeTimeout: Duration?
 
-    @Option(help: "Successes in a row that put a backend back into rotation.")
-    var rise = 1
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Failures in a row that take a backend out of rotation, \(counts). (default: 4)", valueName: "count"),
+        transform: counts.parse)
+    var fall = standard.fall
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Successes in a row that put a backend back into rotation, \(counts). (default: 1)", valueName: "count"),
+        transform: counts.parse)
+    var rise = standard.rise
+
+    func validate() throws {
+        guard let probeTimeout, probeTimeout > probeInterval else { return }
+        throw ValidationError(
+            "--probe-timeout \(DurationRange.text(probeTimeout)) is longer than --probe-interval "
+                + "\(DurationRange.text(probeInterval)): a probe must end before the next one starts")
+    }
 
     var check: Configuration.HealthCheck {
-        var check = Configuration.HealthCheck()
-        check.interval = probeInterval.duration
-        check.timeout = probeTimeout?.duration ?? min(check.timeout, check.interval)
+        var check = Self.standard
+        check.interval = probeInterval
+        check.timeout = probeTimeout ?? min(check.timeout, check.interval)
         check.fall = fall
         check.rise = rise
         return check
@@ -31,6 +64,8 @@ struct HealthOptions: ParsableArguments {
 
 /// The options that lower latency at some other cost.
 struct LatencyOptions: ParsableArguments {
+    private static let counts = NumberRange(0...Limits.warmConnectionsMax)
+
     @Flag(help: "Never sleep: each loop keeps a core busy, so that events are not delayed by a wake-up.")
     var busyPoll = false
 
@@ -38,9 +73,14 @@ struct LatencyOptions: ParsableArguments {
     var fastOpen = false
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "Idle connections to keep open to each backend. Only for protocols in which the client speaks first.",
-            valueName: "count"))
+            """
+            Idle connections to keep open to each backend, \(counts). Only for protocols in which the client speaks \
+            first. (default: 0)
+            """,
+            valueName: "count"),
+        transform: counts.parse)
     var warmConnections = 0
 
     var latency: Configuration.Latency {
@@ -54,23 +94,55 @@ struct LatencyOptions: ParsableArguments {
 
 /// The limits of sessions.
 struct SessionOptions: ParsableArguments {
-    @Option(help: "Time for one attempt to connect to a backend; then the next backend is tried.")
-    var connectTimeout = DurationArgument(.seconds(5))
+    private static let durations = DurationRange(Configuration.timeoutMin...Configuration.durationMax)
+    private static let drainTimes = DurationRange(.zero...Configuration.durationMax)
+    private static let counts = NumberRange(1...Limits.sessionsCeiling)
+    private static let standard = Configuration.Timeouts()
 
-    @Option(help: "A session in which no byte moves for this long is ended.")
-    var idleTimeout = DurationArgument(.seconds(3600))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            Time for one attempt to connect to a backend, \(durations); then the next backend is tried. (default: 5s)
+            """,
+            valueName: "duration"),
+        transform: durations.parse)
+    var connectTimeout = standard.connect
 
-    @Option(help: "The maximum number of sessions; further clients wait. (default: what the descriptor limit allows)")
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "A session in which no byte moves for this long is ended, \(durations). (default: 1h)",
+            valueName: "duration"),
+        transform: durations.parse)
+    var idleTimeout = standard.idle
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            The maximum number of sessions, \(counts); further clients wait. (default: what the descriptor limit allows)
+            """,
+            valueName: "count"),
+        transform: counts.parse)
     var sessionsMax: Int?
 
-    @Option(help: "How long sessions may continue after SIGTERM or SIGINT; a second signal ends them at once.")
-    var drainTime = DurationArgument(.seconds(10))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            How long sessions may continue after SIGTERM or SIGINT, \(drainTimes); a second signal ends them at once. \
+            (default: 10s)
+            """,
+            valueName: "duration"),
+        transform: drainTimes.parse)
+    var drainTime = standard.drain
 
     var timeouts: Configuration.Timeouts {
-        var timeouts = Configuration.Timeouts()
-        timeouts.connect = connectTimeout.duration
-        timeouts.idle = idleTimeout.duration
-        timeouts.drain = drainTime.duration
+        var timeouts = Self.standard
+        timeouts.connect = connectTimeout
+        timeouts.idle = idleTimeout
+        timeouts.drain = drainTime
         return timeouts
     }
 }

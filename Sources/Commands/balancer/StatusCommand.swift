@@ -20,18 +20,25 @@ struct StatusCommand: ParsableCommand {
         help: ArgumentHelp(
             "The balancer's --status-socket. (default: $BALANCER_STATUS_SOCKET, or \(StatusPath.standard))",
             valueName: "path"),
-        completion: .file())
+        completion: .file(), transform: StatusPath.parse)
     var path: String?
 
-    @Option(help: "How long to wait for the answer.")
-    var timeout = DurationArgument(.seconds(2))
+    private static let timeouts = DurationRange(.milliseconds(1)...Configuration.durationMax)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How long to wait for the answer, \(timeouts): \(DurationRange.format). (default: 2s)",
+            valueName: "duration"),
+        transform: timeouts.parse)
+    var timeout: Duration = .seconds(2)
 
     func run() throws {
         Startup.prepare()
         let path = StatusPath.chosen(path) ?? StatusPath.standard
         let text: String
         do throws(StatusQuestion.Failure) {
-            text = try StatusQuestion.ask(path, within: timeout.duration)
+            text = try StatusQuestion.ask(path, within: timeout)
         } catch {
             complain("balancer", "\(path): \(error)")
             throw ExitCode.unsuccessful
@@ -45,6 +52,22 @@ struct StatusCommand: ParsableCommand {
 enum StatusPath {
     /// The default path for `balancer status`: that of the packaged service.
     static let standard = "/run/balancer/status.sock"
+
+    /// Checks the path of an argument. In the environment an empty one means none.
+    static func parse(_ text: String) throws(ArgumentFault) -> String {
+        guard SocketAddress(unixPath: text) != nil else {
+            throw ArgumentFault("a path of 1 to \(SocketAddress.unixPathBytesMax) bytes is needed")
+        }
+        return text
+    }
+
+    /// Checks the path of an argument at which a socket is to be made.
+    static func parseNew(_ text: String) throws(ArgumentFault) -> String {
+        guard (1...SocketFile.pathBytesMax).contains(text.utf8.count), !text.hasPrefix("@") else {
+            throw ArgumentFault("a path of 1 to \(SocketFile.pathBytesMax) bytes that does not begin with @ is needed")
+        }
+        return text
+    }
 
     /// The path from the argument, or else from the environment; nil when neither has one.
     static func chosen(_ argument: String?) -> String? {

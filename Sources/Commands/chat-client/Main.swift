@@ -14,34 +14,29 @@ import Reactor
             """,
         version: version)
 
-    @Argument(help: "The server's name or address.", completion: .host)
-    var host: String
+    @Argument(help: "The server's name or address.", completion: .host, transform: HostArgument.init)
+    var host: HostArgument
 
-    @Argument(help: "The server's TCP port, 1 to 65535.")
+    @Argument(help: "The server's TCP port, \(Port.range).", transform: Port.parse)
     var port: Port
 
-    @Argument(help: "Your name, which is put before each of your lines.")
-    var name: String
+    @Argument(
+        help: "Your name, which is put before each of your lines: 1 to \(LineProtocol.nameBytesMax) bytes.",
+        transform: ChatName.init)
+    var name: ChatName
 
-    func validate() throws {
-        do throws(ChatNameError) {
-            _ = try ChatName(name)
-        } catch {
-            throw ValidationError("'\(name)' cannot be used: \(error).")
-        }
-    }
+    static func main() { start() }
 
     func run() throws {
         Startup.prepare()
         let end: ChatClient.End
         do {
-            let addresses = try Resolver.addresses(of: host, port: port.rawValue)
+            let addresses = try Resolver.addresses(of: host.text, port: port.rawValue)
             // The client ends inside this call, which restores the terminal before a line on standard error follows.
             end = try chat(with: addresses)
         } catch let error as ChatConnectError {
             complain(line: "connect() error")
-            // Users take the line above for a refused connection; any other cause is printed.
-            if error.errno.rawValue != ECONNREFUSED { complain("chat-client", error.description) }
+            complain("chat-client", explain(error))
             throw ExitCode.unsuccessful
         } catch let error as ResolverError {
             throw ValidationError(error.description)
@@ -61,8 +56,21 @@ import Reactor
         }
     }
 
+    /// The address that was tried last, as it was given and as it was found, the cause, and what to do about it.
+    private func explain(_ error: ChatConnectError) -> String {
+        let place = error.address.host == host.text ? "\(error.address)" : "\(host.text) (\(error.address))"
+        let remedy: String? =
+            switch error.errno.rawValue {
+            case ECONNREFUSED: "nothing listens there; start the server first, or check HOST and PORT"
+            case ETIMEDOUT: "nothing answers there; check HOST, and whether a firewall is in between"
+            case EHOSTUNREACH, ENETUNREACH: "there is no way to that host; check HOST and the network"
+            default: nil
+            }
+        return "\(place): \(error.errno)\(remedy.map { ": \($0)" } ?? "")"
+    }
+
     private func chat(with addresses: [SocketAddress]) throws -> ChatClient.End {
-        var client = try ChatClient(to: addresses, name: ChatName(name))
+        var client = try ChatClient(to: addresses, name: name)
         return try client.run()
     }
 }

@@ -14,25 +14,28 @@ import Reactor
             """,
         version: version)
 
-    @Argument(help: "The TCP port to listen on, 1 to 65535.")
+    @Argument(help: "The TCP port to listen on, \(Port.range).", transform: Port.parse)
     var port: Port
 
-    @Option(help: "The address to listen on, IPv4 or IPv6. (default: all addresses)")
-    var bind: String?
+    @Option(
+        help: ArgumentHelp("The address to listen on, IPv4 or IPv6. (default: all addresses)", valueName: "address"),
+        transform: address)
+    var bind: SocketAddress?
 
-    private var address: SocketAddress? {
-        bind.flatMap { SocketAddress(host: $0, port: port.rawValue) }
+    @Sendable private static func address(_ text: String) throws(ArgumentFault) -> SocketAddress {
+        guard let address = try HostArgument(text).address(port: 0) else {
+            throw ArgumentFault("an IPv4 or IPv6 address is needed, one that `ip address` lists")
+        }
+        return address
     }
 
-    func validate() throws {
-        if let bind, address == nil { throw ValidationError("'\(bind)' is neither an IPv4 nor an IPv6 address.") }
-    }
+    static func main() { start() }
 
     func run() throws {
         Startup.prepare()
         do throws(SystemCallError) {
             var server = try ChatServer(
-                port: port.rawValue, bind: address,
+                port: port.rawValue, bind: bind?.with(port: port.rawValue),
                 output: LineLog(OutputStream(number: 1)), errors: LineLog(OutputStream(number: 2)),
                 signals: try Signals([.terminate, .interrupt]))
             try server.run()

@@ -48,7 +48,8 @@ public struct SocketFile: ~Copyable {
         self.path = path
     }
 
-    private static func isSocket(_ path: String) -> Bool {
+    /// True when there is a socket at the path.
+    public static func isSocket(_ path: String) -> Bool {
         LinuxKernel.status(ofPath: path).map { $0.st_mode & S_IFMT == S_IFSOCK } ?? false
     }
 
