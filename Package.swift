@@ -25,6 +25,7 @@ let package = Package(
         .executable(name: "chat-server", targets: ["ChatServerCommand"]),
         .executable(name: "chat-client", targets: ["ChatClientCommand"]),
         .executable(name: "balancer-benchmark", targets: ["BenchmarkCommand"]),
+        .executable(name: "byte-exact", targets: ["ByteExact"]),
         .library(name: "Balancer", targets: ["Balancer"]),
         .library(name: "Chat", targets: ["Chat"]),
         .library(name: "Reactor", targets: ["Reactor"]),
@@ -60,6 +61,10 @@ let package = Package(
             name: "BenchmarkCommand", dependencies: ["Benchmark", "CommandSupport", "Reactor", argumentParser],
             path: "benchmarks/balancer-benchmark", swiftSettings: swiftSettings),
 
+        .executableTarget(
+            name: "ByteExact", dependencies: ["Benchmark", "CommandSupport", "Reactor", argumentParser],
+            path: "Tests/ByteExact", swiftSettings: swiftSettings),
+
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: swiftSettings + seam),
         .testTarget(
@@ -71,6 +76,8 @@ let package = Package(
         .testTarget(
             name: "BenchmarkTests", dependencies: ["Benchmark", "BenchmarkCommand", "Reactor"],
             swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ByteExactTests", dependencies: ["ByteExact"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand"],

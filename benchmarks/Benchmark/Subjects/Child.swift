@@ -2,24 +2,30 @@ import Glibc
 import Reactor
 
 /// A process that the coordinator starts, and ends by its process id.
-final class Child {
+package final class Child {
     /// The process id.
-    let process: Int32
-    private(set) var status: Int32?
+    package let process: Int32
+    package private(set) var status: Int32?
 
     /// The standard descriptors of a child.
-    struct Plumbing {
+    package struct Plumbing {
         /// Descriptor for standard input; nil for /dev/null.
-        var input: CInt?
+        package var input: CInt?
         /// Descriptor for standard output; nil for the file `output`.
-        var stream: CInt?
+        package var stream: CInt?
         /// The path of the file to which standard error is appended, and standard output unless `stream` is set.
-        var output = "/dev/null"
+        package var output: String
+
+        package init(input: CInt? = nil, stream: CInt? = nil, output: String = "/dev/null") {
+            self.input = input
+            self.stream = stream
+            self.output = output
+        }
     }
 
     /// Starts a program, found on PATH if its name has no slash. The child gets the default signal mask; otherwise the
     /// signals that the coordinator blocks would stay blocked in the child.
-    init(_ arguments: [String], _ plumbing: Plumbing) throws(SystemCallError) {
+    package init(_ arguments: [String], _ plumbing: Plumbing) throws(SystemCallError) {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -57,7 +63,7 @@ final class Child {
     }
 
     /// True until the process has ended.
-    var isRunning: Bool {
+    package var isRunning: Bool {
         guard status == nil else { return false }
         var status: Int32 = 0
         guard unsafe waitpid(process, &status, WNOHANG) == process else { return true }
@@ -66,7 +72,7 @@ final class Child {
     }
 
     /// Waits for the process to end, at most `timeout`. True when it has ended.
-    func wait(_ timeout: Duration) -> Bool {
+    package func wait(_ timeout: Duration) -> Bool {
         let clock = Clock.monotonic
         let deadline = clock.now() + timeout
         while isRunning {
@@ -77,7 +83,7 @@ final class Child {
     }
 
     /// Ends the process and its descendants: with SIGTERM, then with SIGKILL if that does not suffice.
-    func end() {
+    package func end() {
         guard isRunning else { return }
         let tree = Proc.tree([process])
         for process in tree { kill(process, SIGTERM) }

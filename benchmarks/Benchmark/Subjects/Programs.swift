@@ -2,10 +2,10 @@ import Glibc
 import Reactor
 
 /// Finds programs on this machine and reads their versions.
-enum Programs {
+package enum Programs {
     /// The path of a program: `name` itself if it has a slash, else found on PATH. nil when there is no such
     /// executable.
-    static func find(_ name: String) -> String? {
+    package static func find(_ name: String) -> String? {
         if name.contains("/") { return isExecutable(name) ? name : nil }
         // Servers are installed in sbin folders, which a user's PATH often does not contain.
         let path = (unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "") + ":/usr/sbin:/usr/local/sbin:/sbin"
@@ -47,10 +47,10 @@ enum Programs {
 }
 
 /// A temporary directory for the run's files, removed at the end of the run.
-final class TemporaryDirectory {
+package final class TemporaryDirectory {
     private let root: String
 
-    init() throws(SystemCallError) {
+    package init() throws(SystemCallError) {
         let base = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
         let template = "\(base)/balancer-benchmark.XXXXXX"
         var name = Array(template.utf8CString)
@@ -62,13 +62,13 @@ final class TemporaryDirectory {
     }
 
     /// The path of a file in the directory.
-    func path(_ name: String) -> String { "\(root)/\(name)" }
+    package func path(_ name: String) -> String { "\(root)/\(name)" }
 
     /// The path of the directory.
-    var path: String { root }
+    package var path: String { root }
 
     /// Removes the directory and its contents.
-    func remove() { Self.remove(root) }
+    package func remove() { Self.remove(root) }
 
     private static func remove(_ path: String) {
         for name in Proc.names(in: path) {
@@ -79,7 +79,7 @@ final class TemporaryDirectory {
     }
 
     /// Writes a file in the directory and returns its path.
-    func write(_ text: String, to name: String) throws(SystemCallError) -> String {
+    package func write(_ text: String, to name: String) throws(SystemCallError) -> String {
         let path = path(name)
         try TextFile.write(text, to: path)
         return path

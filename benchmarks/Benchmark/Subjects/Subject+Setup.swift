@@ -5,7 +5,7 @@ import Glibc
 /// the program's defaults.
 extension Subject {
     /// The name and text of the subject's configuration file, if it has one.
-    func configuration(_ setting: SubjectSetting) -> (name: String, text: String)? {
+    package func configuration(_ setting: SubjectSetting) -> (name: String, text: String)? {
         switch kind {
         case .direct, .ours, .command: nil
         case .haproxy(let splice): ("\(name).cfg", Self.haproxy(setting, splice: splice))
@@ -15,7 +15,7 @@ extension Subject {
     }
 
     /// The command that starts the subject, with `file` as its configuration.
-    func command(program: String, file: String, _ setting: SubjectSetting) -> [String] {
+    package func command(program: String, file: String, _ setting: SubjectSetting) -> [String] {
         switch kind {
         case .direct: []
         case .ours:

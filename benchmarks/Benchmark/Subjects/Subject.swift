@@ -67,7 +67,7 @@ public struct Subject: Sendable {
 }
 
 /// The settings from which a subject's configuration and command are made.
-struct SubjectSetting {
+package struct SubjectSetting {
     /// The port to listen on, on all addresses.
     var port: UInt16
     /// The port of the origin, on 127.0.0.1.
@@ -80,6 +80,17 @@ struct SubjectSetting {
     var streamModule: String?
     /// The directory for the subject's files.
     var directory: String
+
+    package init(
+        port: UInt16, backendPort: UInt16, threads: Int, descriptors: Int, streamModule: String?, directory: String
+    ) {
+        self.port = port
+        self.backendPort = backendPort
+        self.threads = threads
+        self.descriptors = descriptors
+        self.streamModule = streamModule
+        self.directory = directory
+    }
 
     /// The number of sessions that the descriptors allow: two each, after those for pipes and 200 for other uses.
     var sessionsMax: Int { min(20_000, max(100, (descriptors - Self.pipes * 2 - 200) / 2)) }
