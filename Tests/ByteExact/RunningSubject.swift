@@ -48,7 +48,7 @@ struct RunningSubject {
                 _ = stream.connect(to: .ipv4(0x7F00_0001, port: port))
                 var request = pollfd(fd: stream.number, events: Int16(POLLOUT), revents: 0)
                 _ = unsafe poll(&request, 1, 100)
-                if stream.takeError() == nil, stream.isConnected { return true }
+                if stream.takeError() == nil, stream.readiness.contains(.writable) { return true }
             }
             _ = poll(nil, 0, 20)
         }

@@ -80,7 +80,7 @@ struct RosterScript {
         }
     }
 
-    private mutating func limit() -> Int32? { random.chance(50) ? nil : Int32.random(in: 1...4, using: &random) }
+    private mutating func limit() -> Int32? { random.chance(40) ? nil : Int32.random(in: 1...2, using: &random) }
 
     private mutating func remove(_ target: TargetID, _ loop: inout BalancerLoop) {
         apply(.remove(target), &loop)
