@@ -111,7 +111,7 @@ public struct ChatClient: ~Copyable {
         let stream = try Self.connect(to: addresses, poller, &events)
         let terminal = Terminal(input: input, output: output)
         var signals: Signals?
-        if terminal.isActive { signals = try Signals([.interrupt, .terminate, .hangup, .windowChange]) }
+        if terminal.isActive { signals = try Signals(Signal.endings + [.hangup, .windowChange]) }
         if let errno = signals?.add(to: poller, Token(ClientToken.signals)) ?? nil {
             throw SystemCallError(call: "epoll_ctl", errno: errno)
         }

@@ -21,7 +21,7 @@ import Reactor
 /// already happened decides, not a timer that expired meanwhile.
 ///
 /// Limits: ``backlogBytesMax`` for each slow reader, ``backlogsBytesMax`` for all, ``unfinishedBytesMax``, ``receiveBytesPerTurn`` for each sender, ``acceptsPerTurn``, and
-/// `clientsMax`. SIGPIPE must be ignored for the sake of the logs, see `Signals.ignoreBrokenPipes()`.
+/// `clientsMax`. SIGPIPE must be ignored for the sake of the logs, see `Signals.ignoreFailedWrites()`.
 public struct ChatServer: ~Copyable {
     /// How long a silent new connection counts as a probe, unless it ends with a FIN: far longer than a probe lives,
     /// too short for a person to miss the line.

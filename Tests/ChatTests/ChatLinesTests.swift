@@ -10,7 +10,7 @@ import Testing
     private let hand = ManualClock()
 
     init() throws {
-        Signals.ignoreBrokenPipes()
+        Signals.ignoreFailedWrites()
         lines = try LinePipe()
         errors = try LinePipe()
     }

@@ -34,7 +34,7 @@ private final class FaultyKernel: ForwardingKernel {
     private let hand = ManualClock()
 
     init() throws {
-        Signals.ignoreBrokenPipes()
+        Signals.ignoreFailedWrites()
         lines = try LinePipe()
         errors = try LinePipe()
     }

@@ -169,4 +169,26 @@ struct ChatProgramTests {
         }
         #expect(lingering.count == 3)
     }
+
+    @Test("signals that ask for the end end a chat server in order", arguments: [SIGTERM, SIGUSR1, SIGALRM, SIGPWR])
+    func endings(_ signal: Int32) throws {
+        let port = try Ports.free()
+        let server = try startChatServer(on: port)
+        let client = try TCPSocket.connect(to: SocketAddress("127.0.0.1", port))
+        try server.waitForLine(GuideLine.connected())
+        server.signal(signal)
+        #expect(try server.waitForExit() == .exited(0), "\(server.summary)")
+        client.close()
+    }
+
+    @Test("signals without a meaning do not end a chat server", arguments: [SIGUSR2, SIGIO])
+    func meaninglessSignals(_ signal: Int32) throws {
+        let port = try Ports.free()
+        let server = try startChatServer(on: port)
+        let client = try TCPSocket.connect(to: SocketAddress("127.0.0.1", port))
+        server.signal(signal)
+        try client.send("still here")
+        try client.expect("still here")
+        #expect(server.isRunning)
+    }
 }

@@ -86,6 +86,42 @@ struct ShutdownTests {
         #expect(try balancer.connectAndGreet().backend == "A")
     }
 
+    /// SIGXCPU comes every second once the limit is reached, so that a second one of these must not cut sessions.
+    @Test(
+        "another signal that asks for the end drains, once",
+        arguments: [SIGUSR1, SIGALRM, SIGXCPU, SIGVTALRM, SIGPROF, SIGPWR], [1, 2])
+    func otherEndings(_ signal: Int32, threads: Int) throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(threads: threads, [backend.port], "--drain-time", "1h")
+        let client = try balancer.connectAndGreet().client
+        balancer.program.signal(signal)
+        try eventually("the balancer drains", details: { balancer.program.summary }) {
+            !Ports.isListening(balancer.port)
+        }
+        balancer.program.signal(signal)
+        try client.send("still here")
+        try client.expect("still here")
+        client.close()
+        #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0), "\(balancer.program.summary)")
+        #expect(balancer.countErrors(with: ": ends as at SIGTERM") == 1, "\(balancer.program.summary)")
+    }
+
+    @Test(
+        "a signal without a meaning is ignored, and a line says so",
+        arguments: [(SIGUSR2, "SIGUSR2"), (SIGIO, "SIGIO"), (SIGSTKFLT, "SIGSTKFLT")])
+    func meaninglessSignal(_ signal: Int32, name: String) throws {
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(backends: [backend.port].onLoopback)
+        let client = try balancer.connectAndGreet().client
+        balancer.program.signal(signal)
+        try balancer.program.wait("says that it ignores \(name)") {
+            balancer.countErrors(with: "balancer: \(name) has no meaning here: ignored") == 1
+        }
+        try client.send("still here")
+        try client.expect("still here")
+        #expect(try balancer.connectAndGreet().backend == "A")
+    }
+
     /// True when a line on standard error mentions `count` sessions.
     private func mentionsSessions(_ count: Int, _ balancer: BalancerUnderTest) -> Bool {
         balancer.errors.texts.contains { line in

@@ -42,6 +42,27 @@ private func raise(_ signal: Signal) { pthread_kill(pthread_self(), signal.rawVa
         #expect(Signal.interrupt.rawValue == SIGINT)
         #expect(Signal.terminate.rawValue == SIGTERM)
         #expect(Signal.windowChange.rawValue == SIGWINCH)
+        let numbers = [
+            SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO,
+            SIGPWR,
+        ]
+        #expect(Signal.allCases.map(\.rawValue) == numbers)
+    }
+
+    /// Their default action is the end of the process; those that report a fault of the program keep it, as does
+    /// SIGQUIT, which asks for a core.
+    @Test func everySignalThatEndsAProcessHasAMeaningOrHasNone() {
+        let kept = [
+            SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGSYS,
+            // Not events of a descriptor: see `ignoreFailedWrites`.
+            SIGPIPE, SIGXFSZ,
+            // Their default action is another one.
+            SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,
+        ]
+        let known = kept + Signal.allCases.map(\.rawValue)
+        #expect(Set(known) == Set(1...31))
+        let used = Signal.endings + Signal.meaningless + [.hangup, .windowChange]
+        #expect(Set(used) == Set(Signal.allCases) && used.count == Signal.allCases.count)
     }
 
     @Test func aSignalIsAnEvent() throws {
@@ -79,7 +100,7 @@ private func raise(_ signal: Signal) { pthread_kill(pthread_self(), signal.rawVa
 
     @Test func aBrokenPipeDoesNotEndTheProcess() async {
         await #expect(processExitsWith: .success) {
-            Signals.ignoreBrokenPipes()
+            Signals.ignoreFailedWrites()
             let pipe = try Pipe()
             close(pipe.reader.release())
             var byte: UInt8 = 0
@@ -87,4 +108,46 @@ private func raise(_ signal: Signal) { pthread_kill(pthread_self(), signal.rawVa
             guard result == -1, errno == EPIPE else { exit(1) }
         }
     }
+
+    @Test func aFileAtItsSizeLimitDoesNotEndTheProcess() async {
+        await #expect(processExitsWith: .success) { exit(writeBeyondTheLimit()) }
+    }
+
+    @Test func childrenOfOthersDoNotStayAsZombies() async {
+        await #expect(processExitsWith: .success) { exit(leaveTwoChildren()) }
+    }
+}
+
+/// The exit code of a process that writes to a file that has reached the size limit.
+private func writeBeyondTheLimit() -> CInt {
+    Signals.ignoreFailedWrites()
+    var limit = rlimit(rlim_cur: 1, rlim_max: 1)
+    guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { return 2 }
+    let path = "/tmp/balancer-tests-\(getpid())-limit"
+    let file = FileDescriptor(owning: unsafe creat(path, 0o600))
+    unsafe unlink(path)
+    var bytes: [UInt8] = [1, 2]
+    guard unsafe write(file.rawValue, &bytes, 2) == 1 else { return 3 }
+    let result = unsafe write(file.rawValue, &bytes, 2)
+    return result == -1 && errno == EFBIG ? 0 : 1
+}
+
+/// The exit code of a process that has a child that has ended before, and one that ends later.
+private func leaveTwoChildren() -> CInt {
+    let first = startTrue()
+    var info = unsafe siginfo_t()
+    // Waits for the end and leaves the zombie.
+    guard unsafe waitid(P_PID, id_t(first), &info, WEXITED | WNOWAIT) == 0 else { return 2 }
+    Signals.leaveChildrenToKernel()
+    guard waitpid(first, nil, 0) == -1, errno == ECHILD else { return 3 }
+    // Blocks until the child has ended, and finds none.
+    return waitpid(startTrue(), nil, 0) == -1 && errno == ECHILD ? 0 : 4
+}
+
+private func startTrue() -> pid_t {
+    var child: pid_t = -1
+    let name = unsafe strdup("/bin/true")
+    defer { unsafe free(name) }
+    let arguments = unsafe [name, nil]
+    return unsafe posix_spawn(&child, "/bin/true", nil, nil, arguments, nil) == 0 ? child : -1
 }

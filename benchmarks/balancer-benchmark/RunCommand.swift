@@ -66,7 +66,7 @@ struct RunCommand: ParsableCommand {
         let options = try makeOptions()
         try output.check()
         let namespace = Namespace.enter()
-        Startup.prepare()
+        Startup.prepare(startsPrograms: true)
         let report: Report
         do {
             report = try measure(options, namespace)

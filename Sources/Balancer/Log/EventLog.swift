@@ -356,6 +356,21 @@ public struct EventLog: ~Copyable {
 
     // MARK: signals
 
+    /// `signal` begins a drain as SIGTERM does.
+    mutating func ending(by signal: Signal) {
+        notice {
+            $0.append(signal.name)
+            $0.append(": ends as at SIGTERM")
+        }
+    }
+
+    mutating func ignoring(_ signal: Signal) {
+        notice {
+            $0.append(signal.name)
+            $0.append(" has no meaning here: ignored")
+        }
+    }
+
     mutating func reloading(names: Int) {
         notice {
             $0.append("SIGHUP: the names of backends are looked up again: ")

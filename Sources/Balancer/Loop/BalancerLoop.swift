@@ -6,7 +6,8 @@ import Reactor
 /// parts that it needs as arguments and returns what happened; no part refers to the loop. There are no callbacks, and
 /// no two turns overlap. See ARCHITECTURE.md for the parts, and for the life of an event and of a session.
 ///
-/// Making a loop makes the whole process ignore SIGPIPE: splice(2) has no other way to fail with EPIPE.
+/// Making a loop makes the whole process ignore SIGPIPE and SIGXFSZ: splice(2), and a write to a log that is a file at its
+/// size limit, have no other way to fail with an error.
 ///
 /// To run several loops side by side on one thread, add them to a parent poller and call `turn(.immediately)`. For
 /// several threads see ``LoopGroup``.
@@ -31,7 +32,8 @@ public struct BalancerLoop: ~Copyable {
 
     /// Binds the listeners and starts the first probes.
     ///
-    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP; the loop handles them. `service` is notified of
+    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and may report others of ``Signal``; the loop
+    /// handles them. `service` is notified of
     /// the process's state; `lookUp` resolves the names of backends. Throws when a system call fails: a port in use, a
     /// missing permission, no descriptors.
     public init(
@@ -51,7 +53,7 @@ public struct BalancerLoop: ~Copyable {
         _ configuration: Configuration, clock: Clock, _ shared: SharedState, seat: Seat?,
         _ duties: consuming ProcessDuties?, _ log: consuming LoopLog, _ entrances: consuming Slab<Entrance>
     ) throws(SystemCallError) {
-        Signals.ignoreBrokenPipes()
+        Signals.ignoreFailedWrites()
         var core = try LoopCore(configuration, seat, clock)
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
         let admission = try Admission(entrances, places, &core)

@@ -62,14 +62,19 @@ struct Duties: ~Copyable {
     // MARK: signals
 
     /// The next command that a signal stands for; nil when no signal is left. The first SIGTERM or SIGINT means drain,
-    /// the next one stop. SIGHUP is handled here.
+    /// the next one stop; the other signals that ask for the end mean drain. The rest is handled here.
     mutating func nextCommand(
         _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Board.Command? {
         while let request = steward.nextRequest() {
             switch request {
             case .end: return facts.isDraining ? .stop : .drain
+            case .drain(let signal):
+                guard !facts.isDraining else { continue }
+                journal.log.ending(by: signal)
+                return .drain
             case .reload: reload(facts, &core, &journal)
+            case .nothing(let signal): journal.log.ignoring(signal)
             }
         }
         return nil

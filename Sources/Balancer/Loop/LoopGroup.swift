@@ -6,8 +6,8 @@ import Reactor
 /// the clients. What the loops share is on a ``Board``. Loop 0 runs on the calling thread; it alone probes and handles
 /// signals. See ARCHITECTURE.md, "Several loops".
 public enum LoopGroup {
-    /// Binds the listeners, then runs until a signal has ended all loops. SIGTERM, SIGINT and SIGHUP are blocked from
-    /// then on, and handled by loop 0.
+    /// Binds the listeners, then runs until a signal has ended all loops. The signals that end a
+    /// process by default are blocked from then on, and handled by loop 0.
     ///
     /// `service` is notified of the process's state; `lookUp` resolves the names of backends.
     ///
@@ -47,7 +47,7 @@ public enum LoopGroup {
 
     /// To be called before any thread is started: threads inherit the mask of blocked signals.
     private static func makeSignals() throws(SystemCallError) -> Signals {
-        try Signals([.terminate, .interrupt, .hangup])
+        try Signals(Signal.endings + Signal.meaningless + [.hangup])
     }
 
     /// Runs all loops until they have ended, or until one has failed.

@@ -52,8 +52,12 @@ struct Steward: ~Copyable {
     enum Request {
         /// SIGTERM, SIGINT: drain, or stop a drain.
         case end
+        /// Another signal that asks for the end: drain. Once more means nothing: SIGXCPU comes every second.
+        case drain(Signal)
         /// SIGHUP.
         case reload
+        /// A signal without a meaning.
+        case nothing(Signal)
     }
 
     /// The next request; nil when there is none left. (Mutating, since Swift 6.3 would copy the whole loop for a call
@@ -63,6 +67,8 @@ struct Steward: ~Copyable {
             switch signal {
             case .terminate, .interrupt: return .end
             case .hangup: return .reload
+            case .userFirst, .alarm, .processorTime, .virtualAlarm, .profiling, .powerFailure: return .drain(signal)
+            case .userSecond, .stackFault, .inputOutput: return .nothing(signal)
             case .windowChange: continue
             }
         }

@@ -92,7 +92,7 @@ static inline int cepoll_signal_mask(int block, const sigset_t *signals) {
 }
 
 // SIG_IGN is a cast of a constant, which Swift does not import.
-static inline void cepoll_ignore_sigpipe(void) { (void)signal(SIGPIPE, SIG_IGN); }
+static inline void cepoll_ignore(int number) { (void)signal(number, SIG_IGN); }
 
 // Ends the process as a signal without a handler would: only exit, which is safe in a handler, see signal-safety(7).
 static inline void cepoll_exit_by_signal(int number) { _exit(128 + number); }

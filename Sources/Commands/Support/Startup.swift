@@ -3,12 +3,13 @@ import Reactor
 
 /// The first steps of every program here.
 public enum Startup {
-    /// Opens descriptors 0, 1 and 2 if they are closed, makes writes without a reader fail with EPIPE, makes a
-    /// container's first process end on signals, and raises the limit of descriptors. Returns that limit.
+    /// Opens descriptors 0, 1 and 2 if they are closed, makes writes fail with an error instead of a signal, makes a
+    /// container's first process end on signals, leaves inherited children to the kernel unless the program
+    /// `startsPrograms` and waits for them, and raises the limit of descriptors. Returns that limit.
     ///
     /// A program started with a standard descriptor closed (`0<&-`) would otherwise get its first socket under that
     /// number and print its lines to it.
-    @discardableResult public static func prepare() -> Int {
+    @discardableResult public static func prepare(startsPrograms: Bool = false) -> Int {
         while true {
             let number = unsafe open("/dev/null", O_RDWR)
             guard number >= 0 else { break }
@@ -17,8 +18,9 @@ public enum Startup {
                 break
             }
         }
-        Signals.ignoreBrokenPipes()
+        Signals.ignoreFailedWrites()
         Signals.endProcessOne()
+        if !startsPrograms { Signals.leaveChildrenToKernel() }
         return DescriptorLimit.raise()
     }
 }

@@ -79,8 +79,8 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         let limit = Startup.prepare()
-        // SIGHUP makes the loop look names up again. Held so that it does not end the program during the first look-up.
-        Signals.hold(.hangup)
+        // These do not end a loop. Held so that they do not end the program during the first look-up either.
+        Signals.hold([.hangup] + Signal.meaningless)
         let sockets = try HandedSockets.take()
         let configuration = try makeConfiguration(descriptors: limit, sockets)
         let service: ServiceManager?

@@ -33,11 +33,12 @@ import Reactor
 
     func run() throws {
         Startup.prepare()
+        Signals.ignore(Signal.meaningless)
         do throws(SystemCallError) {
             var server = try ChatServer(
                 port: port.rawValue, bind: bind?.with(port: port.rawValue),
                 output: LineLog(OutputStream(number: 1)), errors: LineLog(OutputStream(number: 2)),
-                signals: try Signals([.terminate, .interrupt]))
+                signals: try Signals(Signal.endings))
             try server.run()
         } catch {
             _ = failure("chat-server", error)

@@ -17,7 +17,7 @@ import Glibc
 /// - A write that fails (a full disk) loses what was pending, which is counted. Each flush makes another attempt. When one
 ///   succeeds, a line that was cut is ended first, and the number of missing lines follows.
 /// - When the reader has gone (EPIPE) the log drops all lines, and the loop goes on. SIGPIPE must be ignored, see
-///   ``Signals/ignoreBrokenPipes()``.
+///   ``Signals/ignoreFailedWrites()``.
 ///
 /// No call allocates, apart from those that format the path of a Unix socket, and those after a failure.
 public struct LineLog: ~Copyable {

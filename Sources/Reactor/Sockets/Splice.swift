@@ -36,7 +36,7 @@ extension Stream {
 
     /// Writes `count` bytes of the pipe, which must hold so many, as far as the kernel takes them.
     ///
-    /// There is no MSG_NOSIGNAL for it: SIGPIPE must be ignored, see ``Signals/ignoreBrokenPipes()``.
+    /// There is no MSG_NOSIGNAL for it: SIGPIPE must be ignored, see ``Signals/ignoreFailedWrites()``.
     public func splice(from pipe: borrowing Pipe, count: Int) -> SendResult {
         while true {
             let result = kernel.splice(from: pipe.outputNumber, to: number, count: count)

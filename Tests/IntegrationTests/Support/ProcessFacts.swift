@@ -38,6 +38,12 @@ extension RunningProgram {
         return Dictionary(counts, uniquingKeysWith: +)
     }
 
+    /// The children of the program's first thread, zombies among them.
+    func children() throws -> [pid_t] {
+        try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+            .split(separator: " ").compactMap { pid_t($0) }
+    }
+
     /// The program's resident memory in bytes.
     func residentMemory(at location: SourceLocation = #_sourceLocation) throws -> Int {
         let text = try String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8)

@@ -1,0 +1,46 @@
+import Foundation
+import Glibc
+import Testing
+
+/// What the machine limits, and what it leaves to a process.
+@Suite("Limits of the machine", .ownThread)
+struct MachineTests {
+    @Test("children that the balancer did not start leave no zombies")
+    func childrenOfOthers() throws {
+        let port = try Ports.free()
+        let backend = try EchoBackend(named: "A")
+        // The shell's job becomes a child of the balancer, which replaces the shell.
+        let program = try RunningProgram.start(
+            [
+                "/bin/sh", "-c", "sleep 0.2 & exec \"$0\" \"$@\"", try Program.balancer.path(), "127.0.0.1",
+                "127.0.0.1",
+                "\(backend.port)", "--port", "\(port)",
+            ], named: "balancer")
+        try Ports.waitForListener(on: port, of: program)
+        try program.wait("no child is left") { try program.children().isEmpty }
+        #expect(program.isRunning)
+    }
+
+    @Test("a log that has reached the size limit of files costs lines, and no sessions")
+    func fileSizeLimit() throws {
+        let folder = try TestFolder()
+        let backend = try EchoBackend(named: "A")
+        let port = try Ports.free()
+        let log = folder.path(of: "log")
+        // The unit of the shell's limit is 512 or 1,024 bytes; a client's lines have 70.
+        let program = try RunningProgram.start(
+            [
+                "/bin/sh", "-c", "ulimit -f 4; exec \"$0\" \"$@\" >\(log)", try Program.balancer.path(), "127.0.0.1",
+                "127.0.0.1", "\(backend.port)", "--port", "\(port)",
+            ], named: "balancer")
+        try Ports.waitForListener(on: port, of: program)
+        let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
+        let size = { try FileManager.default.attributesOfItem(atPath: log)[.size] as? Int ?? 0 }
+        try program.wait("fills its log") {
+            #expect(try balancer.backendsOfNextClients(10) == Array(repeating: "A", count: 10))
+            return try !program.isRunning || [2048, 4096].contains(size())
+        }
+        #expect(try balancer.backendsOfNextClients(10) == Array(repeating: "A", count: 10))
+        #expect(program.isRunning && program.errors.text.isEmpty, "\(program.summary)")
+    }
+}
