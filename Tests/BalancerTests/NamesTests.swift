@@ -260,7 +260,7 @@ private struct Places: ~Copyable {
         func makeLoop(_ number: Int, _ duties: consuming ProcessDuties?) throws -> BalancerLoop {
             try BalancerLoop(
                 configuration, clock: .monotonic, shared, seat: Seat(board: board, loop: number), duties,
-                LoopLog(sharing: board.log), Admission.bind(configuration.listeners))
+                LoopLog(sharing: board.log), Admission.bind(configuration.listeners, backlog: nil))
         }
         var first = try makeLoop(0, ProcessDuties(lookUp: table.lookUp))
         var second = try makeLoop(1, nil)

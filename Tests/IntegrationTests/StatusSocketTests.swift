@@ -18,6 +18,20 @@ struct StatusSocketTests {
         #expect(try folder.names == [])
     }
 
+    @Test("only the balancer's user may use the socket, whatever the umask", arguments: ["000", "022", "777"])
+    func mode(umask: String) throws {
+        let folder = try TestFolder()
+        let path = folder.path(of: "s")
+        let program = try RunningProgram.start(
+            [
+                "/bin/sh", "-c", "umask \(umask); exec \"$0\" \"$@\"", try Program.balancer.path(), "127.0.0.1",
+                "127.0.0.1", "8090", "--port", "\(try Ports.free())", "--status-socket", path,
+            ], named: "balancer")
+        try program.wait("makes its socket") { try folder.names == ["s"] }
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+    }
+
     @Test("the socket that a killed balancer left is replaced by the next balancer")
     func leftByKilled() throws {
         let folder = try TestFolder()

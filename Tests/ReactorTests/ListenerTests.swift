@@ -25,8 +25,11 @@ private final class RefusingKernel: ForwardingKernel {
         refusesBind ? -EADDRINUSE : super.bind(socket, to: address)
     }
 
+    private(set) var backlogs: [CInt] = []
+
     override func listen(_ socket: CInt, backlog: CInt) -> CInt {
-        refusesListen ? -EADDRINUSE : super.listen(socket, backlog: backlog)
+        backlogs.append(backlog)
+        return refusesListen ? -EADDRINUSE : super.listen(socket, backlog: backlog)
     }
 }
 
@@ -185,6 +188,31 @@ private enum Outcome: Equatable {
             }
             kernel.errno = EAGAIN
             #expect(Outcome(listener.accept()) == .wouldBlock)
+        }
+    }
+
+    /// The kernel lowers the number to `net.core.somaxconn`.
+    @Test func theBacklogIsTheGivenOneOrTheLargest() throws {
+        let kernel = RefusingKernel()
+        try withScriptedKernel(kernel) {
+            for backlog in [nil, 1, 100_000, Int.max] { _ = try Listener(loopback, backlog: backlog) }
+        }
+        #expect(kernel.backlogs == [.max, 1, 100_000, .max])
+        #expect(Listener.backlogMax() >= 1)
+    }
+
+    /// In a process of its own: the umask is everybody's.
+    @Test(arguments: [0, 0o022, 0o777] as [mode_t]) func theModeOfAUnixSocketIsNotTheUmasks(umask mask: mode_t) async {
+        await #expect(processExitsWith: .success) { [mask] in
+            let path = "/tmp/balancer-tests-\(getpid())-mode"
+            umask(mask)
+            guard let address = SocketAddress(unixPath: path) else { exit(2) }
+            let listener = try Listener(address, keepalive: nil, mode: 0o640)
+            guard listener.address == address else { exit(3) }
+            var status = stat()
+            guard unsafe stat(path, &status) == 0 else { exit(4) }
+            unsafe unlink(path)
+            guard status.st_mode & 0o777 == 0o640 else { exit(1) }
         }
     }
 }

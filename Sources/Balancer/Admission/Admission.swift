@@ -61,14 +61,16 @@ struct Admission: ~Copyable {
     }
 
     /// Binds the listeners of a configuration, in their order.
-    static func bind(_ listeners: [Configuration.ListenerSettings]) throws(SystemCallError) -> Slab<Entrance> {
+    static func bind(
+        _ listeners: [Configuration.ListenerSettings], backlog: Int?
+    ) throws(SystemCallError) -> Slab<Entrance> {
         var entrances = Slab<Entrance>(capacity: Limits.listenersMax, reserving: listeners.count)
         for settings in listeners {
             let listener: Listener
             if let socket = settings.inherited {
                 listener = try Listener(sharing: socket)
             } else {
-                listener = try Listener(settings.address)
+                listener = try Listener(settings.address, backlog: backlog)
             }
             _ = entrances.insert(Entrance(acceptor: Acceptor(listener), pool: settings.pool))
         }

@@ -219,6 +219,9 @@ extension Configuration {
             throw ConfigurationError(
                 "sessions at most \(limits.sessionsMax): it must be 1 to \(Limits.sessionsCeiling)")
         }
+        if let backlog = limits.backlog, !(1...Limits.backlogMax).contains(backlog) {
+            throw ConfigurationError("backlog \(backlog): it must be 1 to \(Limits.backlogMax) (--backlog)")
+        }
         guard (1...Limits.chunkBytesMax).contains(limits.chunkBytes) else {
             throw ConfigurationError("chunks of \(limits.chunkBytes) bytes: 1 to \(Limits.chunkBytesMax)")
         }

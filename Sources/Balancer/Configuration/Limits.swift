@@ -7,6 +7,9 @@ public struct Limits: Hashable, Sendable {
     public var chunkBytes = 256 * 1024
     /// Concurrent sessions. At the limit, new clients wait in the kernel's backlog.
     public var sessionsMax: Int
+    /// How many connections the kernel keeps for a listener until they are accepted; nil for as many as it allows
+    /// (`net.core.somaxconn`), to which it lowers any number.
+    public var backlog: Int?
     /// Blocks of ``chunkBytes`` for bytes that a slow side has not taken, over all sessions. When all are in use, no
     /// byte is removed from its source before the other side has taken it: nothing stops, it only costs a second read.
     /// 1,024 blocks are 256 MiB.
@@ -59,8 +62,13 @@ public struct Limits: Hashable, Sendable {
     public static let acceptsPerTurn = 64
     /// The clients that one listener may accept in any turn, however few events it has.
     public static let acceptsPerTurnMin = 2
+    /// The longest backlog that can be set.
+    public static let backlogMax = 1 << 20
     /// Shares of a turn that suffice for a whole backlog, even if each is the smallest.
-    static let backlogShares = Int(Listener.backlogMax) / acceptsPerTurnMin
+    func backlogShares() -> Int {
+        let allowed = Listener.backlogMax()
+        return min(backlog ?? allowed, allowed) / Self.acceptsPerTurnMin + 1
+    }
     /// Between these two, one accept for so many events: each is followed by a connect, the most expensive work of a
     /// turn. With a constant 64, ping-pong sessions had half their speed during a storm of new connections.
     public static let eventsPerAccept = 16

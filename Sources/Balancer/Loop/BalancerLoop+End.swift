@@ -76,8 +76,9 @@ extension BalancerLoop {
 
     /// Accepts the clients that were connected before the drain: closing the listener would reset them.
     private mutating func acceptBacklog() {
+        let shares = configuration.limits.backlogShares()
         for listener in admission.startBacklogDrain() {
-            for _ in 0..<Limits.backlogShares where admission.mayAccept(listener) { accept(listener) }
+            for _ in 0..<shares where admission.mayAccept(listener) { accept(listener) }
         }
     }
 

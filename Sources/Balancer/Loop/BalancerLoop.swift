@@ -42,7 +42,7 @@ public struct BalancerLoop: ~Copyable {
         lookUp: @escaping BackgroundResolver.Lookup = BackgroundResolver.system,
         output: consuming EventLog
     ) throws(SystemCallError) {
-        let entrances = try Admission.bind(configuration.listeners)
+        let entrances = try Admission.bind(configuration.listeners, backlog: configuration.limits.backlog)
         try self.init(
             configuration, clock: clock, SharedState(configuration), seat: nil,
             ProcessDuties(signals: signals, service: service, lookUp: lookUp), LoopLog(output), entrances)

@@ -112,6 +112,7 @@ private final class BoundListeners: @unchecked Sendable {
     /// socket that the service manager made, all loops accept from its one queue.
     static func bind(_ configuration: Configuration) throws(SystemCallError) -> [BoundListeners] {
         let sets = (0..<configuration.threads).map { _ in BoundListeners(capacity: configuration.listeners.count) }
+        let backlog = configuration.limits.backlog
         for settings in configuration.listeners {
             if let socket = settings.inherited {
                 for set in sets {
@@ -120,12 +121,12 @@ private final class BoundListeners: @unchecked Sendable {
                 }
                 continue
             }
-            let first = try Listener(settings.address)
+            let first = try Listener(settings.address, backlog: backlog)
             try first.share()
             let address = first.address
             _ = sets[0].entrances.insert(Entrance(acceptor: Acceptor(first), pool: settings.pool))
             for set in sets.dropFirst() {
-                let listener = try Listener(address, joining: true)
+                let listener = try Listener(address, backlog: backlog, joining: true)
                 _ = set.entrances.insert(Entrance(acceptor: Acceptor(listener), pool: settings.pool))
             }
         }

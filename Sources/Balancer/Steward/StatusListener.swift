@@ -32,7 +32,7 @@ struct StatusListener: ~Copyable {
                 guard let address = SocketFile.temporaryAddress(for: path) else {
                     throw SystemCallError(call: "bind", errno: .nameTooLong)
                 }
-                let listener = try Listener(address, keepalive: nil)
+                let listener = try Listener(address, keepalive: nil, mode: Self.mode)
                 return StatusListener(listener, try SocketFile(moving: address, to: path))
             } catch {
                 // Not the temporary path, which means nothing to the operator.
@@ -40,6 +40,9 @@ struct StatusListener: ~Copyable {
             }
         }
     }
+
+    /// Only this user and root may ask. Not left to the umask, which belongs to whoever starts the process.
+    private static let mode: mode_t = 0o600
 
     /// True when a process listens there that is not about to end. A draining balancer leaves its path to the next one.
     private static func isInUse(_ path: String) -> Bool {

@@ -40,6 +40,14 @@ struct ServeCommand: ParsableCommand {
         transform: Port.parse)
     var port = Port(20000)
 
+    @Option(
+        help: ArgumentHelp(
+            "How many clients the kernel keeps until they are accepted. (default: net.core.somaxconn, the most)",
+            discussion:
+                "Not used if a service manager hands over listening sockets, which have a Backlog= of their own.",
+            valueName: "count"))
+    var backlog: Int?
+
     @Flag(help: "Start even if a HOST has no address yet; that backend is down until it has one.")
     var allowUnresolved = false
 
@@ -121,6 +129,7 @@ extension ServeCommand {
                 descriptors: descriptors, listeners: listeners.count + sockets.clients.count, backends: targets.count,
                 threads: threads, warmConnections: latency.warmConnections))
         limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
+        limits.backlog = backlog
         if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }
         do {
             return try Configuration(

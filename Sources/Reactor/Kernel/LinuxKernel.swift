@@ -58,6 +58,10 @@ struct LinuxKernel {
         CInt(Self.orErrno(Int(Glibc.listen(socket, backlog))))
     }
 
+    func setMode(ofPath path: String, _ mode: mode_t) -> CInt {
+        CInt(Self.orErrno(Int(unsafe chmod(path, mode))))
+    }
+
     func connect(_ socket: CInt, to address: SocketAddress) -> CInt {
         unsafe address.withSockAddr { CInt(Self.orErrno(Int(unsafe Glibc.connect(socket, $0, $1)))) }
     }

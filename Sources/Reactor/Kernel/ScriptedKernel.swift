@@ -30,6 +30,8 @@
         func bind(_ socket: CInt, to address: SocketAddress) -> CInt
         /// listen(2).
         func listen(_ socket: CInt, backlog: CInt) -> CInt
+        /// chmod(2).
+        func setMode(ofPath path: String, _ mode: mode_t) -> CInt
         /// connect(2).
         func connect(_ socket: CInt, to address: SocketAddress) -> CInt
         /// accept4(2).
@@ -104,6 +106,8 @@
         public func sourceAddress(towards address: SocketAddress) -> SocketAddress? { nil }
         /// nil: an output of a script is written to as a file is, which needs no more calls than `write`.
         public func status(_ descriptor: CInt) -> stat? { nil }
+        /// 0: the sockets of a script have no files.
+        public func setMode(ofPath path: String, _ mode: mode_t) -> CInt { 0 }
     }
 
     extension LinuxKernel: SystemCalls {}

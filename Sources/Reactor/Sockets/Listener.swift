@@ -23,8 +23,11 @@ public struct Listener: ~Copyable {
     public let isInherited: Bool
     private let isIPv6Only: Bool
 
-    /// How many connections the kernel keeps until they are accepted; it lowers the number to `net.core.somaxconn`.
-    public static let backlogMax: CInt = 4096
+    /// `net.core.somaxconn`: to how many connections that wait to be accepted the kernel lowers every backlog. Since
+    /// Linux 5.4 it is 4,096 unless set.
+    public static func backlogMax() -> Int {
+        ProcFile.text("/proc/sys/net/core/somaxconn").flatMap { Int($0.prefix { $0.isNumber }) } ?? 4096
+    }
 
     /// Binds and listens.
     ///
@@ -32,9 +35,13 @@ public struct Listener: ~Copyable {
     /// TCP_NODELAY, SO_OOBINLINE and the keepalive settings from the listener (tested), which saves the calls per
     /// connection. A listener on `::` accepts IPv4 as well.
     ///
-    /// `joining`: other listeners may have the same address if ``share()`` was called on them.
+    /// - Parameters:
+    ///   - backlog: How many connections wait to be accepted at the most; nil for as many as the kernel allows.
+    ///   - joining: Other listeners may have the same address if ``share()`` was called on them.
+    ///   - mode: The permissions of a Unix socket's file, whatever the umask is; nil for those that the umask leaves.
     public init(
-        _ address: SocketAddress, keepalive: Keepalive? = .standard, joining: Bool = false
+        _ address: SocketAddress, keepalive: Keepalive? = .standard, backlog: Int? = nil, joining: Bool = false,
+        mode: mode_t? = nil
     ) throws(SystemCallError) {
         let subject = address.description
         let descriptor = FileDescriptor(owning: try check(kernel.socket(domain: address.family), "socket", subject))
@@ -49,7 +56,11 @@ public struct Listener: ~Copyable {
         }
         if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
         try check(kernel.bind(number, to: address), "bind", subject)
-        try check(kernel.listen(number, backlog: Self.backlogMax), "listen", subject)
+        // Before anybody can connect.
+        if case .unix(let path) = address, let mode {
+            try check(kernel.setMode(ofPath: path, mode), "chmod", subject)
+        }
+        try check(kernel.listen(number, backlog: CInt(clamping: backlog ?? .max)), "listen", subject)
         self.address = kernel.localAddress(number) ?? address
         self.descriptor = descriptor
         isInherited = false
