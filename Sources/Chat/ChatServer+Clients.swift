@@ -15,6 +15,7 @@ extension ChatServer {
         guard acceptor.mayAccept else { return }
         var admitted = 0
         for _ in 0..<Self.acceptsPerTurn {
+            guard makeRoom() else { return pauseAccepting() }
             switch acceptor.accept() {
             case .accepted(let stream, let address):
                 admit(stream, from: address)
@@ -29,6 +30,12 @@ extension ChatServer {
         }
         // A whole share of failed connections is no accident: do not spin on them.
         if admitted == 0 { pauseAccepting() } else { queueAcceptor() }
+    }
+
+    /// Makes sure of memory for one more client, unless there are `clientsMax` anyway.
+    private mutating func makeRoom() -> Bool {
+        if clients.isFull || clients.hasRoom && core.timers.hasRoom { return true }
+        return core.timers.makeRoom() && core.ready.reserve(clients.nextRoom + 1) && clients.makeRoom()
     }
 
     private mutating func pauseAccepting() {

@@ -45,6 +45,8 @@ public struct ChatServer: ~Copyable {
     public static let eventsPerTurn = 256
     /// How many clients a server takes unless told otherwise; further ones are closed at once.
     public static let standardClientsMax = 65_536
+    /// How many clients memory is reserved for at the start.
+    public static let clientsReserved = 4096
     /// How long a client that has ended its direction may take to read what is queued for it.
     public static let drainSeconds = 5
     /// How long ``run()`` waits at its end for a slow reader of its lines.
@@ -113,8 +115,9 @@ public struct ChatServer: ~Copyable {
         let listener = try Self.listen(port: port, bind: bind)
         let leftover = try Waker()
         // A timer and a place in the queue for each client, and for the acceptor.
+        let reserved = min(clientsMax, Self.clientsReserved) + 1
         var core = try LoopCore(
-            clock: clock, timers: clientsMax + 1, ready: clientsMax + 1, eventsPerTurn: Self.eventsPerTurn,
+            clock: clock, timers: reserved, ready: reserved, eventsPerTurn: Self.eventsPerTurn,
             clockToken: Token(ServerToken.clock))
         let errno =
             listener.add(to: core.poller, Token(ServerToken.acceptor))
@@ -130,7 +133,7 @@ public struct ChatServer: ~Copyable {
         self.output = output
         self.errors = errors
         self.signals = signals
-        clients = Slab(capacity: clientsMax)
+        clients = Slab(capacity: clientsMax, reserving: Self.clientsReserved)
         reserve = ReserveDescriptor()
         buffer = ByteBuffer(count: Self.receiveBytesPerTurn)
     }

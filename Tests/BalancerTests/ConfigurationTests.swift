@@ -122,6 +122,46 @@ import Testing
         #expect(reason { try configuration(Limits.poolsMax + 1) } == "1025 pools: at most 1024")
     }
 
+    @Test func aBacklogIsANumberOfClients() throws {
+        func configuration(_ backlog: Int?) throws -> Configuration {
+            var limits = Limits()
+            limits.backlog = backlog
+            return try Configuration(listeners: [listener], pools: [.init(backends: [backend])], limits: limits)
+        }
+        for backlog in [nil, 1, Limits.backlogMax] { #expect(try configuration(backlog).limits.backlog == backlog) }
+        for backlog in [0, -1, Limits.backlogMax + 1] {
+            #expect(reason { try configuration(backlog) } == "backlog \(backlog): it must be 1 to 1048576 (--backlog)")
+        }
+        #expect(Limits().backlogShares() * Limits.acceptsPerTurnMin >= Listener.backlogMax())
+    }
+
+    /// A quarter of what there is, and never more than without a limit.
+    @Test func blocksAreBoundedByTheSmallestLimitOnMemory() {
+        let group = MemoryLimit(.group("memory.max"), bytes: 100 << 20)
+        let space = MemoryLimit(.addressSpace, bytes: 200 << 20, usedBytes: 160 << 20)
+        let machine = MemoryLimit(.machine, bytes: 64 << 30)
+        #expect(Limits.blocksMax(memory: []) == 1024)
+        #expect(Limits.blocksMax(memory: [machine]) == 1024)
+        #expect(Limits.blocksMax(memory: [group, machine]) == 100)
+        #expect(Limits.blocksMax(memory: [group, space, machine]) == 40)
+        #expect(Limits.blocksMax(memory: [.init(.machine, bytes: 1)]) == 1)
+        #expect(Limits.blocksMax(memory: [.init(.addressSpace, bytes: 1, usedBytes: 2)]) == 1)
+    }
+
+    @Test func fullKernelBuffersAreBoundedByMemoryButNotByAddressSpace() {
+        let group = MemoryLimit(.group("memory.max"), bytes: 100 << 20)
+        #expect(Limits.stalledMax(memory: []) == 256)
+        #expect(
+            Limits.stalledMax(memory: [group, .init(.addressSpace, bytes: 1), .init(.machine, bytes: 64 << 30)]) == 22)
+        #expect(Limits.stalledMax(memory: [.init(.machine, bytes: 1)]) == 1)
+    }
+
+    @Test func sessionsThatFitIntoALimitOnMemory() {
+        // The rest of a gibibyte beside the blocks: the packaged service has 32,000 sessions.
+        #expect(Limits.sessionsMax(memory: .init(.group("memory.max"), bytes: 1 << 30)) == 131_072)
+        #expect(Limits.sessionsMax(memory: .init(.addressSpace, bytes: 1 << 30, usedBytes: 1 << 29)) == 699_050)
+    }
+
     @Test func aPoolsNameIsItsOwn() {
         let twice = reason {
             try Configuration(

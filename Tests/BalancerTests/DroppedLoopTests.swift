@@ -83,14 +83,3 @@ import Testing
         #expect(failures >= 3)
     }
 }
-
-extension BalancerLoop {
-    /// The backend's socket of the session at the highest place.
-    var backendOfTheLastSession: CInt? {
-        var number: CInt?
-        for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
-            number = sessions.slab[index].link.backend.stream.number
-        }
-        return number
-    }
-}

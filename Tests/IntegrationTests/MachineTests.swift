@@ -41,6 +41,39 @@ struct MachineTests {
             return try !program.isRunning || [2048, 4096].contains(size())
         }
         #expect(try balancer.backendsOfNextClients(10) == Array(repeating: "A", count: 10))
-        #expect(program.isRunning && program.errors.text.isEmpty, "\(program.summary)")
+        #expect(program.isRunning, "\(program.summary)")
+    }
+
+    @Test(
+        "with little address space the balancer serves, or says in one line which limit is in the way",
+        .enabled(if: !Program.areSanitized), arguments: [1, 4])
+    func addressSpaceLimit(threads: Int) throws {
+        let backend = try EchoBackend(named: "A")
+        var served = 0
+        for mebibytes in [40, 44, 48, 60, 80, 120, 160, 250, 400] {
+            let port = try Ports.free()
+            let program = try RunningProgram.start(
+                [
+                    "/bin/sh", "-c", "ulimit -v \(mebibytes * 1024); exec \"$0\" \"$@\"", try Program.balancer.path(),
+                    "127.0.0.1", "127.0.0.1", "\(backend.port)", "--port", "\(port)", "--threads", "\(threads)",
+                    "--sessions-max", "1000000",
+                ], named: "balancer")
+            try program.wait("serves or ends") { !program.isRunning || Ports.isListening(port) }
+            if program.isRunning {
+                let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
+                #expect(try balancer.connectAndGreet().backend == "A")
+                let warning = "1000000 sessions at most, but the memory limit of \(mebibytes) MiB of address space"
+                #expect(balancer.countErrors(with: warning) == 1, "\(program.summary)")
+                served += 1
+                program.destroy()
+            } else if try program.waitForExit() == .exited(127) {
+                // Not even the libraries fit.
+                continue
+            } else {
+                #expect(try program.waitForExit() == .exited(71), "\(program.summary)")
+                #expect(program.errors.texts.count { $0.contains("\(mebibytes) MiB of address space") } == 1)
+            }
+        }
+        #expect(served > 0)
     }
 }

@@ -19,6 +19,7 @@ import Testing
                 return
             }
         }
+        #expect(queue.reserve(5000) as Bool)
         while let token = queue.popFirst() { #expect(token == model.removeFirst(), "SEED=\(seed)") }
         #expect(model.isEmpty, "SEED=\(seed)")
     }
@@ -28,9 +29,11 @@ import Testing
     @Test func aColumnGrowsAndKeepsItsValues() {
         var column = Column<UInt32>(capacity: 0)
         for place in 0..<1000 {
+            #expect(column.reserve(place + 1) as Bool)
             column.set(UInt32(place), at: place)
             for earlier in stride(from: 0, through: place, by: 97) { #expect(column.value(at: earlier) == earlier) }
         }
+        #expect(column.reserve(100_001) as Bool)
         column.set(7, at: 100_000)
         #expect(column.value(at: 100_000) == 7)
         #expect(column.value(at: 999) == 999)

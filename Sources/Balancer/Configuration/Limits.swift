@@ -12,7 +12,7 @@ public struct Limits: Hashable, Sendable {
     public var backlog: Int?
     /// Blocks of ``chunkBytes`` for bytes that a slow side has not taken, over all sessions. When all are in use, no
     /// byte is removed from its source before the other side has taken it: nothing stops, it only costs a second read.
-    /// 1,024 blocks are 256 MiB.
+    /// 1,024 blocks are 256 MiB. See ``blocksMax(memory:)``.
     public var blocksMax = 1024
     /// Pipes of ``chunkBytes`` that bulk transfers are spliced through, over all sessions. A transfer holds one only
     /// while its reader lags; transfers without one are copied. 64 pipes are 16 MiB, a quarter of what a user without
@@ -22,6 +22,9 @@ public struct Limits: Hashable, Sendable {
     /// about 1.1 MiB of the kernel's memory for sockets (measured), so 256 of them cost 280 MiB. Beyond that a direction
     /// that becomes bulk costs 0.2 MiB, and is slower on paths with a long round trip.
     public var stalledMax = 256
+    /// How many sessions a loop reserves memory for at the start, unless ``sessionsMax`` is smaller; the tables are doubled
+    /// when there are more. Untouched memory costs nothing, but counts where address space or committed memory is limited.
+    var sessionsReserved = 16_384
 
     /// Limits for a number of sessions.
     public init(sessionsMax: Int = 1024) {
@@ -134,6 +137,9 @@ public struct Limits: Hashable, Sendable {
         let others = descriptorsReserved + loops + backends + warm + 2 * pipesMax(descriptors: descriptors)
         return min(sessionsCeiling, max(1, (descriptors - others) / 2))
     }
+
+    /// How many sessions memory is reserved for at the start.
+    var sessionsAtStart: Int { min(sessionsMax, sessionsReserved) }
 
     /// The limits of one of several loops that share these. Any loop may get all sessions, which costs no memory in
     /// advance; blocks and pipes are divided among the loops.

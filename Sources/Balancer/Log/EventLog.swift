@@ -8,7 +8,7 @@ import Reactor
 public struct EventLog: ~Copyable {
     /// Which lines are written.
     public let mode: LogMode
-    private var outputs: LogOutputs
+    var outputs: LogOutputs
     /// Failures that several loops may have at the same time. `outages` and `fullPools` have those of the pools that had one.
     private var full = Tally()
     private var shortage = Tally()
@@ -54,69 +54,12 @@ public struct EventLog: ~Copyable {
     mutating func waitForSpace() { outputs.waitForSpace() }
 
     /// A line of every mode but `none`: failures, new addresses of names, signals.
-    private mutating func notice(_ write: (inout LineLog.Record) -> Void) {
+    mutating func notice(_ write: (inout LineLog.Record) -> Void) {
         guard mode != .none else { return }
         outputs.error {
             $0.append("balancer: ")
             write(&$0)
             $0.append("\n")
-        }
-    }
-
-    // MARK: start
-
-    mutating func started(_ configuration: Configuration) {
-        for listener in configuration.listeners {
-            switch mode {
-            case .none:
-                break
-            case .guide:
-                outputs.result {
-                    $0.append("srcIP : ")
-                    $0.append(host: listener.address)
-                    $0.append("\n")
-                }
-            case .changes, .sessions:
-                outputs.result {
-                    $0.append("listening on ")
-                    $0.append(endpoint: listener.address)
-                    $0.append(", backends: ")
-                    $0.append(configuration.pools[listener.pool].backends.count)
-                    $0.append("\n")
-                }
-            }
-        }
-        explainUnspecified(configuration.pools.lazy.flatMap(\.backends))
-    }
-
-    /// Backends at `0.0.0.0` or `::`, which are no destinations.
-    private mutating func explainUnspecified(_ backends: some Sequence<Configuration.Backend>) {
-        for backend in backends {
-            guard let unspecified = backend.unspecified, let address = backend.address else { continue }
-            notice {
-                $0.append("backend ")
-                $0.append(endpoint: unspecified)
-                $0.append(": to connect to every address is to connect to ")
-                $0.append(endpoint: address)
-                $0.append(", which is used")
-            }
-        }
-    }
-
-    /// Warns when the descriptor limit of the process does not suffice for all sessions.
-    public mutating func compare(_ configuration: Configuration, withDescriptors allowed: Int) {
-        let sessions = configuration.limits.sessionsMax
-        let possible = Limits.sessionsMax(
-            descriptors: allowed, listeners: configuration.listeners.count, backends: configuration.backendCount,
-            threads: configuration.threads, warmConnections: configuration.latency.warmConnections)
-        guard sessions > possible else { return }
-        notice {
-            $0.append(sessions)
-            $0.append(" sessions at most, but the limit of ")
-            $0.append(allowed)
-            $0.append(" descriptors suffices for ")
-            $0.append(possible)
-            $0.append(": raise it (ulimit -n, LimitNOFILE=) or lower --sessions-max or --warm-connections")
         }
     }
 
@@ -326,7 +269,7 @@ public struct EventLog: ~Copyable {
         notice {
             $0.append("cannot accept clients: ")
             $0.append(errno.description)
-            $0.append(": those waiting are closed")
+            $0.append(errno.isOutOfDescriptors ? ": those waiting are closed" : ": they wait")
         }
     }
 

@@ -57,6 +57,7 @@ public struct BalancerLoop: ~Copyable {
         var core = try LoopCore(configuration, seat, clock)
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
         let admission = try Admission(entrances, places, &core)
+        let sessions = try Sessions(configuration, &core)
         var journal = Journal(
             log, shared.counters[seat?.loop ?? 0], shared.conditions, loop: seat?.loop ?? 0)
         let duties = try Duties.make(
@@ -67,7 +68,7 @@ public struct BalancerLoop: ~Copyable {
         drainTimer = DrainTimer(&core)
         journal.endTurn()
         core.endTurn()
-        sessions = Sessions(configuration)
+        self.sessions = sessions
         self.admission = admission
         self.journal = journal
         self.duties = duties
@@ -220,6 +221,7 @@ public struct BalancerLoop: ~Copyable {
     mutating func accept(_ listener: Int) {
         var share = Admission.Share(events: core.events.count)
         while isRunning {
+            guard sessions.makeRoom(&core) else { return admission.turnAway(listener, .outOfMemory, &core, &journal) }
             switch admission.next(listener, &share, &core, &journal) {
             case .none: return
             case .shortage(let errno):

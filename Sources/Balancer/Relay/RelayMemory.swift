@@ -2,6 +2,9 @@ import Reactor
 
 /// Memory for bytes that were read and that the sink has not taken yet: blocks and pipes, bounded in number. All
 /// sessions of a loop share it; a direction holds a block or a pipe only while its sink lags.
+///
+/// Bytes that were read need a place, so a block is made before they are read: there is always one more than is in use, as
+/// long as the limit and the kernel allow. It is mapped, and costs nothing before it is filled.
 struct RelayMemory: ~Copyable {
     /// The size of a block, and of a pipe, in bytes.
     let chunkBytes: Int
@@ -19,6 +22,18 @@ struct RelayMemory: ~Copyable {
         blocks = RecyclePool(max: limits.blocksMax, idleMax: Limits.blocksKept)
         // All pipes are kept, since an empty one holds no pages.
         pipes = RecyclePool(max: limits.pipesMax, idleMax: limits.pipesMax)
+        prepareBlock()
+    }
+
+    private mutating func prepareBlock() {
+        let bytes = chunkBytes
+        blocks.prepare { ByteBuffer(mapping: bytes) }
+    }
+
+    /// Takes a block. nil unless ``RecyclePool/hasRoom``.
+    fileprivate mutating func takeBlock() -> Int32? {
+        defer { prepareBlock() }
+        return blocks.take { nil }
     }
 
     /// True while so many directions wait for slow readers that others get small kernel buffers. A direction that waits
@@ -54,12 +69,11 @@ struct WaitingBytes: ~Copyable {
     var count: Int { Int(end - start) }
     var isEmpty: Bool { store == .none }
 
-    /// Copies `bytes`, at least one and at most a block of them, to a block. The pool must have room.
+    /// Copies `bytes`, at least one and at most a block of them, to a block. The pool must have a spare block.
     mutating func keep(_ bytes: UnsafeRawBufferPointer, in memory: inout RelayMemory) {
-        let blockBytes = memory.chunkBytes
-        precondition(isEmpty && bytes.count <= blockBytes, "waiting bytes do not fit a block")
-        guard let source = bytes.baseAddress, let block = memory.blocks.take({ ByteBuffer(count: blockBytes) }) else {
-            preconditionFailure("a block taken beyond the limit")
+        precondition(isEmpty && bytes.count <= memory.chunkBytes, "waiting bytes do not fit a block")
+        guard let source = bytes.baseAddress, let block = memory.takeBlock() else {
+            preconditionFailure("a block taken that was not made")
         }
         unsafe memory.blocks[block].memory.baseAddress?.copyMemory(from: source, byteCount: bytes.count)
         (store, place, start, end) = (.block, block, 0, Int32(bytes.count))

@@ -32,14 +32,32 @@ struct Sessions: ~Copyable {
     /// relaying a message.
     var lastRecord = SessionRecord.none
 
-    init(_ configuration: Configuration) {
-        let count = configuration.limits.sessionsMax
-        slab = Slab(capacity: Token.indexLimit, reserving: count)
-        ipv6Hosts = Column(capacity: count)
+    /// Throws where there is no memory for ``Limits/sessionsAtStart`` sessions.
+    init(_ configuration: Configuration, _ core: inout LoopCore) throws(SystemCallError) {
+        let count = configuration.limits.sessionsAtStart
+        slab = Slab(capacity: Token.indexLimit, reserving: 0)
+        ipv6Hosts = Column(capacity: 0)
         relay = Relay(
             limits: configuration.limits.share(of: configuration.threads), of: configuration.threads)
         timeouts = SessionTimeouts(configuration.timeouts)
         fastOpen = configuration.latency.fastOpen
+        guard reserve(count, &core) else {
+            throw SystemCallError(call: "malloc", subject: "sessions", errno: .outOfMemory)
+        }
+    }
+
+    /// Makes sure of memory for one more session, in all that holds a part of it; false when there is none.
+    @inline(__always) mutating func makeRoom(_ core: inout LoopCore) -> Bool {
+        slab.hasRoom && core.timers.hasRoom || makeMoreRoom(&core)
+    }
+
+    @inline(never) private mutating func makeMoreRoom(_ core: inout LoopCore) -> Bool {
+        core.timers.makeRoom() && (slab.hasRoom || reserve(slab.nextRoom, &core))
+    }
+
+    /// The slab comes last: while it has room, there is room for its sessions in the others.
+    private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
+        ipv6Hosts.reserve(count) && core.ready.reserve(count + Limits.eventsPerTurn) && slab.reserve(count)
     }
 
     var count: Int { slab.count }
@@ -63,7 +81,8 @@ struct Sessions: ~Copyable {
         return token.index
     }
 
-    /// Makes a session for an accepted client; nil only beyond `Token.indexLimit` sessions.
+    /// Makes a session for an accepted client; nil only beyond `Token.indexLimit` sessions. ``makeRoom(_:)`` has
+    /// found memory for it.
     mutating func open(
         _ client: consuming Stream, _ address: SocketAddress, pool: Int, _ core: inout LoopCore
     ) -> Int? {

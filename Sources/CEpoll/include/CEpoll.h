@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -171,6 +173,17 @@ static inline ssize_t cepoll_splice(int from, int to, size_t count) {
     return result < 0 ? -errno : result;
 }
 
+// MARK: mmap(2): MAP_FAILED is a cast of a constant, which Swift does not import.
+
+// Memory that costs nothing before it is touched, or NULL.
+static inline void *cepoll_map(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+// All threads allocate from one heap. Otherwise each reserves 64 MiB of address space for a heap of its own: mallopt(3).
+static inline void cepoll_share_heap(void) { (void)mallopt(M_ARENA_MAX, 1); }
+
 // MARK: pthread_setname_np(3): declared for _GNU_SOURCE only.
 
 extern int pthread_setname_np(pthread_t, const char *);
@@ -197,6 +210,10 @@ static inline int cepoll_set_nonblocking(int descriptor) {
 static inline int cepoll_open(const char *path, int flags) {
     int result = open(path, flags | O_CLOEXEC);
     return result < 0 ? -errno : result;
+}
+
+static inline int cepoll_address_space_limit(struct rlimit *limit) {
+    return getrlimit(RLIMIT_AS, limit) < 0 ? -errno : 0;
 }
 
 static inline int cepoll_descriptor_limit(struct rlimit *limit) {

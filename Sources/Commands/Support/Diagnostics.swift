@@ -24,9 +24,22 @@ private func remedy(_ errno: Errno) -> (text: String?, code: Int32) {
         ("this machine does not have that address: give one that `ip address` lists, or 0.0.0.0", EX_UNAVAILABLE)
     case EACCES, EPERM: ("a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE", EX_NOPERM)
     case EMFILE, ENFILE: ("raise the limit of open descriptors: ulimit -n", EX_OSERR)
+    case ENOMEM: (memoryRemedy(), EX_OSERR)
+    // Of pthread_create(3), also where there is no address space for a thread's stack.
+    case EAGAIN: (MemoryLimit.ofAddressSpace() == nil ? threadsRemedy : memoryRemedy(), EX_OSERR)
     case EAFNOSUPPORT: ("this machine does not support that address family: IPv6 may be disabled", EX_UNAVAILABLE)
     default: (nil, EX_OSERR)
     }
+}
+
+private let threadsRemedy = "raise the limit of threads (ulimit -u, TasksMax=) or start fewer"
+
+/// Names the limit on memory that is reached.
+private func memoryRemedy() -> String {
+    guard let limit = MemoryLimit.ofAddressSpace() else {
+        return "the machine grants no more memory: free some, or raise vm.overcommit_ratio"
+    }
+    return "the limit is \(limit): raise it, or start fewer threads"
 }
 
 /// The remedy and the exit code for an error of a Unix socket.

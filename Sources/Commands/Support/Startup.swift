@@ -23,4 +23,15 @@ public enum Startup {
         if !startsPrograms { Signals.leaveChildrenToKernel() }
         return DescriptorLimit.raise()
     }
+
+    /// Throws unless there is memory for a program with so many loops, and a thread for each and for the log: with too
+    /// little, the first small allocation that fails would end the program without a message.
+    public static func checkMemory(loops: Int) throws(SystemCallError) {
+        try MemoryLimit.checkRoom(bytesAtStart + loops * (bytesPerLoop + LoopThread.stackBytes()))
+    }
+
+    /// What a program allocates in small pieces, many times over.
+    private static let bytesAtStart = 16 << 20
+    /// A loop's tables for the first sessions, and its buffers.
+    private static let bytesPerLoop = 4 << 20
 }

@@ -90,32 +90,38 @@ struct ServeCommand: ParsableCommand {
         // These do not end a loop. Held so that they do not end the program during the first look-up either.
         Signals.hold([.hangup] + Signal.meaningless)
         let sockets = try HandedSockets.take()
-        let configuration = try makeConfiguration(descriptors: limit, sockets)
+        let memory = MemoryLimit.all()
+        let configuration = try makeConfiguration(descriptors: limit, memory, sockets)
         let service: ServiceManager?
         do throws(SystemCallError) {
+            try Startup.checkMemory(loops: configuration.threads)
             service = try ServiceManager.find()
         } catch {
             throw failure("balancer", error)
         }
         do throws(LoopFailure) {
-            try serve(configuration, descriptors: limit, service)
+            try serve(configuration, descriptors: limit, memory, service)
         } catch {
             throw failure("balancer", error.cause, in: error.loop.map { "loop \($0)" })
         }
     }
 
     private func serve(
-        _ configuration: Configuration, descriptors: Int, _ service: consuming ServiceManager?
+        _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
+        _ service: consuming ServiceManager?
     ) throws(LoopFailure) {
         var log = EventLog(configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         log.compare(configuration, withDescriptors: descriptors)
+        log.compare(configuration, withMemory: memory)
         try LoopGroup.run(configuration, output: log, service: service)
     }
 }
 
 extension ServeCommand {
     /// Makes the configuration from the arguments; a mistake is a usage error.
-    func makeConfiguration(descriptors: Int, _ sockets: HandedSockets) throws -> Configuration {
+    func makeConfiguration(
+        descriptors: Int, _ memory: [MemoryLimit], _ sockets: HandedSockets
+    ) throws -> Configuration {
         let sourceArgument = SourceArgument(sourceIP)
         try sourceArgument.check(isAlone: backends.isEmpty)
         let backendArguments = try BackendArguments(backends, allowUnresolved)
@@ -129,6 +135,8 @@ extension ServeCommand {
                 descriptors: descriptors, listeners: listeners.count + sockets.clients.count, backends: targets.count,
                 threads: threads, warmConnections: latency.warmConnections))
         limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
+        limits.blocksMax = Limits.blocksMax(memory: memory)
+        limits.stalledMax = Limits.stalledMax(memory: memory)
         limits.backlog = backlog
         if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }
         do {

@@ -52,6 +52,8 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     public static let timedOut = Errno(rawValue: ETIMEDOUT)
     /// ENOENT.
     public static let notFound = Errno(rawValue: ENOENT)
+    /// ENOMEM.
+    public static let outOfMemory = Errno(rawValue: ENOMEM)
     /// ENAMETOOLONG.
     public static let nameTooLong = Errno(rawValue: ENAMETOOLONG)
 

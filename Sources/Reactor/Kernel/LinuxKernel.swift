@@ -208,6 +208,23 @@ struct LinuxKernel {
         return unsafe poll(&request, 1, milliseconds) == 1
     }
 
+    // MARK: memory
+
+    /// Memory that costs nothing before it is touched; nil when there is no room for it.
+    func mapMemory(bytes: Int) -> UnsafeMutableRawPointer? {
+        unsafe cepoll_map(bytes)
+    }
+
+    /// realloc(3): of large blocks the C library moves pages, not bytes. nil when there is no room; the old memory then
+    /// stays as it is.
+    func resizeMemory(_ memory: UnsafeMutableRawPointer?, bytes: Int) -> UnsafeMutableRawPointer? {
+        unsafe realloc(memory, bytes)
+    }
+
+    static func unmapMemory(_ memory: UnsafeMutableRawPointer, bytes: Int) {
+        _ = unsafe munmap(memory, bytes)
+    }
+
     // MARK: what a process is given, and what other processes see of it; never scripted
 
     /// A socket that sends datagrams to a Unix address.
@@ -244,6 +261,10 @@ struct LinuxKernel {
     static func status(ofPath path: String) -> stat? {
         var status = stat()
         return unsafe lstat(path, &status) == 0 ? status : nil
+    }
+
+    static func addressSpaceLimit(_ limit: inout rlimit) -> CInt {
+        unsafe cepoll_address_space_limit(&limit)
     }
 
     static func descriptorLimit(_ limit: inout rlimit) -> CInt {

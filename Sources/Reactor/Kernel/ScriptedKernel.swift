@@ -84,13 +84,18 @@
         func splice(from source: CInt, to sink: CInt, count: Int) -> Int
         /// open(2).
         func open(_ path: String, flags: CInt) -> CInt
+        /// mmap(2), anonymous.
+        func mapMemory(bytes: Int) -> UnsafeMutableRawPointer?
+        /// realloc(3).
+        func resizeMemory(_ memory: UnsafeMutableRawPointer?, bytes: Int) -> UnsafeMutableRawPointer?
     }
 
     /// A kernel that a test implements. It answers each system call that the reactor makes on the thread it is given to
     /// with ``withScriptedKernel(_:_:)``. Debug builds only.
     public protocol ScriptedKernel: SystemCalls, AnyObject {}
 
-    // A script has no time of its own, so it has nothing to wait for; and its descriptors are not files of the machine.
+    // A script has no time of its own, so it has nothing to wait for; its descriptors are not files of the machine, and
+    // its memory is the machine's.
     extension ScriptedKernel {
         /// Does not wait.
         public func isReadable(_ descriptor: CInt, milliseconds: CInt) -> Bool { isReadable(descriptor) }
@@ -108,6 +113,12 @@
         public func status(_ descriptor: CInt) -> stat? { nil }
         /// 0: the sockets of a script have no files.
         public func setMode(ofPath path: String, _ mode: mode_t) -> CInt { 0 }
+        /// The machine's: memory is not scripted unless a test is about its lack.
+        public func mapMemory(bytes: Int) -> UnsafeMutableRawPointer? { unsafe LinuxKernel().mapMemory(bytes: bytes) }
+        /// The machine's, as above.
+        public func resizeMemory(_ memory: UnsafeMutableRawPointer?, bytes: Int) -> UnsafeMutableRawPointer? {
+            unsafe LinuxKernel().resizeMemory(memory, bytes: bytes)
+        }
     }
 
     extension LinuxKernel: SystemCalls {}

@@ -74,7 +74,8 @@ public struct LoopCore: ~Copyable {
     ///   - timers: Timers that memory is reserved for.
     ///   - ready: Tokens that memory is reserved for in the queue.
     ///   - eventsPerTurn: Events taken from the kernel in one poll; what does not fit comes with the next.
-    /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out.
+    /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out; "malloc" where there is no
+    ///   memory for the timers or the queue.
     public init(
         clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, clockToken: Token
     ) throws(SystemCallError) {
@@ -84,8 +85,13 @@ public struct LoopCore: ~Copyable {
             throw SystemCallError(call: "epoll_ctl", subject: "timer", errno: errno)
         }
         let now = clock.now()
-        self.timers = TimerWheel(capacity: timers, now: now)
-        self.ready = TokenQueue(capacity: ready)
+        let wheel = TimerWheel(capacity: timers, now: now)
+        var queue = TokenQueue(capacity: ready)
+        guard wheel.hasRoom, queue.reserve(ready) else {
+            throw SystemCallError(call: "malloc", subject: "timers and queue", errno: .outOfMemory)
+        }
+        self.timers = wheel
+        self.ready = queue
         self.now = now
         previous = now
         self.clock = clock

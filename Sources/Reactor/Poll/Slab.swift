@@ -19,8 +19,8 @@
 ///
 /// Places are reused, last freed first (it is still in the cache); each reuse has a generation of its own, so a key of
 /// an element that has gone is recognised. Memory is reserved for `reserving` places at the start. Untouched places
-/// cost address space, no memory: reserving a million is cheap until they are used. Beyond the reserve the slab doubles
-/// it and moves its elements, keys unchanged, until the capacity is reached.
+/// cost address space, no memory. Beyond the reserve the slab doubles it and moves its elements, keys unchanged, until
+/// the capacity is reached. When there is no memory for more places it is full for now: ``makeRoom()`` tells.
 ///
 /// - Complexity: insertion, removal and look-up are O(1); they do not allocate within the reserve.
 @safe public struct Slab<Element: ~Copyable>: ~Copyable {
@@ -34,7 +34,7 @@
     @usableFromInline var elements: UnsafeMutablePointer<Element>
     @usableFromInline var places: UnsafeMutablePointer<Place>
     /// How many places there is memory for.
-    private var room: Int
+    @usableFromInline private(set) var room = 0
     @usableFromInline var firstFree: Int32 = 0
     /// No place at or above it was ever taken.
     @usableFromInline var highWater = 0
@@ -49,44 +49,62 @@
     public init(capacity: Int, reserving: Int? = nil) {
         precondition(capacity >= 0 && capacity <= Token.indexLimit, "a slab's capacity is 0 to 2^24")
         self.capacity = capacity
-        room = max(1, min(capacity, reserving ?? capacity))
-        unsafe elements = .allocate(capacity: room)
-        unsafe places = .allocate(capacity: room)
+        unsafe elements = Reserve.none(of: Element.self)
+        unsafe places = Reserve.none(of: Place.self)
+        // What cannot be reserved now is asked for again when it is needed.
+        _ = reserve(reserving ?? capacity)
     }
 
     deinit {
         for index in 0..<highWater where unsafe places[index].generation & 1 == 1 {
             unsafe (elements + index).deinitialize(count: 1)
         }
-        unsafe elements.deallocate()
-        unsafe places.deallocate()
+        unsafe Reserve.free(elements, room: room)
+        unsafe Reserve.free(places, room: room)
     }
 
-    /// True when `insert` would return nil.
+    /// True when all places are taken that there may be.
     @inlinable public var isFull: Bool { firstFree == 0 && highWater == capacity }
 
-    /// Inserts the element and returns its key. When the slab is full, returns nil, and the element ends here.
+    /// True while `insert` finds memory that is reserved already.
+    @inlinable public var hasRoom: Bool { firstFree != 0 || highWater < room }
+
+    /// Reserves memory for `count` elements in all, or for the capacity; false when there is none.
+    public mutating func reserve(_ count: Int) -> Bool {
+        let count = min(count, capacity)
+        return count <= room || enlarge(to: count)
+    }
+
+    /// Reserves memory for one more element if there is none. False when `insert` would return nil: the slab is full, or
+    /// there is no memory.
+    public mutating func makeRoom() -> Bool { hasRoom || enlarge(to: nextRoom) }
+
+    /// How many places there will be after the next enlargement.
+    public var nextRoom: Int { min(capacity, max(Self.stepMin, 2 * room)) }
+
+    /// Inserts the element and returns its key. When the slab is full, or there is no memory for one more, returns nil,
+    /// and the element ends here.
     @inlinable public mutating func insert(_ element: consuming Element) -> SlabKey? {
-        guard let key = reserve() else { return nil }
+        guard let key = takePlace() else { return nil }
         unsafe (elements + Int(key.index)).initialize(to: element)
         return key
     }
 
     /// Inserts an element that is made from its own key.
     @inlinable public mutating func insert(_ make: (SlabKey) -> Element) -> SlabKey? {
-        guard let key = reserve() else { return nil }
+        guard let key = takePlace() else { return nil }
         unsafe (elements + Int(key.index)).initialize(to: make(key))
         return key
     }
 
-    @usableFromInline mutating func reserve() -> SlabKey? {
+    @usableFromInline mutating func takePlace() -> SlabKey? {
         let index: Int
         if firstFree != 0 {
             index = Int(firstFree) - 1
             firstFree = unsafe places[index].next
             unsafe places[index].generation &+= 1
         } else if highWater < capacity {
-            if highWater == room { enlarge() }
+            if highWater == room, !enlarge(to: nextRoom) { return nil }
             index = highWater
             highWater += 1
             unsafe (places + index).initialize(to: Place(generation: 1, next: 0))
@@ -97,20 +115,15 @@
         return SlabKey(index: index, generation: unsafe places[index].generation)
     }
 
-    /// Doubles the reserve.
-    @inline(never) private mutating func enlarge() {
-        let room = min(capacity, max(Self.stepMin, 2 * self.room))
-        let moved = UnsafeMutablePointer<Element>.allocate(capacity: room)
-        let movedPlaces = UnsafeMutablePointer<Place>.allocate(capacity: room)
-        for index in 0..<highWater where isTaken(index) {
-            unsafe (moved + index).moveInitialize(from: elements + index, count: 1)
+    /// Gives the slab `wanted` places. When there is memory for the elements only, they keep it: it is used next time.
+    @inline(never) private mutating func enlarge(to wanted: Int) -> Bool {
+        guard wanted > room, unsafe Reserve.enlarge(&elements, room: room, to: wanted) else { return false }
+        guard unsafe Reserve.enlarge(&places, room: room, to: wanted) else {
+            if room == 0 { unsafe Reserve.free(elements, room: wanted) }
+            return false
         }
-        unsafe movedPlaces.moveInitialize(from: places, count: highWater)
-        unsafe elements.deallocate()
-        unsafe places.deallocate()
-        unsafe elements = moved
-        unsafe places = movedPlaces
-        self.room = room
+        room = wanted
+        return true
     }
 
     /// The smallest step by which the reserve grows: below it each step would cost more than it saves.

@@ -1,43 +1,47 @@
 /// Tokens of what could go on at once but has had its share of this turn, first in first out.
 ///
 /// The owner marks each thing that stands in the queue, so that none stands in it twice. Memory for `capacity` tokens
-/// is reserved at the start; a queue that needs more doubles it.
+/// is reserved at the start. An owner whose things become more than that calls ``reserve(_:)`` before: to append a token
+/// for which there is no memory is a mistake.
 @safe public struct TokenQueue: ~Copyable {
     private var storage: UnsafeMutablePointer<Token>
-    private var capacity: Int
+    private var capacity = 0
     private var first = 0
     /// How many are waiting.
     public private(set) var count = 0
 
-    /// Reserves room for `capacity` tokens.
+    /// Reserves room for `capacity` tokens, as far as there is memory: ``reserve(_:)`` tells.
     public init(capacity: Int) {
-        self.capacity = max(capacity, 1)
-        unsafe storage = .allocate(capacity: self.capacity)
+        unsafe storage = Reserve.none(of: Token.self)
+        _ = reserve(max(capacity, 1))
     }
 
-    deinit { unsafe storage.deallocate() }
+    deinit { unsafe Reserve.free(storage, room: capacity) }
+
+    /// Reserves memory for `count` tokens in all; false when there is none for them.
+    @inline(__always) public mutating func reserve(_ count: Int) -> Bool { count <= capacity || enlarge(to: count) }
 
     /// True when none is waiting.
     public var isEmpty: Bool { count == 0 }
 
     /// Puts a token at the end.
     public mutating func append(_ token: Token) {
-        if count == capacity { enlarge() }
+        precondition(reserve(count + 1), "no memory for one more token")
         var place = first + count
         if place >= capacity { place -= capacity }
         unsafe (storage + place).initialize(to: token)
         count += 1
     }
 
-    @inline(never) private mutating func enlarge() {
-        let moved = UnsafeMutablePointer<Token>.allocate(capacity: 2 * capacity)
-        let tail = min(count, capacity - first)
-        unsafe moved.moveInitialize(from: storage + first, count: tail)
-        unsafe (moved + tail).moveInitialize(from: storage, count: count - tail)
-        unsafe storage.deallocate()
-        unsafe storage = moved
-        first = 0
-        capacity *= 2
+    @inline(never) private mutating func enlarge(to wanted: Int) -> Bool {
+        let old = capacity
+        let wanted = max(wanted, 2 * old)
+        guard unsafe Reserve.enlarge(&storage, room: old, to: wanted) else { return false }
+        capacity = wanted
+        // What had come round to the front follows the rest again; the added room is at least as long.
+        let wrapped = max(0, first + count - old)
+        unsafe (storage + old).moveInitialize(from: storage, count: wrapped)
+        return true
     }
 
     /// Takes the first; nil when none is waiting.

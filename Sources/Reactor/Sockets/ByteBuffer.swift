@@ -5,6 +5,8 @@
 @safe public struct ByteBuffer: ~Copyable {
     /// All of the memory.
     public let memory: UnsafeMutableRawBufferPointer
+    /// True of memory of mmap(2), false of the C library's.
+    private let isMapped: Bool
 
     /// The usual size of a cache line: no other data shares the first and last line with the buffer.
     public static let cacheLineBytes = 64
@@ -14,9 +16,25 @@
     /// Allocates `count` bytes, at least one. `alignment` is a power of two.
     public init(count: Int, alignment: Int = ByteBuffer.cacheLineBytes) {
         unsafe memory = .allocate(byteCount: max(count, 1), alignment: alignment)
+        isMapped = false
     }
 
-    deinit { unsafe memory.deallocate() }
+    /// Maps `count` bytes, at least one; nil when there is no room for them.
+    ///
+    /// They cost nothing before they are touched, and the kernel has all of them back when the buffer ends. What is
+    /// allocated instead the C library may keep: it raises the size from which it maps to the largest block that was
+    /// freed so far, and what lies below that in its heap stays while anything above it is in use (mallopt(3)).
+    public init?(mapping count: Int) {
+        let count = max(count, 1)
+        guard let start = unsafe kernel.mapMemory(bytes: count) else { return nil }
+        unsafe memory = UnsafeMutableRawBufferPointer(start: start, count: count)
+        isMapped = true
+    }
+
+    deinit {
+        guard isMapped, let start = unsafe memory.baseAddress else { return unsafe memory.deallocate() }
+        unsafe LinuxKernel.unmapMemory(start, bytes: memory.count)
+    }
 
     /// The size in bytes.
     @inlinable public var count: Int { unsafe memory.count }

@@ -41,6 +41,16 @@ public struct LoopThread: ~Copyable {
         self.thread = thread
     }
 
+    /// The stack of a thread: as much as `ulimit -s` allows the first one, used or not.
+    public static func stackBytes() -> Int {
+        var attributes = pthread_attr_t()
+        var bytes = 0
+        guard unsafe pthread_attr_init(&attributes) == 0 else { return 0 }
+        unsafe pthread_attr_getstacksize(&attributes, &bytes)
+        unsafe pthread_attr_destroy(&attributes)
+        return bytes
+    }
+
     /// Waits until the thread has ended.
     public consuming func join() {
         pthread_join(thread, nil)

@@ -24,7 +24,9 @@
 /// timer never fires early, and at most one millisecond late by the wheel's own doing. Which slots hold anything is
 /// kept in one 64-bit word per level. Sources: Varghese and Lauck 1987; the shape is that of tokio's and Linux's.
 ///
-/// Memory for `capacity` timers is reserved at the start; a wheel that needs more doubles it. Pure: it reads no clock.
+/// Memory for `capacity` timers is reserved at the start; a wheel that needs more doubles it. Who may need more than there
+/// is memory for calls ``makeRoom()`` before: to add a timer without memory is a mistake.
+/// Pure: it reads no clock.
 /// - Complexity: `arm` and `disarm` O(1); `popDue` O(levels) amortised.
 @safe public struct TimerWheel: ~Copyable {
     static let levels = 6
@@ -69,22 +71,28 @@
     private var quietUntil = UInt64.max
 
     /// How many timers there is memory for.
-    private var capacity: Int
+    private var capacity = 0
 
-    /// A wheel that stands at `now`, with memory for `capacity` timers.
+    /// A wheel that stands at `now`, with memory for `capacity` timers, as far as there is memory.
     public init(capacity: Int, now: Instant) {
         precondition(capacity >= 0 && capacity <= 4 * Token.indexLimit, "a timer wheel's capacity is 0 to 2^26")
-        self.capacity = max(capacity, 1)
         elapsed = now.nanoseconds / Self.tickNanoseconds
-        unsafe nodes = .allocate(capacity: self.capacity)
+        unsafe nodes = Reserve.none(of: Node.self)
         unsafe heads = .allocate(capacity: Self.due + 1)
         unsafe heads.initialize(repeating: -1, count: Self.due + 1)
+        _ = enlarge(to: max(capacity, 1))
     }
 
     deinit {
-        unsafe nodes.deallocate()
+        unsafe Reserve.free(nodes, room: capacity)
         unsafe heads.deallocate()
     }
+
+    /// True while there is memory for one more timer; `makeRoom` may find more.
+    @inline(__always) public var hasRoom: Bool { firstFree >= 0 || Int(highWater) < capacity }
+
+    /// Reserves memory for one more timer if there is none; false when that fails.
+    public mutating func makeRoom() -> Bool { hasRoom || enlarge(to: max(Self.stepMin, 2 * capacity)) }
 
     /// Makes a timer that will report `token`; it is not armed.
     public mutating func add(_ token: Token) -> TimerID {
@@ -93,7 +101,7 @@
             index = firstFree
             firstFree = unsafe nodes[Int(index)].next
         } else {
-            if Int(highWater) == capacity { enlarge() }
+            precondition(makeRoom(), "no memory for one more timer")
             index = highWater
             highWater += 1
         }
@@ -102,13 +110,14 @@
         return TimerID(index: index)
     }
 
-    @inline(never) private mutating func enlarge() {
-        let moved = UnsafeMutablePointer<Node>.allocate(capacity: 2 * capacity)
-        unsafe moved.moveInitialize(from: nodes, count: Int(highWater))
-        unsafe nodes.deallocate()
-        unsafe nodes = moved
-        capacity *= 2
+    @inline(never) private mutating func enlarge(to wanted: Int) -> Bool {
+        guard unsafe Reserve.enlarge(&nodes, room: capacity, to: wanted) else { return false }
+        capacity = wanted
+        return true
     }
+
+    /// The smallest step by which the reserve grows: below it each step would cost more than it saves.
+    private static let stepMin = 16
 
     /// Gives a timer another token.
     public mutating func set(_ timer: TimerID, _ token: Token) {

@@ -47,6 +47,10 @@ final class StagedKernel: ScriptedKernel {
     var roundTrip: CInt = 20
     /// What setsockopt(2) was called with, in order.
     private(set) var options: [(socket: CInt, level: CInt, option: CInt, value: CInt)] = []
+    /// No memory is mapped, and none that is allocated grows.
+    var isOutOfMemory = false
+    /// The backlogs of ``listeners``.
+    private(set) var backlogs: [CInt] = []
     /// SO_ERROR.
     var errors: [CInt: CInt] = [:]
     /// Called after each close(2), with the descriptor: another thread may take the number.
@@ -117,6 +121,14 @@ final class StagedKernel: ScriptedKernel {
         return CInt(count)
     }
 
+    func mapMemory(bytes: Int) -> UnsafeMutableRawPointer? {
+        unsafe isOutOfMemory ? nil : mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    }
+
+    func resizeMemory(_ memory: UnsafeMutableRawPointer?, bytes: Int) -> UnsafeMutableRawPointer? {
+        unsafe isOutOfMemory ? nil : realloc(memory, bytes)
+    }
+
     // MARK: sockets
 
     func socket(domain: CInt) -> CInt {
@@ -131,6 +143,7 @@ final class StagedKernel: ScriptedKernel {
 
     func listen(_ socket: CInt, backlog: CInt) -> CInt {
         listeners.append(socket)
+        backlogs.append(backlog)
         if let address = bound[socket] { onListen?(address) }
         return 0
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 
 @testable import Balancer
@@ -18,7 +19,7 @@ extension Configuration {
     /// One listener, one pool with `backends` backends, no log, and probes that come once a minute.
     static func staged(
         backends: Int, warm: Int = 0, interval: Duration = .seconds(60), timeouts: Timeouts = .init(),
-        threads: Int = 1, sessionsMax: Int = Limits().sessionsMax, status: StatusSocket? = nil
+        limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, status: StatusSocket? = nil
     ) throws -> Configuration {
         var health = HealthCheck()
         health.interval = interval
@@ -28,8 +29,9 @@ extension Configuration {
         return try Configuration(
             listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))],
             pools: [.init(backends: (0..<backends).map { .init(address: .backend($0)) }, health: health)],
-            timeouts: timeouts, limits: .init(sessionsMax: sessionsMax), latency: latency, log: .none, threads: threads,
-            status: status)
+            timeouts: timeouts, limits: sessionsMax.map { .init(sessionsMax: $0) } ?? limits, latency: latency,
+            log: .none,
+            threads: threads, status: status)
     }
 }
 
@@ -45,5 +47,16 @@ extension Journal {
     /// A journal that prints nothing.
     static func silent() -> Journal {
         Journal(LoopLog(EventLog.silent), CounterBlock(), ServiceConditions(), loop: 0)
+    }
+}
+
+extension BalancerLoop {
+    /// The backend's socket of the session at the highest place.
+    var backendOfTheLastSession: CInt? {
+        var number: CInt?
+        for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
+            number = sessions.slab[index].link.backend.stream.number
+        }
+        return number
     }
 }

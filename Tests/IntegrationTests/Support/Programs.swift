@@ -19,6 +19,11 @@ enum Program: String, Sendable, CustomTestStringConvertible {
         return path
     }
 
+    /// The programs are built with a sanitizer, whose shadow memory takes terabytes of address space.
+    static var areSanitized: Bool {
+        ["san/", "san-"].contains { ProcessInfo.processInfo.environment["BALANCER_PROGRAMS"]?.contains($0) == true }
+    }
+
     private static func folder() throws -> String {
         if let folder = ProcessInfo.processInfo.environment["BALANCER_PROGRAMS"] { return folder }
         let runner = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")

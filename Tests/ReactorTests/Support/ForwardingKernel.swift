@@ -122,4 +122,10 @@ class ForwardingKernel: ScriptedKernel {
     }
 
     func open(_ path: String, flags: CInt) -> CInt { opening(linux.open(path, flags: flags)) }
+
+    func mapMemory(bytes: Int) -> UnsafeMutableRawPointer? { unsafe linux.mapMemory(bytes: bytes) }
+
+    func resizeMemory(_ memory: UnsafeMutableRawPointer?, bytes: Int) -> UnsafeMutableRawPointer? {
+        unsafe linux.resizeMemory(memory, bytes: bytes)
+    }
 }
