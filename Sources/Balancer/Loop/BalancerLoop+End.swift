@@ -12,8 +12,7 @@ extension BalancerLoop {
         }
     }
 
-    /// Another loop has changed the board: there is a new command, or a free place. (A new roster is taken over at the
-    /// start of every turn.)
+    /// Another loop has changed the board: there is a new command, a free place, or something to publish.
     mutating func handleWake() {
         guard let seat else { return }
         seat.board.drainWaker(of: seat.loop)
@@ -32,15 +31,9 @@ extension BalancerLoop {
     }
 
     /// Changes pools and backends while sessions live, between two turns; the other loops take the change over at the
-    /// start of their next turn. Returns what was changed; nil when it, or its pool, no longer exists. Throws the error of
-    /// an invalid change, which changes nothing.
-    @discardableResult mutating func change(
-        _ change: RosterChange
-    ) throws(ConfigurationError) -> RosterChange.Subject? {
-        let listeners = admission.listeners.map {
-            RosterChange.Listening(address: $0.address, pool: targets.pools[$0.pool].id)
-        }
-        guard let subject = try shared.roster.apply(change, listeners) else { return nil }
+    /// start of their next turn. Returns and throws what ``SharedRoster/apply(_:_:)`` does.
+    mutating func change(_ change: RosterChange) throws(ConfigurationError) -> RosterChange.Subject? {
+        guard let subject = try shared.roster.apply(change, targets.listening(admission.listeners)) else { return nil }
         seat?.wakeOthers()
         adoptRoster()
         core.endTurn()
@@ -76,9 +69,8 @@ extension BalancerLoop {
 
     /// Accepts the clients that were connected before the drain: closing the listener would reset them.
     private mutating func acceptBacklog() {
-        let shares = configuration.limits.backlogShares()
         for listener in admission.startBacklogDrain() {
-            for _ in 0..<shares where admission.mayAccept(listener) { accept(listener) }
+            for _ in 0..<configuration.limits.backlogShares() where admission.mayAccept(listener) { accept(listener) }
         }
     }
 

@@ -6,8 +6,7 @@ import Reactor
 /// parts that it needs as arguments and returns what happened; no part refers to the loop. There are no callbacks, and
 /// no two turns overlap. See ARCHITECTURE.md for the parts, and for the life of an event and of a session.
 ///
-/// Making a loop makes the whole process ignore SIGPIPE and SIGXFSZ: splice(2), and a write to a log that is a file at its
-/// size limit, have no other way to fail with an error.
+/// Making a loop makes the whole process ignore SIGPIPE and SIGXFSZ, so that splices and writes fail with an error instead.
 ///
 /// To run several loops side by side on one thread, add them to a parent poller and call `turn(.immediately)`. For
 /// several threads see ``LoopGroup``.
@@ -32,10 +31,9 @@ public struct BalancerLoop: ~Copyable {
 
     /// Binds the listeners and starts the first probes.
     ///
-    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and may report others of ``Signal``; the loop
-    /// handles them. `service` is notified of
-    /// the process's state; `lookUp` resolves the names of backends. Throws when a system call fails: a port in use, a
-    /// missing permission, no descriptors.
+    /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and may report others of ``Signal``. `service` is
+    /// notified of the process's state; `lookUp` resolves the names of backends. Throws when a system call fails: a port
+    /// in use, a missing permission, no descriptors.
     public init(
         _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,
         service: consuming ServiceManager? = nil,
@@ -58,8 +56,7 @@ public struct BalancerLoop: ~Copyable {
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
         let admission = try Admission(entrances, places, &core)
         let sessions = try Sessions(configuration, &core)
-        var journal = Journal(
-            log, shared.counters[seat?.loop ?? 0], shared.conditions, loop: seat?.loop ?? 0)
+        var journal = Journal(log, shared.counters[seat?.loop ?? 0], shared.conditions, loop: seat?.loop ?? 0)
         let duties = try Duties.make(
             duties, configuration, shared.roster, ownAddresses: admission.addresses, &core, &journal)
         targets = Targets(

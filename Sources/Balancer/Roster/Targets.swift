@@ -187,6 +187,11 @@ struct Targets: ~Copyable {
         if states[place].holds == 0 { _ = states.remove(at: place) }
     }
 
+    /// The listeners and their pools, by id, for a change to be checked with.
+    func listening(_ listeners: [(address: OwnAddress, pool: Int)]) -> [RosterChange.Listening] {
+        listeners.map { RosterChange.Listening(address: $0.address, pool: pools[$0.pool].id) }
+    }
+
     // MARK: sessions
 
     /// A session that will pick from the pool at `pool`, whose place is kept until ``release(pool:)``.
