@@ -126,18 +126,34 @@ private struct Stage: ~Copyable {
         }
     }
 
-    /// The control: one that acknowledges nothing has the linger timeout.
+    /// The control: one that acknowledges nothing is idle at some time.
     @Test func aReaderThatStandsStillEndsTheSession() throws {
-        try Self.staged { kernel, stage in
+        try Self.staged(Self.shortIdle) { kernel, stage in
             try stage.receive(1, from: stage.client)
             kernel.room[stage.client] = 0
             kernel.unacknowledged[stage.client] = 1_000_000
             try stage.receive(50_000, from: stage.backend)
             try stage.reset(stage.backend)
-            try stage.pass(seconds: 4)
+            try stage.pass(seconds: 7)
             let isOpen = kernel.descriptors.contains(stage.client)
             #expect(isOpen)
             try stage.pass(seconds: 3)
+            let isOver = stage.isOver
+            #expect(isOver)
+        }
+    }
+
+    /// With everything in the kernel's buffers, its socket is only kept open so that no RST destroys them: not for long.
+    @Test func aReaderThatStandsStillIsNotProtectedForLong() throws {
+        try Self.staged { kernel, stage in
+            try stage.receive(1, from: stage.client)
+            kernel.unacknowledged[stage.client] = 50_000
+            try stage.receive(50_000, from: stage.backend)
+            try stage.reset(stage.backend)
+            try stage.pass(seconds: 4)
+            let isOpen = kernel.descriptors.contains(stage.client)
+            #expect(isOpen)
+            try stage.pass(seconds: 2)
             let isOver = stage.isOver
             #expect(isOver)
         }

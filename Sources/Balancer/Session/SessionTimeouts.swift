@@ -11,17 +11,21 @@ struct SessionTimeouts {
     let firstIdleCheck: UInt64
     /// How long a session may make no progress.
     let idle: UInt64
-    /// How long a side may acknowledge nothing after the other has gone.
+    /// How long a side may acknowledge nothing after the other has gone, and all is in the kernel's hands.
     let linger: UInt64
 
-    /// The first check of a lingering session comes after so long, each further one after twice the time of the last,
-    /// up to ``lingerCheckMax``. A round trip is usually shorter than the first, so that most sessions need one check.
+    /// The first check of a lingering session comes after so long, each further one after twice the time of the last. A
+    /// round trip is usually shorter, so that most sessions need one check.
     private static let lingerCheckMin: UInt64 = 10_000_000
-    private static let lingerCheckMax: UInt64 = 1_000_000_000
 
-    /// From check number `count` of a lingering session, which 0 begins, to the next.
-    func lingerCheck(_ count: UInt8) -> UInt64 {
-        min(Self.lingerCheckMin << UInt64(min(count, 10)), Self.lingerCheckMax, max(linger / 4, Self.lingerCheckMin))
+    /// How long a lingering session may go without an acknowledgement. While bytes still have to be delivered, the time
+    /// is that of any other session: a window of 64 KiB that a slow reader empties may open again only after minutes.
+    func lingerLimit(isDelivering: Bool) -> UInt64 { isDelivering ? max(linger, idle) : linger }
+
+    /// From check number `count` of a lingering session, which 0 begins, to the next: at most 10 s, and a quarter of
+    /// `limit`.
+    func lingerCheck(_ count: UInt8, limit: UInt64) -> UInt64 {
+        min(Self.lingerCheckMin << UInt64(min(count, 10)), max(limit / 4, Self.lingerCheckMin))
     }
 
     /// How often a session is checked that has waited for acknowledgements at its last check.

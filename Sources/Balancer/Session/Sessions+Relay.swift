@@ -100,20 +100,22 @@ extension Sessions {
         guard session.phase != .lingering else { return false }
         session.move(to: .lingering)
         _ = session.lookAtAcknowledged()
-        core.timers.arm(session.timer, at: core.now.advanced(nanoseconds: timeouts.lingerCheck(0)))
+        core.timers.arm(
+            session.timer, at: core.now.advanced(nanoseconds: timeouts.lingerCheck(0, limit: timeouts.linger)))
         return false
     }
 
-    /// True when the host of the side that is left has acknowledged nothing for the linger timeout; otherwise the next
-    /// check is due at a later time.
+    /// True when the host of the side that is left has acknowledged nothing for too long; otherwise the next check is due
+    /// at a later time.
     static func lingersTooLong(
         _ session: inout Session, _ core: inout LoopCore, _ timeouts: SessionTimeouts
     ) -> Bool {
         if session.lookAtAcknowledged().hasProgressed { session.times.recordActivity(core.now) }
-        let end = session.times.lastActive(now: core.now).advanced(nanoseconds: timeouts.linger)
+        let limit = timeouts.lingerLimit(isDelivering: !session.link.isOnlyDiscarding)
+        let end = session.times.lastActive(now: core.now).advanced(nanoseconds: limit)
         guard end > core.now else { return true }
         session.lingerChecks = min(session.lingerChecks + 1, 100)
-        let next = core.now.advanced(nanoseconds: timeouts.lingerCheck(session.lingerChecks))
+        let next = core.now.advanced(nanoseconds: timeouts.lingerCheck(session.lingerChecks, limit: limit))
         core.timers.arm(session.timer, at: min(next, end))
         return false
     }
