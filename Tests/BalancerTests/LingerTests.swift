@@ -159,6 +159,31 @@ private struct Stage: ~Copyable {
         }
     }
 
+    /// However much the client goes on sending, its socket is not closed with bytes unread: the RST would destroy what it
+    /// has not acknowledged.
+    @Test func aClientThatGoesOnSendingGetsItsBytes() throws {
+        try Self.staged { kernel, stage in
+            try stage.receive(1, from: stage.client)
+            kernel.unacknowledged[stage.client] = 50_000
+            try stage.receive(50_000, from: stage.backend)
+            try stage.reset(stage.backend)
+            kernel.input[stage.client] = [UInt8](repeating: 7, count: 20_000_000)
+            kernel.post(stage.client, CEPOLL_IN)
+            for step in 1...40 {
+                kernel.unacknowledged[stage.client] = CInt(50_000 - step * 1000)
+                try stage.pass(seconds: 2)
+            }
+            let isOpen = kernel.descriptors.contains(stage.client)
+            let left = kernel.input[stage.client]?.count ?? 0
+            #expect(isOpen)
+            #expect(left >= 20_000_000 - Int(Limits.lingerBytesMax) - Limits.lingerChunkBytes)
+            kernel.unacknowledged[stage.client] = 0
+            try stage.pass(seconds: 3)
+            let isOver = stage.isOver
+            #expect(isOver)
+        }
+    }
+
     // MARK: idleness
 
     private static var shortIdle: Configuration.Timeouts {

@@ -219,6 +219,19 @@ private typealias Stage = TargetsStage
         #expect(count == 6 - expected.count)
     }
 
+    /// A session that is redispatched while the balancer drains takes none, and no timer makes new ones.
+    @Test func nothingIsMadeReadyDuringADrain() throws {
+        try Self.staged { kernel in
+            var stage = try Self.warmStage(kernel)
+            stage.targets.stopWarm(&stage.core)
+            let place = try stage.send()
+            let warm = stage.targets.takeWarm(place, &stage.core)
+            let isOpen = warm.isOpen
+            let due = stage.core.timers.popDue(now: stage.core.now + .seconds(3600))
+            #expect(!isOpen && due == nil)
+        }
+    }
+
     @Test func whatIsHeldReadyForOneThatLeftIsClosed() throws {
         try Self.staged { try Self.expectClosed([1], $0) { _ = try $0.change(.remove(Stage.id(1))) } }
     }

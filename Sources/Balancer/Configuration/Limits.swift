@@ -79,15 +79,15 @@ public struct Limits: Hashable, Sendable {
     public static let statusAnswersPerTurn = 16
     /// Events taken from the kernel in one turn.
     public static let eventsPerTurn = 512
-    /// Bytes that are read and discarded from a side whose other side has gone, before it is closed all the same. A
-    /// host that must finish a write before it reads can still finish that one.
+    /// The most bytes that are read and discarded from a side whose other side has gone, while its host has not
+    /// acknowledged everything: one that must finish a write before it reads can still finish that one.
     public static let lingerBytesMax: UInt32 = 1 << 20
     /// How many of them at each check of a lingering session.
     static let lingerChunkBytes = 64 << 10
     /// How many of them in one turn, over all sessions of a loop.
     static let lingerBytesPerTurn = 1 << 20
 
-    /// Directions without those limits, over all sessions. Each may leave 10 MiB in the kernel when its reader stops
+    /// Directions whose kernel buffers are not limited (``BulkBuffers``), over all sessions. Each may leave 10 MiB in the kernel when its reader stops
     /// (`tcp_wmem` and `tcp_rmem`), and costs a third less processor time per byte.
     public static let raisedMax = 32
     /// Bytes of a direction that are read in small portions, of a ``bulkFraction`` of a chunk. The kernel sizes a
@@ -101,7 +101,7 @@ public struct Limits: Hashable, Sendable {
     static let unsentBytesMin = 16 << 10
     /// SO_RCVBUF of the source of a limited direction that is less than ``nearMicroseconds`` away. The kernel would let
     /// the buffer grow up to `tcp_rmem`, 6 MiB and more, and a reader that stops leaves it full; so near, this suffices
-    /// for 500 MB/s.
+    /// for 500 MB/s. The kernel lowers it to `net.core.rmem_max`.
     static let receiveBytesNear = 512 << 10
     static let nearMicroseconds = 1000
     /// The same in a shortage, at any distance.

@@ -223,12 +223,15 @@ public struct EventLog: ~Copyable {
         }
     }
 
-    /// A pool was removed during an outage.
-    mutating func poolLeft(pool: PoolID, clients: Int) {
-        guard let sum = outages[pool]?.end(clients) else { return }
-        outages[pool] = nil
+    /// A pool was removed while its clients were closed: so many of this loop's for want of a backend, and of room.
+    mutating func poolLeft(pool: PoolID, outage: Int?, full: Int?) {
+        let sums = [outage.flatMap { outages[pool]?.end($0) }, full.flatMap { fullPools[pool]?.end($0) }]
+        if sums[0] != nil { outages[pool] = nil }
+        if sums[1] != nil { fullPools[pool] = nil }
+        let sum = sums.reduce(0) { $0 + ($1 ?? 0) }
+        guard sum > 0 else { return }
         notice {
-            $0.append("a pool without a backend that is up was removed; clients closed before: ")
+            $0.append("a pool that could not serve its clients was removed; clients closed before: ")
             $0.append(sum)
         }
     }

@@ -7,7 +7,7 @@
 ///    | error of the sink                 | error of the sink
 ///    v                                   v
 ///   discarding -----------------------> discarded
-///            all acknowledged, end or error of the source, or enough thrown away
+///            all acknowledged, or end or error of the source
 /// ```
 ///
 /// - `open`: bytes flow. At most one chunk waits, in a block or a pipe, and the source is not read while it does: a
@@ -66,6 +66,9 @@ struct HalfRelay: ~Copyable {
     @inline(__always) func mayMove(from source: borrowing Side, to sink: borrowing Side) -> Bool {
         stage != .open || source.isReadable || !waiting.isEmpty || sink.isBroken
     }
+
+    /// Bytes may still reach the sink.
+    var isDelivering: Bool { stage == .open || stage == .ending }
 
     /// True in the final stages.
     @inline(__always) var isOver: Bool { stage == .ended || stage == .discarded }

@@ -4,15 +4,20 @@ import Reactor
 // its host has acknowledged everything, or has acknowledged nothing more for the linger timeout.
 extension Relay {
     /// Ends the directions that only discard, if their source needs no protection any more: its host has acknowledged
-    /// all that was delivered to it. True when both directions are over.
+    /// all that was delivered to it, or will never do so. True when both directions are over.
     mutating func finishDiscarding(_ link: inout Link) -> Bool {
-        if link.downstream.isOver, link.upstream.stage == .discarding, link.client.stream.unacknowledgedBytes == 0 {
+        if link.downstream.isOver, link.upstream.stage == .discarding, !Self.needsProtection(&link.client) {
             link.upstream.stage = .discarded
         }
-        if link.upstream.isOver, link.downstream.stage == .discarding, link.backend.stream.unacknowledgedBytes == 0 {
+        if link.upstream.isOver, link.downstream.stage == .discarding, !Self.needsProtection(&link.backend) {
             link.downstream.stage = .discarded
         }
         return link.isOver
+    }
+
+    /// The kernel's count stays above 0 when the connection was reset.
+    private static func needsProtection(_ side: inout Side) -> Bool {
+        !side.isReset && !side.isBroken && side.stream.unacknowledgedBytes > 0
     }
 
     /// Reads and discards a little in the directions whose sink has failed: a host that must finish writing before it
@@ -24,13 +29,12 @@ extension Relay {
 
     private mutating func discard(from source: inout Side, _ half: inout HalfRelay) {
         let most = min(Limits.lingerChunkBytes, chunk.count)
-        guard source.isReadable, discardsLeft >= most else { return }
+        guard half.discarded < Limits.lingerBytesMax, source.isReadable, discardsLeft >= most else { return }
         switch unsafe source.receive(into: chunk.room(most)) {
         case .bytes(let count):
             received += UInt64(count)
             discardsLeft -= count
             half.discarded += UInt32(count)
-            if half.discarded >= Limits.lingerBytesMax { half.stage = .discarded }
         case .endOfStream, .failed:
             half.stage = .discarded
         case .wouldBlock:

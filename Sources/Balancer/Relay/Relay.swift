@@ -54,6 +54,8 @@ struct Relay: ~Copyable {
         let chunks = count <= Limits.chunksPerTurn ? Limits.chunksPerTurn : 1
         bytesPerTurn = memory.chunkBytes * chunks
         discardsLeft = Limits.lingerBytesPerTurn
+        // The kernel may have refused a block before; at the limit this does nothing.
+        if !memory.blocks.hasRoom { memory.prepareBlock() }
     }
 
     /// Moves bytes in both directions of a session, as far as sockets and shares allow. True when a direction has used

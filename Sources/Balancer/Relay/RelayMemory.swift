@@ -25,7 +25,8 @@ struct RelayMemory: ~Copyable {
         prepareBlock()
     }
 
-    private mutating func prepareBlock() {
+    /// Makes a block for the next bytes that must wait, if the limit and the kernel allow.
+    mutating func prepareBlock() {
         let bytes = chunkBytes
         blocks.prepare { ByteBuffer(mapping: bytes) }
     }

@@ -47,7 +47,9 @@ struct Targets: ~Copyable {
 
     /// Takes the latest roster over, and ends the outages of pools that have a backend again.
     mutating func adopt(_ core: inout LoopCore, _ journal: inout Journal) {
-        for (pool, clients) in takeOver(shared.current()) { journal.log.poolLeft(pool: pool, clients: clients) }
+        for pool in takeOver(shared.current()) {
+            journal.log.poolLeft(pool: pool.id, outage: pool.outage, full: pool.full)
+        }
         if !warm.isStopped { warm.checkNow(&core) }
         for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
             if let count = pools[pool].outage.end(now: core.now, after: .zero) {
@@ -56,10 +58,10 @@ struct Targets: ~Copyable {
         }
     }
 
-    /// Returns the pools that left during an outage, and how many clients that cost.
+    /// Returns the pools that left while clients were closed, and how many: for want of a backend, and of room.
     ///
     /// Pools of the first roster get the places of their order, which a configuration's listeners refer to.
-    private mutating func takeOver(_ latest: Roster) -> [(pool: PoolID, clients: Int)] {
+    private mutating func takeOver(_ latest: Roster) -> [(id: PoolID, outage: Int?, full: Int?)] {
         roster = latest
         var places: [PoolID: Int] = [:]
         for pool in pools.indexRange where pools.isTaken(pool) && !pools[pool].hasLeft { places[pools[pool].id] = pool }
@@ -68,10 +70,13 @@ struct Targets: ~Copyable {
             if hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
         }
         return places.values.compactMap { pool in
-            let id = pools[pool].id
-            let outage = pools[pool].outage.end(now: Instant(nanoseconds: .max), after: .zero)
+            let end = Instant(nanoseconds: .max)
+            let left = (
+                id: pools[pool].id, outage: pools[pool].outage.end(now: end, after: .zero),
+                full: pools[pool].full.end(now: end, after: .zero)
+            )
             leave(pool: pool)
-            return outage.map { (id, $0) }
+            return left.outage == nil && left.full == nil ? nil : left
         }
     }
 

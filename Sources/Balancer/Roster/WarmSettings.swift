@@ -28,7 +28,7 @@ struct WarmSettings {
 
     /// Schedules the replacement of one that was taken.
     mutating func scheduleRefill(_ core: inout LoopCore) {
-        guard !isRefillDue else { return }
+        guard !isRefillDue, !isStopped else { return }
         isRefillDue = true
         core.timers.arm(timer, at: min(nextCheck, core.now.advanced(nanoseconds: Self.refillAfter)))
     }

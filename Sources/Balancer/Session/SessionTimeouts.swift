@@ -11,16 +11,17 @@ struct SessionTimeouts {
     let firstIdleCheck: UInt64
     /// How long a session may make no progress.
     let idle: UInt64
-    /// How long a side may acknowledge nothing after the other has gone, and all is in the kernel's hands.
+    /// How long a side may acknowledge nothing after the other has gone: see ``lingerLimit(hasBytesForClient:)``.
     let linger: UInt64
 
     /// The first check of a lingering session comes after so long, each further one after twice the time of the last. A
     /// round trip is usually shorter, so that most sessions need one check.
     private static let lingerCheckMin: UInt64 = 10_000_000
 
-    /// How long a lingering session may go without an acknowledgement. While bytes still have to be delivered, the time
-    /// is that of any other session: a window of 64 KiB that a slow reader empties may open again only after minutes.
-    func lingerLimit(isDelivering: Bool) -> UInt64 { isDelivering ? max(linger, idle) : linger }
+    /// How long a lingering session may go without an acknowledgement. While bytes for the client still wait here, the
+    /// time is that of any other session: the window of 64 KiB of a slow reader may open again only after minutes. A
+    /// backend reads fast, or not at all.
+    func lingerLimit(hasBytesForClient: Bool) -> UInt64 { hasBytesForClient ? max(linger, idle) : linger }
 
     /// From check number `count` of a lingering session, which 0 begins, to the next: at most 10 s, and a quarter of
     /// `limit`.

@@ -129,23 +129,23 @@ static inline int cepoll_get_option(int socket, int level, int option, int *valu
     return getsockopt(socket, level, option, value, &length) < 0 ? -errno : 0;
 }
 
-// SO_LINGER with a timeout of 0: the close that follows sends a RST and leaves no TIME_WAIT.
-/* SO_BUF_LOCK, which glibc 2.36 does not name. */
+// SO_BUF_LOCK, which glibc 2.36 does not name.
 enum { CEPOLL_SO_BUF_LOCK = 72 };
 
-/* The smoothed round trip of a TCP connection in microseconds (TCP_INFO). */
+// The smoothed round trip of a TCP connection in microseconds (TCP_INFO).
 static inline int cepoll_round_trip(int socket) {
     struct tcp_info info;
     socklen_t length = sizeof info;
     return getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 ? -errno : (int)info.tcpi_rtt;
 }
 
-/* SIOCOUTQ: bytes, and the FIN, that were written and that the peer has not acknowledged. */
+// SIOCOUTQ: bytes, and the FIN, that were written and that the peer has not acknowledged.
 static inline int cepoll_unacknowledged(int socket) {
     int count = 0;
     return ioctl(socket, SIOCOUTQ, &count) < 0 ? -errno : count;
 }
 
+// SO_LINGER with a timeout of 0: the close that follows sends a RST and leaves no TIME_WAIT.
 static inline int cepoll_set_reset_on_close(int socket) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     return setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;

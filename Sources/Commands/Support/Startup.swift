@@ -27,11 +27,13 @@ public enum Startup {
     /// Throws unless there is memory for a program with so many loops, and a thread for each and for the log: with too
     /// little, the first small allocation that fails would end the program without a message.
     public static func checkMemory(loops: Int) throws(SystemCallError) {
-        try MemoryLimit.checkRoom(bytesAtStart + loops * (bytesPerLoop + LoopThread.stackBytes()))
+        try MemoryLimit.checkRoom(bytesAtStart + loops * (bytesPerLoop + min(LoopThread.stackBytes(), stackBytesMax)))
     }
 
     /// What a program allocates in small pieces, many times over.
     private static let bytesAtStart = 16 << 20
+    /// A larger stack (`ulimit -s`) is mapped, and never used to its end.
+    private static let stackBytesMax = 8 << 20
     /// A loop's tables for the first sessions, and its buffers.
     private static let bytesPerLoop = 4 << 20
 }

@@ -11,6 +11,7 @@ struct ServeCommand: ParsableCommand {
         usage: "balancer [serve] SOURCE_IP HOST PORT [HOST PORT ...] [options]",
         discussion: "A duration is \(DurationRange.format); without a unit it is in seconds.")
 
+    private static let backlogCounts = NumberRange(1...Limits.backlogMax)
     private static let threadCounts = NumberRange(1...Limits.threadsMax)
 
     @Argument(
@@ -41,11 +42,16 @@ struct ServeCommand: ParsableCommand {
     var port = Port(20000)
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "How many clients the kernel keeps until they are accepted. (default: net.core.somaxconn, the most)",
+            """
+            How many clients the kernel keeps until they are accepted, \(backlogCounts). (default: net.core.somaxconn, \
+            which is also the most)
+            """,
             discussion:
                 "Not used if a service manager hands over listening sockets, which have a Backlog= of their own.",
-            valueName: "count"))
+            valueName: "count"),
+        transform: backlogCounts.parse)
     var backlog: Int?
 
     @Flag(help: "Start even if a HOST has no address yet; that backend is down until it has one.")

@@ -100,6 +100,8 @@ private final class Desk: @unchecked Sendable {
     private var isFailing = false
     /// Lines that the thread could not write, and has not told of.
     private var unreported = 0
+    /// Lines that it is writing.
+    private var inHand = 0
 
     private enum State {
         case none
@@ -159,7 +161,7 @@ private final class Desk: @unchecked Sendable {
     }
 
     func missingLines() -> Int {
-        locked { unreported + missing + (unsafe LineLog.Record.lines(in: lines.bytes)) }
+        locked { unreported + inHand + missing + (unsafe LineLog.Record.lines(in: lines.bytes)) }
     }
 
     func end() {
@@ -215,6 +217,7 @@ private final class Desk: @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         unreported = log.missingLines
+        inHand = 0
         var isNews = isAwaited
         if log.failure != nil, !isFailing {
             failure = log.failure
@@ -223,6 +226,7 @@ private final class Desk: @unchecked Sendable {
         isFailing = log.failure != nil
         let step: Step
         if !lines.isEmpty || missing > 0 {
+            inHand = unsafe LineLog.Record.lines(in: lines.bytes) + missing
             unsafe log.append(lines.bytes, missing: missing)
             lines.removeFirst(lines.count)
             missing = 0

@@ -122,7 +122,7 @@ public struct LineLog: ~Copyable {
     /// Why writes fail, once for each time that they begin to. To be asked after a flush.
     public mutating func takeFailure() -> Errno? {
         guard hasDisk || isFailureUntold else { return nil }
-        if let disk { return disk.takeFailure() }
+        if let disk, disk.isWorking { return disk.takeFailure() }
         isFailureUntold = false
         return failure
     }

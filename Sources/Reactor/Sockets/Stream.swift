@@ -179,7 +179,7 @@ public struct Stream: ~Copyable {
     }
 
     /// How many bytes were written that the peer's kernel has not acknowledged; the FIN counts as one. Of a Unix socket:
-    /// above 0 while the peer has not read everything. 0 of a connection that has failed.
+    /// above 0 while the peer has not read everything. Without meaning once the connection has failed.
     public var unacknowledgedBytes: Int { max(0, Int(kernel.unacknowledged(descriptor.rawValue))) }
 
     /// Ends the direction towards the peer with a FIN after all that was written; the other direction goes on.
