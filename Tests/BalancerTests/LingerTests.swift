@@ -143,6 +143,22 @@ private struct Stage: ~Copyable {
         }
     }
 
+    /// A client resets, and its backend takes nothing: the session is not kept for the idle timeout.
+    @Test func aBackendThatStandsStillEndsTheSession() throws {
+        try Self.staged { kernel, stage in
+            kernel.room[stage.backend] = 0
+            kernel.unacknowledged[stage.backend] = 1_000_000
+            try stage.receive(50_000, from: stage.client)
+            try stage.reset(stage.client)
+            try stage.pass(seconds: 4)
+            let isOpen = kernel.descriptors.contains(stage.backend)
+            #expect(isOpen)
+            try stage.pass(seconds: 2)
+            let isOver = stage.isOver
+            #expect(isOver)
+        }
+    }
+
     /// With everything in the kernel's buffers, its socket is only kept open so that no RST destroys them: not for long.
     @Test func aReaderThatStandsStillIsNotProtectedForLong() throws {
         try Self.staged { kernel, stage in

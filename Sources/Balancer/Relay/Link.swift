@@ -29,6 +29,9 @@ struct Link: ~Copyable {
         upstream.isOver && downstream.stage == .discarding || downstream.isOver && upstream.stage == .discarding
     }
 
+    /// Bytes may still reach the client. (A reset that was reported is found by a read or write only later.)
+    var mayDeliverToClient: Bool { downstream.isDelivering && !client.isReset && !client.isBroken }
+
     /// Bytes that were delivered and that the hosts have not acknowledged. Two system calls.
     var unacknowledged: UInt64 {
         UInt64(client.stream.unacknowledgedBytes + backend.stream.unacknowledgedBytes)

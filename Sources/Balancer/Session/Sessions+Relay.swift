@@ -111,7 +111,7 @@ extension Sessions {
         _ session: inout Session, _ core: inout LoopCore, _ timeouts: SessionTimeouts
     ) -> Bool {
         if session.lookAtAcknowledged().hasProgressed { session.times.recordActivity(core.now) }
-        let limit = timeouts.lingerLimit(hasBytesForClient: session.link.downstream.isDelivering)
+        let limit = timeouts.lingerLimit(hasBytesForClient: session.link.mayDeliverToClient)
         let end = session.times.lastActive(now: core.now).advanced(nanoseconds: limit)
         guard end > core.now else { return true }
         session.lingerChecks = min(session.lingerChecks + 1, 100)
