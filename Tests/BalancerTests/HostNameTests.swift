@@ -34,7 +34,7 @@ import Testing
         var target = target(at: v4[0])
         var tried: [SocketAddress] = []
         for round in 0..<6 {
-            _ = target.record(success: false)
+            _ = target.record(.failed)
             let answer = Array(all[(round % 3)...] + all[..<(round % 3)])
             guard let address = target.choose(from: answer) else { break }
             target.move(to: address)
@@ -45,20 +45,20 @@ import Testing
 
     @Test func whatHasAnsweredStaysUntilItIsDown() {
         var target = target(at: v4[0])
-        _ = target.record(success: true)
+        _ = target.record(.succeeded)
         for _ in 0..<3 {
-            _ = target.record(success: false)
+            _ = target.record(.failed)
             let kept = target.choose(from: v4)
             #expect(kept == v4[0])
         }
-        _ = target.record(success: false)
+        _ = target.record(.failed)
         let next = target.choose(from: v4)
         #expect(next == v4[1])
     }
 
     @Test func theOnlyAddressStays() {
         var target = target(at: v4[0])
-        _ = target.record(success: false)
+        _ = target.record(.failed)
         let kept = target.choose(from: [v4[0]])
         #expect(kept == v4[0])
     }

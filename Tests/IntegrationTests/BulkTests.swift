@@ -156,8 +156,8 @@ struct BulkTests {
         }
         let stalledAt = try settled("the sender", for: .milliseconds(300)) { progress.value }
         #expect(stalledAt < count, "the reader should be slower than the sender")
-        // The waiting bytes are in one pipe.
-        #expect(try setup.pipeCount() == 1)
+        // The waiting bytes are in one pipe; or in one block, where the reader stopped before a large read.
+        #expect(try setup.pipeCount() <= 1)
         let growth = try setup.balancer.program.residentMemory() - before
         #expect(growth < Self.growthMax, "grew by \(growth) bytes")
         let receipt = try pattern.receive(from: reader)

@@ -19,11 +19,12 @@ public struct Limits: Hashable, Sendable {
     /// privilege may have (`pipe-user-pages-soft`, pipe(7)).
     public var pipesMax = 64
     /// Directions that may wait for a slow reader at the same time, before others get small kernel buffers. One costs
-    /// about 1.1 MiB of the kernel's memory for sockets (measured), so 256 of them cost 280 MiB. Beyond that a direction
-    /// that becomes bulk costs 0.2 MiB, and is slower on paths with a long round trip.
+    /// about 1.1 MiB of the kernel's memory for sockets (measured), so 256 of them cost 280 MiB. Beyond that a
+    /// direction that becomes bulk costs 0.2 MiB, and is slower on paths with a long round trip.
     public var stalledMax = 256
-    /// How many sessions a loop reserves memory for at the start, unless ``sessionsMax`` is smaller; the tables are doubled
-    /// when there are more. Untouched memory costs nothing, but counts where address space or committed memory is limited.
+    /// How many sessions a loop reserves memory for at the start, unless ``sessionsMax`` is smaller; the tables are
+    /// doubled when there are more. Untouched memory costs nothing, but counts where address space or committed memory
+    /// is limited.
     var sessionsReserved = 16_384
 
     /// Limits for a number of sessions.
@@ -87,13 +88,9 @@ public struct Limits: Hashable, Sendable {
     /// How many of them in one turn, over all sessions of a loop.
     static let lingerBytesPerTurn = 1 << 20
 
-    /// Directions whose kernel buffers are not limited (``BulkBuffers``), over all sessions. Each may leave 10 MiB in the kernel when its reader stops
-    /// (`tcp_wmem` and `tcp_rmem`), and costs a third less processor time per byte.
+    /// Directions whose kernel buffers are not limited (``BulkBuffers``), over all sessions. Each may leave 10 MiB in
+    /// the kernel when its reader stops (`tcp_wmem` and `tcp_rmem`), and costs a third less processor time per byte.
     public static let raisedMax = 32
-    /// Bytes of a direction that are read in small portions, of a ``bulkFraction`` of a chunk. The kernel sizes a
-    /// receive buffer by what is read in a round trip: a sink that stalls early then leaves a source with 1 MiB in
-    /// its buffer, and 5 MiB without this (measured on loopback).
-    static let slowStartBytes: UInt64 = 1 << 20
     /// Bytes that the kernel takes for a limited direction and has not sent yet (TCP_NOTSENT_LOWAT). Without this limit
     /// a client that stops reading leaves up to 4 MiB in its send buffer (`tcp_wmem`).
     static let unsentBytesMax = 128 << 10

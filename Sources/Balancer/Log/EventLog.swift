@@ -9,12 +9,11 @@ public struct EventLog: ~Copyable {
     /// Which lines are written.
     public let mode: LogMode
     var outputs: LogOutputs
-    /// Failures that several loops may have at the same time. `outages` and `fullPools` have those of the pools that had one.
+    /// Failures that several loops may have at the same time. `troubles` has those of the pools that had one.
     private var full = Tally()
     private var shortage = Tally()
     private var connectShortage = Tally()
-    private var outages: [PoolID: Tally] = [:]
-    private var fullPools: [PoolID: Tally] = [:]
+    private var troubles: [PoolTrouble.Place: Tally] = [:]
 
     /// A log on two streams of the process.
     public init(_ mode: LogMode, output: consuming OutputStream, errors: consuming OutputStream) {
@@ -205,50 +204,31 @@ public struct EventLog: ~Copyable {
 
     // MARK: failures
 
-    /// `title` names the pool where there are several.
-    mutating func outageBegan(pool: PoolID, title: String?) {
-        guard outages[pool, default: Tally()].begin() else { return }
+    /// Clients of a pool are closed from now on; `title` names the pool where there are several.
+    mutating func began(_ trouble: PoolTrouble, pool: PoolID, title: String?) {
+        guard troubles[trouble.of(pool), default: Tally()].begin() else { return }
         notice {
             $0.appendPool(title)
-            $0.append("no backend is up: new clients are closed at once")
+            $0.append(trouble.beginning)
         }
     }
 
-    mutating func outageEnded(pool: PoolID, title: String?, clients: Int) {
-        guard let sum = outages[pool]?.end(clients) else { return }
+    /// They are served again; so many of this loop's were closed.
+    mutating func ended(_ trouble: PoolTrouble, pool: PoolID, title: String?, clients: Int) {
+        guard let sum = troubles[trouble.of(pool)]?.end(clients) else { return }
         notice {
             $0.appendPool(title)
-            $0.append("a backend is up again; clients closed meanwhile: ")
+            $0.append(trouble.end)
             $0.append(sum)
         }
     }
 
-    /// A pool was removed while its clients were closed: so many of this loop's for want of a backend, and of room.
-    mutating func poolLeft(pool: PoolID, outage: Int?, full: Int?) {
-        let sums = [outage.flatMap { outages[pool]?.end($0) }, full.flatMap { fullPools[pool]?.end($0) }]
-        if sums[0] != nil { outages[pool] = nil }
-        if sums[1] != nil { fullPools[pool] = nil }
-        let sum = sums.reduce(0) { $0 + ($1 ?? 0) }
-        guard sum > 0 else { return }
+    /// The pool was removed meanwhile.
+    mutating func left(_ trouble: PoolTrouble, pool: PoolID, clients: Int) {
+        guard let sum = troubles[trouble.of(pool)]?.end(clients) else { return }
+        troubles[trouble.of(pool)] = nil
         notice {
             $0.append("a pool that could not serve its clients was removed; clients closed before: ")
-            $0.append(sum)
-        }
-    }
-
-    mutating func backendsFull(pool: PoolID, title: String?) {
-        guard fullPools[pool, default: Tally()].begin() else { return }
-        notice {
-            $0.appendPool(title)
-            $0.append("every backend has its most sessions: new clients are closed at once")
-        }
-    }
-
-    mutating func backendsNotFull(pool: PoolID, title: String?, clients: Int) {
-        guard let sum = fullPools[pool]?.end(clients) else { return }
-        notice {
-            $0.appendPool(title)
-            $0.append("a backend has room again; clients closed meanwhile: ")
             $0.append(sum)
         }
     }

@@ -6,7 +6,7 @@ import Reactor
 /// parts that it needs as arguments and returns what happened; no part refers to the loop. There are no callbacks, and
 /// no two turns overlap. See ARCHITECTURE.md for the parts, and for the life of an event and of a session.
 ///
-/// Making a loop makes the whole process ignore SIGPIPE and SIGXFSZ, so that splices and writes fail with an error instead.
+/// Making a loop makes the whole process ignore SIGPIPE and SIGXFSZ: splices and writes then fail with an error.
 ///
 /// To run several loops side by side on one thread, add them to a parent poller and call `turn(.immediately)`. For
 /// several threads see ``LoopGroup``.
@@ -32,8 +32,8 @@ public struct BalancerLoop: ~Copyable {
     /// Binds the listeners and starts the first probes.
     ///
     /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and may report others of ``Signal``. `service` is
-    /// notified of the process's state; `lookUp` resolves the names of backends. Throws when a system call fails: a port
-    /// in use, a missing permission, no descriptors.
+    /// notified of the process's state; `lookUp` resolves the names of backends. Throws when a system call fails: a
+    /// port in use, a missing permission, no descriptors.
     public init(
         _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,
         service: consuming ServiceManager? = nil,

@@ -22,11 +22,9 @@ struct ProbedTarget: ~Copyable {
     var isNameLost = false
     /// When a new address last caused a probe at once.
     var probedByMove: Instant?
-    /// Its present address was found to be one of the balancer's own: new sessions are not sent there, without waiting for
-    /// as many failures as take a backend down.
+    /// Its present address was found to be one of the balancer's own: new sessions are not sent there, without waiting
+    /// for as many failures as take a backend down.
     var isItself = false
-    /// A probe of its present address has succeeded.
-    var hasAnswered = false
     /// The present address does not answer: the next answer to a look-up is used to try another.
     var wantsAnother = false
     /// Addresses of its name that were tried since a probe last succeeded.
@@ -70,38 +68,30 @@ struct ProbedTarget: ~Copyable {
         preconditionFailure("a backend has an address or a name: Configuration.Backend")
     }
 
-    /// Records the result of a probe that could be made, beside the verdict.
-    mutating func record(_ outcome: ProbeHistory.Outcome) {
-        probes.record(outcome)
-        notMade = 0
-    }
-
     /// Sets its address. The source binding and the history of its probes start again: they were found at the old
     /// address.
     mutating func move(to address: SocketAddress) {
         self.address = address
         isItself = false
-        hasAnswered = false
         wantsAnother = false
         probes.forget()
         notMade = 0
         source = Self.source(wantedSource, towards: address)
     }
 
-    /// Records the result of a probe; a backend that is down, or has never answered at its present address, may answer
-    /// at another one of its name.
-    mutating func record(success: Bool) -> Health.Verdict {
-        let verdict = health.record(success: success)
-        if success {
-            hasAnswered = true
-            tried.removeAll()
-        }
-        wantsAnother = !success && host != nil && !(health.isUp && hasAnswered)
+    /// Records the result of a probe that could be made. A backend that is down, or has never answered at its present
+    /// address, may answer at another one of its name.
+    mutating func record(_ outcome: ProbeHistory.Outcome) -> Health.Verdict {
+        probes.record(outcome)
+        notMade = 0
+        if outcome == .succeeded { tried.removeAll() }
+        let verdict = health.record(success: outcome == .succeeded)
+        wantsAnother = outcome == .failed && host != nil && !(health.isUp && probes.hasSucceeded)
         return verdict
     }
 
-    /// The address to use, of those that its name has: the present one while it answers. Otherwise the next that was not
-    /// tried, whatever their order, and after the last of them the first again.
+    /// The address to use, of those that its name has: the present one while it answers. Otherwise the next that was
+    /// not tried, whatever their order, and after the last of them the first again.
     mutating func choose(from addresses: [SocketAddress]) -> SocketAddress? {
         guard wantsAnother, let address, addresses.contains(address) else {
             return host?.choose(from: addresses, current: address)

@@ -241,15 +241,13 @@ struct Prober: ~Copyable {
             targets[index].notMade += 1
             if targets[index].notMade >= targets[index].health.fall { targets[index].probes.canProbe = false }
         case .some(let failure):
-            targets[index].record(.failed)
-            let verdict = targets[index].record(success: false)
+            let verdict = targets[index].record(.failed)
             journal.log.probeFailed(
                 title, named: targets[index].host, failure, verdict, fall: targets[index].health.fall)
         case nil:
             _ = shortage.end(now: core.now)
             journal.probeConnected(core.monotonicNow)
-            targets[index].record(.succeeded)
-            let verdict = targets[index].record(success: true)
+            let verdict = targets[index].record(.succeeded)
             if let address = targets[index].address { announce(index, address, &journal) }
             journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)
         }

@@ -14,8 +14,8 @@
 ///   slow sink stops a fast source.
 /// - `ending`: the source sends no more. The bytes that wait are still delivered, then the FIN.
 /// - `discarding`: the sink has failed. The source stays open until its host has acknowledged what the other direction
-///   delivered to it, because closing a socket with unread bytes sends a RST, which could destroy those bytes (RFC 1122,
-///   4.2.2.13). A little is read meanwhile: a host may have to finish writing before it reads.
+///   delivered to it, because closing a socket with unread bytes sends a RST, which could destroy those bytes (RFC
+///   1122, 4.2.2.13). A little is read meanwhile: a host may have to finish writing before it reads.
 /// - `ended`, `discarded`: final.
 struct HalfRelay: ~Copyable {
     enum Stage: UInt8 {

@@ -8,8 +8,8 @@ import Reactor
 /// ```
 ///
 /// A reader that stops leaves both buffers full. By themselves they grow to 10 MiB and more, which a few hundred such
-/// readers turn into a shortage for the whole machine (`tcp_mem`). Limits cost processor time, because less can be moved
-/// at once; so the directions that move the most go without them.
+/// readers turn into a shortage for the whole machine (`tcp_mem`). Limits cost processor time, because less can be
+/// moved at once; so the directions that move the most go without them.
 ///
 /// One byte: the power of two of delivered bytes at which the next step is due.
 struct BulkBuffers: Equatable {

@@ -19,7 +19,7 @@ extension Relay {
             half.pauseSplices()
             return false
         }
-        switch source.splice(into: memory.pipes[pipe], atMost: readSize(half.delivered)) {
+        switch source.splice(into: memory.pipes[pipe], atMost: memory.chunkBytes) {
         case .bytes(let count):
             spliceRefusals = 0
             received += UInt64(count)

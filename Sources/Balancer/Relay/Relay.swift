@@ -134,8 +134,7 @@ struct Relay: ~Copyable {
         if half.splicesLeft > 0, splice(from: &source, to: &sink, &half, &budget) { return }
         // Without a free block, bytes that the sink refuses must stay in the source: peek, and consume what was sent.
         let peek = !memory.blocks.hasRoom
-        let size = readSize(half.delivered)
-        switch unsafe source.receive(into: chunk.room(size), peek: peek) {
+        switch unsafe source.receive(into: chunk.memory, peek: peek) {
         case .bytes(let count):
             budget.spend(count)
             half.recordRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
@@ -157,11 +156,6 @@ struct Relay: ~Copyable {
         case .wouldBlock:
             break
         }
-    }
-
-    /// The most bytes of one read or splice: see ``Limits/slowStartBytes``.
-    @inline(__always) mutating func readSize(_ delivered: UInt64) -> Int {
-        delivered < Limits.slowStartBytes ? memory.firstChunkBytes : memory.chunkBytes
     }
 
     /// Takes `count` bytes out of the source, after a peek at `lookedAt` bytes has delivered them. They are in the

@@ -3,13 +3,11 @@ import Reactor
 /// Memory for bytes that were read and that the sink has not taken yet: blocks and pipes, bounded in number. All
 /// sessions of a loop share it; a direction holds a block or a pipe only while its sink lags.
 ///
-/// Bytes that were read need a place, so a block is made before they are read: there is always one more than is in use, as
-/// long as the limit and the kernel allow. It is mapped, and costs nothing before it is filled.
+/// Bytes that were read need a place, so a block is made before they are read: there is always one more than is in use,
+/// as long as the limit and the kernel allow. It is mapped, and costs nothing before it is filled.
 struct RelayMemory: ~Copyable {
     /// The size of a block, and of a pipe, in bytes.
     let chunkBytes: Int
-    /// The most that is read at once at the beginning of a direction.
-    let firstChunkBytes: Int
     var blocks: RecyclePool<ByteBuffer>
     var pipes: RecyclePool<Pipe>
     /// See ``Limits/stalledMax``.
@@ -17,7 +15,6 @@ struct RelayMemory: ~Copyable {
 
     init(limits: Limits) {
         chunkBytes = limits.chunkBytes
-        firstChunkBytes = max(1, limits.chunkBytes / Limits.bulkFraction)
         stalledMax = limits.stalledMax
         blocks = RecyclePool(max: limits.blocksMax, idleMax: Limits.blocksKept)
         // All pipes are kept, since an empty one holds no pages.

@@ -37,7 +37,8 @@ struct Targets: ~Copyable {
         roster = Roster(version: 0)
         let first = shared.current()
         states = Slab(capacity: Token.indexLimit, reserving: first.targetCount)
-        // More than Limits.poolsMax: some may have left the roster and be held by sessions, which have 16 bits for them.
+        // More than Limits.poolsMax: some may have left the roster and be held by sessions, which have 16 bits for
+        // them.
         pools = Slab(capacity: Int(UInt16.max), reserving: first.pools.count)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
         _ = takeOver(first)
@@ -48,12 +49,13 @@ struct Targets: ~Copyable {
     /// Takes the latest roster over, and ends the outages of pools that have a backend again.
     mutating func adopt(_ core: inout LoopCore, _ journal: inout Journal) {
         for pool in takeOver(shared.current()) {
-            journal.log.poolLeft(pool: pool.id, outage: pool.outage, full: pool.full)
+            if let clients = pool.outage { journal.log.left(.noBackend, pool: pool.id, clients: clients) }
+            if let clients = pool.full { journal.log.left(.backendsFull, pool: pool.id, clients: clients) }
         }
         if !warm.isStopped { warm.checkNow(&core) }
         for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
             if let count = pools[pool].outage.end(now: core.now, after: .zero) {
-                journal.log.outageEnded(pool: pools[pool].id, title: title(ofPool: pool), clients: count)
+                journal.log.ended(.noBackend, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
             }
         }
     }
@@ -236,8 +238,8 @@ struct Targets: ~Copyable {
         if states[place].holds == 0, states[place].hasLeft { _ = states.remove(at: place) }
     }
 
-    /// Records the result of a connect: `isSuspect` when it failed. Connections that are held ready are then as doubtful
-    /// as after a failed probe.
+    /// Records the result of a connect: `isSuspect` when it failed. Connections that are held ready are then as
+    /// doubtful as after a failed probe.
     mutating func note(_ place: Int, isSuspect: Bool) {
         states[place].isSuspect = isSuspect
         if isSuspect, warmCount > 0 { dropWarm(place) }
@@ -250,12 +252,12 @@ struct Targets: ~Copyable {
         guard !pools[pool].hasLeft else { return .noBackend }
         if pools[pool].hasAnyUp {
             if pools[pool].full.add(now: now) {
-                journal.log.backendsFull(pool: pools[pool].id, title: title(ofPool: pool))
+                journal.log.began(.backendsFull, pool: pools[pool].id, title: title(ofPool: pool))
             }
             return .backendsFull
         }
         if pools[pool].outage.add(now: now) {
-            journal.log.outageBegan(pool: pools[pool].id, title: title(ofPool: pool))
+            journal.log.began(.noBackend, pool: pools[pool].id, title: title(ofPool: pool))
         }
         return .noBackend
     }
@@ -263,7 +265,7 @@ struct Targets: ~Copyable {
     /// Logs that clients are no longer refused because of limits, when that is so.
     @inline(never) mutating func endFull(_ pool: Int, _ now: Instant, _ journal: inout Journal) {
         guard let count = pools[pool].full.end(now: now) else { return }
-        journal.log.backendsNotFull(pool: pools[pool].id, title: title(ofPool: pool), clients: count)
+        journal.log.ended(.backendsFull, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
     }
 
     // MARK: warm connections

@@ -74,8 +74,9 @@ public struct LoopCore: ~Copyable {
     ///   - timers: Timers that memory is reserved for.
     ///   - ready: Tokens that memory is reserved for in the queue.
     ///   - eventsPerTurn: Events taken from the kernel in one poll; what does not fit comes with the next.
-    /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out; "malloc" where there is no
-    ///   memory for the timers or the queue.
+    /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out; "malloc"
+    /// where
+    ///   there is no memory for the timers or the queue.
     public init(
         clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, clockToken: Token
     ) throws(SystemCallError) {
@@ -130,8 +131,8 @@ public struct LoopCore: ~Copyable {
         return true
     }
 
-    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left. A timer that
-    /// was armed in this turn waits for the next, unless others are due already.
+    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left. A timer
+    /// that was armed in this turn waits for the next, unless others are due already.
     @inlinable public mutating func popDue() -> Token? {
         isDue ? timers.popDue(now: now) : nil
     }
