@@ -48,6 +48,30 @@ private final class ClockKernel: ForwardingKernel {
         #expect(notes.count.load(ordering: .relaxed) > 42)
     }
 
+    /// What a thread closes last of all are its maker's descriptors too: with the machine's kernel it would close another's.
+    @Test func itsKernelIsThereUntilNothingOfItIsLeft() throws {
+        final class Last: Sendable {
+            let notes: Notes
+            init(_ notes: Notes) { self.notes = notes }
+            deinit { notes.count.store(Int(Clock.monotonic.now().nanoseconds), ordering: .relaxed) }
+        }
+        let notes = Notes()
+        /// The maker has let go of the body, so the thread has the last reference.
+        func start() throws -> LoopThread {
+            let last = Last(notes)
+            return try LoopThread(name: "scripted") {
+                while notes.count.load(ordering: .relaxed) == 0 { sched_yield() }
+                withExtendedLifetime(last) {}
+            }
+        }
+        try withScriptedKernel(ClockKernel()) {
+            let thread = try start()
+            notes.count.store(1, ordering: .relaxed)
+            thread.join()
+        }
+        #expect(notes.count.load(ordering: .relaxed) == 42)
+    }
+
     @Test func theLockIsHeldByOne() throws {
         let notes = Notes()
         var threads = Slab<LoopThread>(capacity: 4)

@@ -158,20 +158,30 @@
             return unsafe Unmanaged<Box>.fromOpaque(box).takeUnretainedValue().kernel
         }
 
-        /// `body` for another thread, with the script of this thread, which both then call.
+        /// `body` for another thread, with the script of this thread, which both then call. What `body` captured ends
+        /// under the script too, since its descriptors are the script's. To be called once.
         static func inherited(_ body: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
-            guard let script = Shared(kernel: current) else { return body }
-            return { withScriptedKernel(script.kernel, body) }
+            guard let kernel = current else { return body }
+            let task = Task(kernel, body)
+            return { task.run() }
         }
 
         /// Unchecked: a script under which threads are started must be safe to call from several. The protocol cannot
-        /// require it, since most scripts serve one thread.
-        private struct Shared: @unchecked Sendable {
-            let kernel: any ScriptedKernel
+        /// require it, since most scripts serve one thread. `body` is only touched by the thread that runs it.
+        private final class Task: @unchecked Sendable {
+            private let kernel: any ScriptedKernel
+            private var body: (() -> Void)?
 
-            init?(kernel: (any ScriptedKernel)?) {
-                guard let kernel else { return nil }
+            init(_ kernel: any ScriptedKernel, _ body: @escaping @Sendable () -> Void) {
                 self.kernel = kernel
+                self.body = body
+            }
+
+            func run() {
+                withScriptedKernel(kernel) {
+                    body?()
+                    body = nil
+                }
             }
         }
     }
