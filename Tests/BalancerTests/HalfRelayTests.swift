@@ -5,17 +5,17 @@ import Testing
 @testable import Balancer
 
 @Suite struct HalfRelayTests {
-    @Test func aLargeReadBeginsSplicingAndAFewSmallOnesEndIt() {
+    @Test func aLargeReadMakesADirectionBulkAndAFewSmallOnesEndThat() {
         var half = HalfRelay()
         half.recordRead(isLarge: false)
-        #expect(half.splicesLeft == 0)
+        #expect(!half.isBulk && !half.isSpliced)
         half.recordRead(isLarge: true)
-        for _ in 1..<Limits.smallSplicesMax { half.recordRead(isLarge: false) }
-        #expect(half.splicesLeft == 1)
+        for _ in 1..<Limits.smallReadsMax { half.recordRead(isLarge: false) }
+        #expect(half.isBulk && half.isSpliced)
         half.recordRead(isLarge: false)
-        #expect(half.splicesLeft == 0)
+        #expect(!half.isBulk && !half.isSpliced)
         half.recordRead(isLarge: false)
-        #expect(half.splicesLeft == 0)
+        #expect(!half.isBulk && !half.isSpliced)
     }
 
     @Test func aLargeReadInBetweenBeginsAnew() {
@@ -23,7 +23,24 @@ import Testing
         half.recordRead(isLarge: true)
         half.recordRead(isLarge: false)
         half.recordRead(isLarge: true)
-        #expect(half.splicesLeft == Limits.smallSplicesMax)
+        for _ in 1..<Limits.smallReadsMax { half.recordRead(isLarge: false) }
+        #expect(half.isBulk && half.isSpliced)
+    }
+
+    /// What is not spliced moves much all the same.
+    @Test func aDirectionThatCannotBeSplicedIsBulkToo() {
+        var half = HalfRelay()
+        half.recordRead(isLarge: true)
+        half.pauseSplices()
+        half.recordRead(isLarge: false)
+        #expect(half.isBulk && !half.isSpliced)
+        half.recordRead(isLarge: true)
+        #expect(half.isBulk && half.isSpliced)
+        half.refuseSplices()
+        half.recordRead(isLarge: true)
+        #expect(half.isBulk && !half.isSpliced)
+        for _ in 0..<Limits.smallReadsMax { half.recordRead(isLarge: false) }
+        #expect(!half.isBulk && !half.isSpliced)
     }
 
     /// One side has failed already, so that the failure of the other changes nothing about the session: what waits for

@@ -23,6 +23,9 @@ struct Admission: ~Copyable {
     private var full = Episode()
     /// How many acceptors are paused.
     private var paused = 0
+    /// What is left of the turn's share, over all listeners: clients, and calls of accept(2).
+    private var clientsLeft = 0
+    private var attemptsLeft = 0
 
     /// The result of ``Admission/next(_:_:_:_:_:)``.
     enum Arrival: ~Copyable {
@@ -35,14 +38,8 @@ struct Admission: ~Copyable {
 
     /// What is left of a listener's share of a turn.
     struct Share {
-        fileprivate var attempts = Limits.acceptsPerTurn
-        fileprivate var clients: Int
-        fileprivate var hasAdmitted = false
-
-        /// In proportion to the number of events in the turn.
-        init(events: Int) {
-            clients = min(max(Limits.acceptsPerTurnMin, events / Limits.eventsPerAccept), Limits.acceptsPerTurn)
-        }
+        fileprivate var clients = Limits.acceptsPerListener
+        fileprivate var failures = 0
     }
 
     init(
@@ -91,6 +88,12 @@ struct Admission: ~Copyable {
 
     // MARK: accepting
 
+    /// Deals out the share of all listeners for this turn.
+    mutating func beginTurn() {
+        clientsLeft = Limits.acceptsPerTurn
+        attemptsLeft = Limits.acceptAttemptsPerTurn
+    }
+
     /// The poller reported a listener; returns its place if it may accept.
     mutating func listenerReady(_ token: Token, _ core: inout LoopCore, _ journal: inout Journal) -> Int? {
         guard entrances.contains(token.key) else { return nil }
@@ -112,13 +115,17 @@ struct Admission: ~Copyable {
         _ index: Int, _ share: inout Share, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Arrival {
         while entrances[index].acceptor.mayAccept {
-            guard share.attempts > 0, share.clients > 0 else {
+            guard attemptsLeft > 0, clientsLeft > 0, share.clients > 0 else {
                 // So many failures without a success have a lasting cause (a security module that forbids accept(2),
                 // say): pause instead of spinning.
-                if share.hasAdmitted { queue(index, &core) } else { pauseForAMoment(index, &core) }
+                if share.failures < Limits.acceptAttemptsPerTurn {
+                    queue(index, &core)
+                } else {
+                    pauseForAMoment(index, &core)
+                }
                 return .none
             }
-            share.attempts -= 1
+            attemptsLeft -= 1
             guard places.reserve() else {
                 pauseWhileFull(index, &core, &journal)
                 return .none
@@ -126,7 +133,7 @@ struct Admission: ~Copyable {
             switch entrances[index].acceptor.accept() {
             case .accepted(let stream, let address):
                 share.clients -= 1
-                share.hasAdmitted = true
+                clientsLeft -= 1
                 return .client(stream, address, pool: entrances[index].pool)
             case .wouldBlock:
                 places.giveUp()
@@ -135,6 +142,7 @@ struct Admission: ~Copyable {
             case .aborted:
                 // The client has left already, or accept(2) reports an earlier network error; the next one may succeed.
                 places.giveUp()
+                share.failures += 1
             case .exhausted(let errno):
                 places.giveUp()
                 return .shortage(errno)

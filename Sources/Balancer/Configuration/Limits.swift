@@ -58,28 +58,37 @@ public struct Limits: Hashable, Sendable {
     /// The most threads: the loops that wait for a place are the bits of a word.
     public static let threadsMax = UInt64.bitWidth
 
-    /// What one direction of a session may relay in one turn, in chunks, before the other sessions are served.
+    // What a turn may do. On the machines of benchmarks/RESULTS.md a message costs some 15 us, a session from accept to
+    // connect 45 us, and 256 KiB of a bulk transfer 80 us; so a turn with all of its shares used up takes about 1 ms.
+
+    /// Events taken from the kernel in one poll. What does not fit comes with the next, in its order.
+    public static let eventsPerTurn = 32
+    /// Reads of all sessions in one turn. Sessions that have an event when they are used up go on in the next turn.
+    public static let readsPerTurn = 64
+    /// Bytes of all sessions in one turn, in chunks: likewise.
     public static let chunksPerTurn = 4
-    /// Reads of one direction per turn: many small reads delay the others as much as a few large ones.
-    public static let readsPerTurn = 32
-    /// The most clients that one listener may accept in one turn.
-    public static let acceptsPerTurn = 64
-    /// The clients that one listener may accept in any turn, however few events it has.
-    public static let acceptsPerTurnMin = 2
+    /// Of these, what sessions in bulk may move between two looks at the poller, and may always move: in chunks.
+    public static let bulkChunksPerTurn = 1
+    /// Reads of one direction before the other sessions are served; and at most one chunk.
+    public static let readsPerQuantum = 8
+    /// Connects in one turn, over all sessions.
+    public static let connectsPerTurn = 16
+    /// Clients accepted in one turn, over all listeners of a loop. With 64, ping-pong sessions had half their speed
+    /// during a storm of new connections: each accept is followed by a connect, the most expensive work of a turn.
+    public static let acceptsPerTurn = 4
+    /// Clients that one listener may accept in one turn.
+    public static let acceptsPerListener = 2
+    /// Calls of accept(2) in one turn, over all listeners: clients that have left are passed over.
+    public static let acceptAttemptsPerTurn = 64
     /// The longest backlog that can be set.
     public static let backlogMax = 1 << 20
     /// Shares of a turn that suffice for a whole backlog, even if each is the smallest.
     func backlogShares() -> Int {
         let allowed = Listener.backlogMax()
-        return min(backlog ?? allowed, allowed) / Self.acceptsPerTurnMin + 1
+        return min(backlog ?? allowed, allowed) / Self.acceptsPerListener + 1
     }
-    /// Between these two, one accept for so many events: each is followed by a connect, the most expensive work of a
-    /// turn. With a constant 64, ping-pong sessions had half their speed during a storm of new connections.
-    public static let eventsPerAccept = 16
     /// How many peers of the status socket may be answered in one turn.
     public static let statusAnswersPerTurn = 16
-    /// Events taken from the kernel in one turn.
-    public static let eventsPerTurn = 512
     /// The most bytes that are read and discarded from a side whose other side has gone, while its host has not
     /// acknowledged everything: one that must finish a write before it reads can still finish that one.
     public static let lingerBytesMax: UInt32 = 1 << 20
@@ -110,8 +119,8 @@ public struct Limits: Hashable, Sendable {
 
     /// A read of this fraction of ``chunkBytes``, 64 KiB, is large: what follows is spliced.
     public static let bulkFraction = 4
-    /// After so many reads in a row that were not large, bytes are copied again.
-    public static let smallSplicesMax: Int8 = 8
+    /// After so many reads in a row that were not large, a direction is no longer in bulk: its bytes are copied again.
+    public static let smallReadsMax: UInt8 = 8
     /// After so many refusals to splice in a row, each in another direction, a loop stops splicing: the kernel or a
     /// filter of system calls forbids it, not one kind of socket.
     public static let spliceRefusalsMax = 8

@@ -70,7 +70,11 @@ extension BalancerLoop {
     /// Accepts the clients that were connected before the drain: closing the listener would reset them.
     private mutating func acceptBacklog() {
         for listener in admission.startBacklogDrain() {
-            for _ in 0..<configuration.limits.backlogShares() where admission.mayAccept(listener) { accept(listener) }
+            for _ in 0..<configuration.limits.backlogShares() where admission.mayAccept(listener) {
+                sessions.beginTurn()
+                admission.beginTurn()
+                accept(listener, hasWaited: true)
+            }
         }
     }
 

@@ -79,7 +79,7 @@ public struct BalancerLoop: ~Copyable {
     public var isRunning: Bool { state != .stopped }
 
     /// True while the next turn will not wait: the ready queue holds work that exceeded its share of the last turn.
-    public var hasMoreToDo: Bool { !core.ready.isEmpty }
+    public var hasMoreToDo: Bool { !core.ready.isEmpty || !sessions.bulk.isEmpty }
 
     /// The addresses that clients can connect to, with their actual ports; empty once the loop drains.
     public var listenerAddresses: [SocketAddress] { admission.addresses.map(\.address) }
@@ -110,11 +110,13 @@ public struct BalancerLoop: ~Copyable {
     public mutating func turn(_ timeout: Poller.Timeout = .never) throws(SystemCallError) {
         guard isRunning else { return }
         // The wake-up for a new roster may have come and gone with the one before it.
-        let mayWait = !configuration.latency.busyPoll && shared.roster.version == targets.roster.version
+        let mayWait =
+            !configuration.latency.busyPoll && sessions.bulk.isEmpty && shared.roster.version == targets.roster.version
         try core.beginTurn(mayWait ? timeout : .immediately)
         if core.stall > 0 { handleStall() }
         if shared.roster.version != targets.roster.version { adoptRoster() }
-        sessions.relay.beginTurn(withMoreToDo: core.ready.count)
+        sessions.beginTurn()
+        admission.beginTurn()
         repeat {
             for index in 0..<core.events.count where isRunning { handle(core.events[index]) }
         } while isRunning ? try core.looksAgain() : false
@@ -123,7 +125,17 @@ public struct BalancerLoop: ~Copyable {
             guard isRunning, let token = core.ready.popFirst() else { break }
             continueWork(token)
         }
+        if isRunning, !sessions.bulk.isEmpty { serveBulk() }
         if isRunning { endTurn() }
+    }
+
+    /// Sessions in bulk take turns, with a quantum each, until the turn's share for them is used up.
+    @inline(never) private mutating func serveBulk() {
+        sessions.relay.beginBulk()
+        for _ in 0..<sessions.bulk.count {
+            guard isRunning, let index = sessions.nextBulk() else { return }
+            settle(sessions.service(index, &targets, &core, &journal))
+        }
     }
 
     /// Takes over a new revision of the roster: pools, backends or their health have changed.
@@ -165,7 +177,7 @@ public struct BalancerLoop: ~Copyable {
             guard let index = sessions.index(ofBackend: token) else { return journal.countStale() }
             settle(sessions.backendReady(index, event.readiness, &targets, &core, &journal))
         case .acceptor:
-            if let index = admission.listenerReady(token, &core, &journal) { accept(index) }
+            if let index = admission.listenerReady(token, &core, &journal) { accept(index, hasWaited: core.stall > 0) }
         case .probe, .resolver, .status:
             let facts = facts
             mayHaveNews = true
@@ -202,10 +214,9 @@ public struct BalancerLoop: ~Copyable {
     private mutating func continueWork(_ token: Token) {
         switch TokenOwner(of: token) {
         case .session:
-            guard let index = sessions.takeFromQueue(token) else { return }
-            settle(sessions.service(index, &targets, &core, &journal))
+            if let step = sessions.continueConnect(token, &targets, &core, &journal) { settle(step) }
         case .acceptor:
-            if let index = admission.takeFromQueue(token) { accept(index) }
+            if let index = admission.takeFromQueue(token) { accept(index, hasWaited: true) }
         case .status:
             let facts = facts
             duties?.continueWork(facts, &core)
@@ -214,9 +225,10 @@ public struct BalancerLoop: ~Copyable {
         }
     }
 
-    /// Accepts the waiting clients of a listener, up to its share of the turn.
-    mutating func accept(_ listener: Int) {
-        var share = Admission.Share(events: core.events.count)
+    /// Accepts the waiting clients of a listener, up to its share of the turn. `hasWaited`: they have waited for longer
+    /// than a turn.
+    mutating func accept(_ listener: Int, hasWaited: Bool) {
+        var share = Admission.Share()
         while isRunning {
             guard sessions.makeRoom(&core) else { return admission.turnAway(listener, .outOfMemory, &core, &journal) }
             switch admission.next(listener, &share, &core, &journal) {
@@ -229,7 +241,7 @@ public struct BalancerLoop: ~Copyable {
                 guard let index = sessions.open(stream, address, pool: pool, &core) else { return admission.refused() }
                 admission.admitted()
                 journal.cells.add(.accepted)
-                settle(sessions.begin(index, &targets, &core, &journal))
+                settle(sessions.begin(index, hasWaited: hasWaited, &targets, &core, &journal))
             }
         }
     }

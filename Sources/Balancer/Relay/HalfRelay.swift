@@ -34,16 +34,44 @@ struct HalfRelay: ~Copyable {
     var stage = Stage.open
     /// The kernel's memory for it, and when that changes: ``Relay/resizeBuffers(_:_:_:)``.
     var buffers = BulkBuffers.small
-    /// Above 0, reads are splices, and so many more small ones may follow before bytes are copied again. At 0 bytes are
-    /// copied. Below 0 they are copied for the rest of the session: see ``refuseSplices()``.
-    private(set) var splicesLeft: Int8 = 0
+    private var pace = Pace()
 
-    /// A large read makes the next reads splices; a few small ones in a row end that.
+    /// What its last reads were like, in one byte.
+    private struct Pace {
+        private var bits: UInt8 = 0
+        private static var paused: UInt8 { 1 << 6 }
+        private static var refused: UInt8 { 1 << 7 }
+        private static var leftMask: UInt8 { paused - 1 }
+
+        /// After a large read: so many small ones may follow before it counts as small again.
+        @inline(__always) var smallReadsLeft: UInt8 {
+            get { bits & Self.leftMask }
+            set { bits = bits & ~Self.leftMask | newValue }
+        }
+        /// Bytes are copied until the next large read.
+        @inline(__always) var isPaused: Bool {
+            get { bits & Self.paused != 0 }
+            set { bits = newValue ? bits | Self.paused : bits & ~Self.paused }
+        }
+        @inline(__always) var isSpliced: Bool { bits != 0 && bits < Self.paused }
+        /// Bytes are copied for the rest of the session.
+        mutating func refuse() { bits |= Self.refused }
+    }
+
+    /// It has moved much lately: there was a large read, and fewer than ``Limits/smallReadsMax`` small ones in a row
+    /// since. Such a direction waits for its turn, see ``Sessions/service(_:_:_:_:)``.
+    @inline(__always) var isBulk: Bool { pace.smallReadsLeft > 0 }
+
+    /// The next read is a splice. In bulk it is, unless ``pauseSplices()`` or ``refuseSplices()`` say otherwise.
+    @inline(__always) var isSpliced: Bool { pace.isSpliced }
+
+    /// A large read makes the direction bulk; a few small ones in a row end that.
     @inline(__always) mutating func recordRead(isLarge: Bool) {
         if isLarge {
-            if splicesLeft >= 0 { splicesLeft = Limits.smallSplicesMax }
-        } else if splicesLeft > 0 {
-            splicesLeft -= 1
+            pace.smallReadsLeft = Limits.smallReadsMax
+            pace.isPaused = false
+        } else if pace.smallReadsLeft > 0 {
+            pace.smallReadsLeft -= 1
         }
     }
 
@@ -54,12 +82,10 @@ struct HalfRelay: ~Copyable {
     var received: UInt64 { delivered + UInt64(discarded) + UInt64(waiting.count) }
 
     /// Copies until the next large read.
-    mutating func pauseSplices() {
-        if splicesLeft > 0 { splicesLeft = 0 }
-    }
+    mutating func pauseSplices() { pace.isPaused = true }
 
     /// Copies for the rest of the session.
-    mutating func refuseSplices() { splicesLeft = -1 }
+    mutating func refuseSplices() { pace.refuse() }
 
     /// False when the direction needs an event before it can move. An event is mostly for one direction of the two, so
     /// this saves every second call of `pump`.

@@ -29,6 +29,9 @@ struct Link: ~Copyable {
         upstream.isOver && downstream.stage == .discarding || downstream.isOver && upstream.stage == .discarding
     }
 
+    /// One of its directions has moved much lately.
+    @inline(__always) var isBulk: Bool { upstream.isBulk || downstream.isBulk }
+
     /// Bytes may still reach the client. (A reset that was reported is found by a read or write only later.)
     var mayDeliverToClient: Bool { downstream.isDelivering && !client.isReset && !client.isBroken }
 

@@ -7,7 +7,7 @@ extension Relay {
     /// Splices once from the source to a pipe, and on to the sink. False when nothing was moved and a read must follow:
     /// no pipe is free, urgent data or the end is next, or the kernel refuses.
     mutating func splice(
-        from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
+        from source: inout Side, to sink: inout Side, _ half: inout HalfRelay
     ) -> Bool {
         guard spliceRefusals < Limits.spliceRefusalsMax else {
             half.refuseSplices()
@@ -23,7 +23,7 @@ extension Relay {
         case .bytes(let count):
             spliceRefusals = 0
             received += UInt64(count)
-            budget.spend(count)
+            bytesLeft -= count
             half.recordRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             half.waiting.note(pipe: pipe, count: count)
             _ = flush(to: &sink, &half)

@@ -25,8 +25,9 @@ struct Relay: ~Copyable {
     }
 
     let chunk: ByteBuffer
-    /// How many bytes one direction may move in this turn.
-    private var bytesPerTurn: Int
+    /// What is left of the turn's share, for all sessions: bytes and reads. What exceeds it goes on in the next turn.
+    var bytesLeft = 0
+    private var readsLeft = 0
     /// Blocks for slow sinks, and pipes for bulk transfers.
     var memory: RelayMemory
     /// Bytes taken out of all sources so far, by reads and by splices. A peek takes none: see ``RelayLedger``.
@@ -45,21 +46,29 @@ struct Relay: ~Copyable {
         chunk = ByteBuffer(count: limits.chunkBytes, alignment: ByteBuffer.pageBytes)
         memory = RelayMemory(limits: limits)
         raisedMax = max(1, Limits.raisedMax / loops)
-        bytesPerTurn = limits.chunkBytes * Limits.chunksPerTurn
     }
 
-    /// Sets the share of each direction for this turn. `count`: how many sessions and listeners used up the last one's.
-    /// With many bulk transfers at once, a full share for each would delay all other sessions.
-    mutating func beginTurn(withMoreToDo count: Int) {
-        let chunks = count <= Limits.chunksPerTurn ? Limits.chunksPerTurn : 1
-        bytesPerTurn = memory.chunkBytes * chunks
+    /// Deals out the share of all sessions for this turn.
+    mutating func beginTurn() {
+        bytesLeft = memory.chunkBytes * Limits.chunksPerTurn
+        readsLeft = Limits.readsPerTurn
         discardsLeft = Limits.lingerBytesPerTurn
         // The kernel may have refused a block before; at the limit this does nothing.
         if !memory.blocks.hasRoom { memory.prepareBlock() }
     }
 
-    /// Moves bytes in both directions of a session, as far as sockets and shares allow. True when a direction has used
-    /// up its share: the caller runs the session again in the next turn.
+    /// True while sessions may move bytes in this turn.
+    @inline(__always) var hasShare: Bool { bytesLeft > 0 && readsLeft > 0 }
+
+    /// Deals out the share of sessions in bulk, before they are run: no more than they may move between two looks at the
+    /// poller, and so much at least, whatever the others have used up.
+    mutating func beginBulk() {
+        bytesLeft = memory.chunkBytes * Limits.bulkChunksPerTurn
+        readsLeft = max(readsLeft, Limits.readsPerQuantum)
+    }
+
+    /// Moves bytes in both directions of a session, as far as its sockets allow, and in each at most a quantum. True when
+    /// a direction has used that up: the caller runs the session again, after others.
     mutating func run(_ link: inout Link) -> Bool {
         var hasMore = false
         var broken: Bool
@@ -93,12 +102,12 @@ struct Relay: ~Copyable {
         if link.downstream.buffers == .raised { raised -= 1 }
     }
 
-    /// Moves bytes from `source` to `sink` until the source is empty, the sink is full, or the turn's share is used up.
+    /// Moves bytes from `source` to `sink` until the source is empty, the sink is full, or the quantum is used up.
     /// `otherIsOver`: the opposite direction is over, so that both sockets are about to be closed.
     private mutating func pump(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, other otherIsOver: Bool
     ) -> Progress {
-        var budget = Budget(bytes: bytesPerTurn)
+        let (bytesEnd, readsEnd) = (bytesLeft - memory.chunkBytes, readsLeft - Limits.readsPerQuantum)
         while true {
             if sink.isBroken { stopDelivering(&half) }
             switch half.stage {
@@ -109,8 +118,8 @@ struct Relay: ~Copyable {
                 case .broken: continue
                 }
                 guard source.isReadable, sink.isWritable else { return .waiting }
-                guard budget.hasMore else { return .more }
-                transfer(from: &source, to: &sink, &half, &budget)
+                guard bytesLeft > bytesEnd, readsLeft > readsEnd else { return .more }
+                transfer(from: &source, to: &sink, &half)
             case .ending:
                 switch flush(to: &sink, &half) {
                 case .drained: break
@@ -128,15 +137,16 @@ struct Relay: ~Copyable {
 
     /// Reads once, and writes what was read. Inlined, as is what it calls for each message: that saves 50 instructions.
     @inline(__always) private mutating func transfer(
-        from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, _ budget: inout Budget
+        from source: inout Side, to sink: inout Side, _ half: inout HalfRelay
     ) {
+        readsLeft -= 1
         if half.isResizeDue { resizeBuffers(&source, &sink, &half) }
-        if half.splicesLeft > 0, splice(from: &source, to: &sink, &half, &budget) { return }
+        if half.isSpliced, splice(from: &source, to: &sink, &half) { return }
         // Without a free block, bytes that the sink refuses must stay in the source: peek, and consume what was sent.
         let peek = !memory.blocks.hasRoom
         switch unsafe source.receive(into: chunk.memory, peek: peek) {
         case .bytes(let count):
-            budget.spend(count)
+            bytesLeft -= count
             half.recordRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             let bytes = unsafe chunk.prefix(count)
             let taken = unsafe deliver(bytes, to: &sink, &half)
@@ -206,22 +216,5 @@ struct Relay: ~Copyable {
         }
         half.discarded += UInt32(half.waiting.count)
         half.waiting.clear(to: &memory)
-    }
-}
-
-/// One direction's share of a turn, in bytes and in reads.
-struct Budget {
-    private var bytes: Int
-    private var reads = Limits.readsPerTurn
-
-    init(bytes: Int) {
-        self.bytes = bytes
-    }
-
-    var hasMore: Bool { bytes > 0 && reads > 0 }
-
-    mutating func spend(_ count: Int) {
-        bytes -= count
-        reads -= 1
     }
 }

@@ -3,11 +3,16 @@ import Reactor
 // From an accepted client to a connected backend.
 extension Sessions {
     /// Tries the backends not yet tried for a session, until a connect succeeds or is in progress. When none is left
-    /// the session ends at once.
+    /// the session ends at once; when the turn's connects are used up, it goes on in the next turn.
     mutating func connectNext(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         while let place = pick(for: index, &targets) {
+            guard connectsLeft > 0 else {
+                queueConnect(index, &core)
+                return .continues
+            }
+            connectsLeft -= 1
             countAttempt(index, on: place, &targets, journal.cells)
             switch beginConnect(index, to: place, &targets, &core) {
             case .inProgress:
@@ -161,7 +166,7 @@ extension Sessions {
         if slab[index].link.upstream.delivered > 0 { takeSentEarly(index, targets.states[place].cells, journal.cells) }
         slab[index].link.backend.isWritable = true
         core.timers.arm(slab[index].timer, at: core.now.advanced(nanoseconds: timeouts.firstIdleCheck))
-        return service(index, &targets, &core, &journal)
+        return ready(index, &targets, &core, &journal)
     }
 
     /// Releases the backends whose attempts failed.

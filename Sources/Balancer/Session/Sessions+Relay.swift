@@ -15,7 +15,7 @@ extension Sessions {
             let hasGone = !readiness.isDisjoint(with: [.hangup, .error]) && slab[index].link.client.stream.isExhausted
             return hasGone ? end(index, .abandoned, &targets, &core, &journal) : .continues
         case .relaying, .lingering:
-            return service(index, &targets, &core, &journal)
+            return ready(index, &targets, &core, &journal)
         case .ended:
             preconditionFailure("an ended session has no place in the slab")
         }
@@ -31,10 +31,23 @@ extension Sessions {
             return connectReady(index, readiness, &targets, &core, &journal)
         case .relaying, .lingering:
             slab[index].link.backend.note(readiness)
-            return service(index, &targets, &core, &journal)
+            return ready(index, &targets, &core, &journal)
         case .ended:
             preconditionFailure("an ended session has no place in the slab")
         }
+    }
+
+    /// A session that moves little is served at once; one in bulk takes its turn, as does any other when the turn's
+    /// share is used up. So a message waits for at most a turn, of which bulk has ``Limits/bulkChunksPerTurn``; and as
+    /// each turn has that for them, none of those in bulk waits for ever.
+    @inline(__always) mutating func ready(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        guard relay.hasShare, !slab[index].link.isBulk else {
+            queueBulk(index)
+            return .continues
+        }
+        return service(index, &targets, &core, &journal)
     }
 
     /// The result of relaying a session's bytes.
@@ -54,17 +67,11 @@ extension Sessions {
         case .waits:
             return .continues
         case .more:
-            queue(index, &core)
+            queueBulk(index)
             return .continues
         case .over:
             return end(index, slab[index].link.isBroken ? .reset : .finished, &targets, &core, &journal)
         }
-    }
-
-    private mutating func queue(_ index: Int, _ core: inout LoopCore) {
-        guard !slab[index].isQueued else { return }
-        slab[index].isQueued = true
-        core.ready.append(Token(.session, slab.key(at: index)))
     }
 
     /// A function of one session, so that its place in the slab is looked up once.

@@ -22,6 +22,10 @@ struct Sessions: ~Copyable {
     /// The addresses of IPv6 clients, by the places of their sessions.
     var ipv6Hosts: Column<IPv6Host>
     var relay: Relay
+    /// Sessions in bulk that can go on, first in first out: ``serveBulk(_:_:_:)``.
+    private(set) var bulk: TokenQueue
+    /// How many connects may still be begun in this turn.
+    var connectsLeft = 0
     let timeouts: SessionTimeouts
     /// Put data that has already arrived from the client into the SYN to the backend.
     let fastOpen: Bool
@@ -39,6 +43,7 @@ struct Sessions: ~Copyable {
         ipv6Hosts = Column(capacity: 0)
         relay = Relay(
             limits: configuration.limits.share(of: configuration.threads), of: configuration.threads)
+        bulk = TokenQueue(capacity: count + Limits.eventsPerTurn)
         timeouts = SessionTimeouts(configuration.timeouts)
         fastOpen = configuration.latency.fastOpen
         guard reserve(count, &core) else {
@@ -57,7 +62,8 @@ struct Sessions: ~Copyable {
 
     /// The slab comes last: while it has room, there is room for its sessions in the others.
     private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
-        ipv6Hosts.reserve(count) && core.ready.reserve(count + Limits.eventsPerTurn) && slab.reserve(count)
+        ipv6Hosts.reserve(count) && core.ready.reserve(count + Limits.eventsPerTurn)
+            && bulk.reserve(count + Limits.eventsPerTurn) && slab.reserve(count)
     }
 
     var count: Int { slab.count }
@@ -74,11 +80,46 @@ struct Sessions: ~Copyable {
         slab.contains(token.key) && slab[token.index].lap & 0xF == token.lap ? token.index : nil
     }
 
-    /// Takes a session out of the ready queue and returns its place; nil when it has ended.
-    mutating func takeFromQueue(_ token: Token) -> Int? {
+    /// Deals out the shares of a turn.
+    mutating func beginTurn() {
+        relay.beginTurn()
+        connectsLeft = Limits.connectsPerTurn
+    }
+
+    /// Takes a session out of a queue and returns its place; nil when it has ended.
+    private mutating func takeFromQueue(_ token: Token) -> Int? {
         guard slab.contains(token.key) else { return nil }
         slab[token.index].isQueued = false
         return token.index
+    }
+
+    /// Puts a session into the queue of those in bulk, unless it stands in one.
+    mutating func queueBulk(_ index: Int) {
+        guard !slab[index].isQueued else { return }
+        slab[index].isQueued = true
+        bulk.append(Token(.session, slab.key(at: index)))
+    }
+
+    /// Lets a session go on with its next connect in the next turn. None is in progress.
+    mutating func queueConnect(_ index: Int, _ core: inout LoopCore) {
+        core.timers.disarm(slab[index].timer)
+        slab[index].isQueued = true
+        core.ready.append(Token(.session, slab.key(at: index)))
+    }
+
+    /// Takes the first session in bulk out of the queue, if the turn has a share for it, and returns its place.
+    mutating func nextBulk() -> Int? {
+        while relay.hasShare, let token = bulk.popFirst() {
+            if let index = takeFromQueue(token) { return index }
+        }
+        return nil
+    }
+
+    /// Continues a session that has used up the turn's connects; nil when it has ended meanwhile.
+    mutating func continueConnect(
+        _ token: Token, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step? {
+        takeFromQueue(token).map { connectNext($0, &targets, &core, &journal) }
     }
 
     /// Makes a session for an accepted client; nil only beyond `Token.indexLimit` sessions. ``makeRoom(_:)`` has
@@ -99,11 +140,15 @@ struct Sessions: ~Copyable {
         return Int(key.index)
     }
 
-    /// Connects a new session to its first backend.
+    /// Connects a new session to its first backend. `hasWaited`: the client has waited for some time to be accepted, so
+    /// it may have left. No backend gets a connection for one that has.
     mutating func begin(
-        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+        _ index: Int, hasWaited: Bool, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         targets.hold(pool: Int(slab[index].pool))
+        if hasWaited, slab[index].link.client.stream.hasLeft {
+            return end(index, .abandoned, &targets, &core, &journal)
+        }
         let token = Token(.client, slab.key(at: index))
         if let errno = slab[index].link.client.stream.add(to: core.poller, token) {
             slab[index].connectFailure = errno

@@ -14,8 +14,9 @@
 /// A timer runs only after a poll that began after its deadline and that delivered everything there was. A poll that
 /// was interrupted (EINTR: SIGSTOP, a debugger, the cgroup freezer) or that filled its buffer may have left behind the
 /// very event that a timer would overrule: a connect that stands, bytes of a session that looks idle. So when a timer
-/// is due, ``looksAgain()`` polls once more without waiting, and again while that poll was incomplete, at most
-/// ``looksMax`` times. Turns in which nothing is due pay for none of this but a comparison.
+/// is due, ``looksAgain()`` polls once more without waiting. When that poll was incomplete too, the timers wait for the
+/// next turn, which does not wait, and so on for at most ``putOffMax`` turns. Turns in which nothing is due pay for none
+/// of this but a comparison.
 ///
 /// ## A stall is not paid for by deadlines
 ///
@@ -32,8 +33,9 @@ public struct LoopCore: ~Copyable {
     /// How far past the planned wake-up the clock must be for a stall. On a busy machine a process is some tens of
     /// milliseconds late; a probe, a retransmission and a person take longer than this.
     public static let stallMin: Duration = .milliseconds(200)
-    /// How often a turn polls again before its timers run although no poll was complete.
-    public static let looksMax = 4
+    /// For how many turns in a row timers that are due are put off because no poll was complete. A turn takes a
+    /// millisecond or less, so a timer is late by some tens of milliseconds at most.
+    public static let putOffMax = 31
 
     /// The poller of the loop.
     public let poller: Poller
@@ -61,10 +63,14 @@ public struct LoopCore: ~Copyable {
     private var stallFrom = Instant(nanoseconds: .max)
     /// The latest deadline before which time was given back.
     private var sparedUntil: UInt64 = 0
-    private var looks = 0
+    private var hasLooked = false
+    /// For how many turns timers that are due have been put off.
+    private var putOff = 0
 
     /// A timer was due when the turn began.
     @usableFromInline var isDue = false
+    /// A complete poll began after that.
+    @usableFromInline var mayExpire = false
     /// `stallMin`, converted once: `Duration` counts in 128 bits.
     private let stallNanoseconds = stallMin.wholeNanoseconds
 
@@ -109,13 +115,15 @@ public struct LoopCore: ~Copyable {
 
     /// Waits for events and reads the clock. It does not wait while ``ready`` holds something.
     public mutating func beginTurn(_ timeout: Poller.Timeout) throws(SystemCallError) {
-        looks = 0
+        hasLooked = false
+        mayExpire = false
         stall = 0
-        try poller.poll(into: &events, timeout: ready.isEmpty ? timeout : .immediately)
+        try poller.poll(into: &events, timeout: ready.isEmpty && putOff == 0 ? timeout : .immediately)
         previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: previous) }
         isDue = timers.hasDue(now: now)
+        if !isDue { putOff = 0 }
     }
 
     /// True when the events have to be handled once more before timers may run: a timer is due, and the last poll began
@@ -125,16 +133,20 @@ public struct LoopCore: ~Copyable {
     }
 
     @usableFromInline mutating func look() throws(SystemCallError) -> Bool {
-        guard looks == 0 || !events.isComplete, looks < Self.looksMax else { return false }
-        looks += 1
-        try poller.poll(into: &events, timeout: .immediately)
-        return true
+        guard hasLooked else {
+            hasLooked = true
+            try poller.poll(into: &events, timeout: .immediately)
+            return true
+        }
+        mayExpire = events.isComplete || putOff == Self.putOffMax
+        putOff = mayExpire ? 0 : putOff + 1
+        return false
     }
 
     /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left. A timer
     /// that was armed in this turn waits for the next, unless others are due already.
     @inlinable public mutating func popDue() -> Token? {
-        isDue ? timers.popDue(now: now) : nil
+        mayExpire ? timers.popDue(now: now) : nil
     }
 
     /// Sets the timerfd for the earliest deadline, if that is earlier than what it is set for: once a turn, before the
@@ -145,7 +157,8 @@ public struct LoopCore: ~Copyable {
             return
         }
         stallFrom = max(next, now).advanced(nanoseconds: stallNanoseconds)
-        guard armed <= now || armed > next else { return }
+        // Timers that were put off are looked at without waiting for the timerfd.
+        guard putOff == 0, armed <= now || armed > next else { return }
         armed = next
         // A deadline of 0 would disarm the descriptor.
         _ = kernel.timerSet(timer.rawValue, nanoseconds: max(1, next.nanoseconds &+ skipped))

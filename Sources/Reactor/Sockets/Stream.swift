@@ -106,6 +106,9 @@ public struct Stream: ~Copyable {
         }
     }
 
+    /// True when the peer has closed both directions, or has reset the connection, and nothing is left to read.
+    public var hasLeft: Bool { !readiness.isDisjoint(with: [.hangup, .error]) && isExhausted }
+
     /// True when the peer has ended its direction or the connection has failed, and nothing is left to read.
     public var isExhausted: Bool {
         var byte: UInt8 = 0

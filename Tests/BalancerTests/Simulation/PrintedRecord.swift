@@ -49,7 +49,8 @@ struct PrintedRecord {
     var failures: Int {
         if isConnected { return attempts - 1 }
         switch reason {
-        case .abandoned, .cut: return attempts - 1
+        // A client that had left before it was accepted gets no attempt.
+        case .abandoned, .cut: return max(0, attempts - 1)
         case .connectFailed, .shortage, .noBackend, .backendsFull: return attempts
         case .finished, .reset, .idle: return -1
         }

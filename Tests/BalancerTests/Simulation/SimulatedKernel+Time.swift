@@ -59,12 +59,15 @@ extension SimulatedKernel {
         for _ in 0..<Int.random(in: 0...60, using: &random) { act() }
     }
 
+    /// How many polls in a row are interrupted or full.
+    private static let incompletePollsMax = 3
+
     func epollWait(_ epoll: CInt, _ events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt) -> CInt {
         splicedInTurn.removeAll(keepingCapacity: true)
         for _ in 0..<Int.random(in: 1...8, using: &random) { act() }
         if milliseconds != 0 { freezeAtTimes() }
-        // A loop polls a few times for one that is complete: LoopCore.looksMax.
-        let mayBeIncomplete = incompletePolls < LoopCore.looksMax - 1
+        // A loop puts its timers off for one that is complete, but not for ever: LoopCore.putOffMax.
+        let mayBeIncomplete = incompletePolls < Self.incompletePollsMax
         incompletePolls += 1
         if mayBeIncomplete, random.chance(faults.interruptedPercent) { return -EINTR }
         if mayBeIncomplete, random.chance(faults.fullBatchPercent) {
