@@ -245,6 +245,25 @@ import Testing
     }
 }
 
+@Suite struct ServiceStatusTests {
+    /// The line stays short, however many names have no address.
+    @Test(arguments: [
+        (0, ""), (1, "; no address: b0:80"), (3, "; no address: b0:80, b1:80, b2:80"),
+        (5, "; no address: b0:80, b1:80, b2:80 and 2 more"),
+    ])
+    func itNamesBackendsWithoutAnAddress(count: Int, expected: String) throws {
+        let names = (0..<count).map { HostName(host: "b\($0)", port: 80, preferredFamily: AF_INET) }
+        let shared = SharedRoster(
+            try Configuration(
+                listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))],
+                pools: [
+                    .init(backends: names.map { .init(name: $0, address: nil) } + [.init(address: .backend(0))])
+                ]))
+        let facts = ServiceFacts(shared.current(), ServiceConditions(), isDraining: false)
+        #expect(facts.status == "STATUS=starting: 0 of \(count + 1) backends up\(expected)")
+    }
+}
+
 @Suite struct ServiceConditionsTests {
     private let now = Instant(nanoseconds: 5_000_000_000)
 

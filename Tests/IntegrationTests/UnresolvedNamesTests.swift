@@ -25,6 +25,43 @@ struct UnresolvedNamesTests {
         #expect(program.output.bytes == [])
     }
 
+    @Test("with --allow-some-unresolved and no address at all it exits with 68, names the names, and was never ready")
+    func noneOfSome() throws {
+        let manager = try NotifySocket()
+        let program = try startAlone(
+            [Self.unknown, "8090", "also.\(Self.unknown)", "8091", "--allow-some-unresolved"],
+            environment: ["NOTIFY_SOCKET": manager.name])
+        #expect(try program.waitForExit(within: .seconds(60)) == .exited(68), "\(program.summary)")
+        #expect(program.errors.lines.count == 1, "\(program.summary)")
+        #expect(
+            program.errors.texts.first?.hasPrefix("balancer: no backend has an address: unknown host '\(Self.unknown)'")
+                == true, "\(program.summary)")
+        #expect(manager.count("READY") == 0, "\(manager.summary)")
+        #expect(
+            manager.messages.first?["STATUS"]?.hasPrefix("no backend has an address: ") == true, "\(manager.summary)")
+    }
+
+    @Test(
+        "STATUS names a backend without an address, while another one serves",
+        arguments: ["--allow-unresolved", "--allow-some-unresolved"])
+    func statusLine(option: String) throws {
+        let manager = try NotifySocket()
+        let backend = try EchoBackend(named: "A")
+        let balancer = try BalancerUnderTest.start(
+            backends: [backend.port].onLoopback, Self.unknown, "1", option, "--log", "changes",
+            environment: ["NOTIFY_SOCKET": manager.name])
+        try manager.wait(
+            for: "STATUS", "serving: 1 of 2 backends up; no address: \(Self.unknown):1", from: balancer.program)
+        #expect(try balancer.connectAndGreet().backend == "A")
+    }
+
+    @Test("--allow-unresolved includes --allow-some-unresolved")
+    func both() throws {
+        let balancer = try BalancerUnderTest.start(
+            backends: [], Self.unknown, "1", "--allow-some-unresolved", "--allow-unresolved")
+        #expect(try balancer.connect().receiveToEnd() == ([], .finished))
+    }
+
     @Test(
         "with --allow-unresolved an unknown name is bad three times, then dead, each line after its cause",
         arguments: [1, 2])
@@ -131,10 +168,11 @@ struct UnresolvedNamesTests {
         #expect(try balancer.program.waitForExit(within: .seconds(5)) == .exited(0), "\(balancer.program.summary)")
     }
 
-    private func startAlone(_ arguments: [String], at location: SourceLocation = #_sourceLocation) throws
-        -> RunningProgram
-    {
+    private func startAlone(
+        _ arguments: [String], environment: [String: String] = [:], at location: SourceLocation = #_sourceLocation
+    ) throws -> RunningProgram {
         try RunningProgram.start(
-            .balancer, ["127.0.0.1"] + arguments + ["--port", "\(Ports.free(at: location))"], at: location)
+            .balancer, ["127.0.0.1"] + arguments + ["--port", "\(Ports.free(at: location))"],
+            environment: environment, at: location)
     }
 }

@@ -6,11 +6,14 @@ struct ServiceFacts {
     var state: StatusReport.Service
     var backendsUp: Int
     var backends: Int
+    /// The backends whose name has no address, by name and port.
+    var unresolved: [String]
 
     init(_ roster: Roster, _ conditions: ServiceConditions, isDraining: Bool) {
         state = isDraining ? .draining : Self.state(roster.prospect, conditions)
         backendsUp = roster.targetsUp
         backends = roster.targetCount
+        unresolved = roster.targets.filter { $0.address == nil }.map(\.name)
     }
 
     /// Clients that are closed count for more than clients that wait.
@@ -25,7 +28,17 @@ struct ServiceFacts {
         }
     }
 
-    var status: String { "STATUS=\(state.rawValue): \(backendsUp) of \(backends) backends up" }
+    /// The most names that ``status`` lists, so that it stays one line of a terminal.
+    private static let namesMax = 3
+
+    /// Names a backend without an address, because a misspelt name looks like any other backend that is down.
+    var status: String {
+        let status = "STATUS=\(state.rawValue): \(backendsUp) of \(backends) backends up"
+        guard !unresolved.isEmpty else { return status }
+        let others = unresolved.count - Self.namesMax
+        return status + "; no address: " + unresolved.prefix(Self.namesMax).joined(separator: ", ")
+            + (others > 0 ? " and \(others) more" : "")
+    }
 }
 
 /// The state of a loop, for the service manager and the status socket.

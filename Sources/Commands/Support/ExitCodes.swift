@@ -4,6 +4,8 @@ import Glibc
 extension ExitCode {
     /// 1: the program could not do its task. The chat programs of the reference system exit with this code.
     public static let unsuccessful = ExitCode(1)
+    /// EX_NOHOST of sysexits.h: no backend's name has an address; another attempt may succeed.
+    public static let unknownHost = ExitCode(EX_NOHOST)
     /// EX_IOERR of sysexits.h: the output cannot be written.
     public static let outputError = ExitCode(EX_IOERR)
 

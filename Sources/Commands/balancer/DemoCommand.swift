@@ -18,7 +18,11 @@ struct DemoCommand: ParsableCommand {
         transform: Port.parse)
     var port = Port(20000)
 
-    @Flag(help: "Keep servers and balancer running afterwards, so that you can connect with chat-client.")
+    @Flag(
+        help: """
+            Keep servers and balancer running afterwards, so that you can connect with chat-client (on Debian in the \
+            package balancer-chat).
+            """)
     var stay = false
 
     @Flag(help: "No pauses. Without a terminal there are none.")

@@ -57,6 +57,12 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "Start even if a HOST has no address yet; that backend is down until it has one.")
     var allowUnresolved = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Start even if a HOST has no address yet, as long as another backend has one.",
+            discussion: "Where none has one within 5 s the exit code is 68. --allow-unresolved includes this option."))
+    var allowSomeUnresolved = false
+
     @OptionGroup(title: "Health")
     var health: HealthOptions
 
@@ -130,7 +136,8 @@ extension ServeCommand {
     ) throws -> Configuration {
         let sourceArgument = SourceArgument(sourceIP)
         try sourceArgument.check(isAlone: backends.isEmpty)
-        let backendArguments = try BackendArguments(backends, allowUnresolved)
+        let backendArguments = try BackendArguments(
+            backends, unresolved: allowUnresolved ? .all : allowSomeUnresolved ? .some : .none)
         let source = try sourceArgument.resolve(port: port.rawValue)
         let targets = try backendArguments.resolve(preferring: source.family)
         let listeners: [Configuration.ListenerSettings] =
