@@ -11,8 +11,8 @@ import Testing
                 address: .ipv4(0x0A00_0001 + UInt32($0), port: 80), name: nil, health: $0 == 0 ? .up : .down)
         }
         return StatusReport(
-            state: .serving, backends: backends, sessions: 12, sessionsMax: 4000, threads: 2, uptime: .seconds(61),
-            process: 4711)
+            state: .serving, backends: backends, sessions: 12, sessionsMax: 4000, threads: 2,
+            turns: RecentTurns(count: 100, percentile99: 96_400, longest: 411_000), uptime: .seconds(61), process: 4711)
     }
 
     @Test func aLineForTheWholeAndOnePerBackend() {
@@ -22,7 +22,8 @@ import Testing
         report.backends.append(.init(address: .ipv4(0x0A00_0003, port: 80), health: .untested))
         #expect(
             report.text == """
-                state=serving backends_up=1 backends=3 sessions=12 sessions_max=4000 threads=2 uptime_s=61 pid=4711
+                state=serving backends_up=1 backends=3 sessions=12 sessions_max=4000 threads=2 turns=100 \
+                turn_p99_us=96 turn_max_us=411 uptime_s=61 pid=4711
                 backend=10.0.0.1:80 health=up
                 backend=- health=down name=server2
                 backend=10.0.0.3:80 health=untested

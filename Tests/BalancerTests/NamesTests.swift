@@ -196,7 +196,7 @@ private struct Places: ~Copyable {
         let isBack = try named.prints("balancer: server can be looked up again: \(places.first.address)\n")
         #expect(isBack)
         #expect(
-            StatusReport(named.loop.facts, uptime: .zero).backends == [
+            StatusReport(named.loop.facts, RecentTurns(), uptime: .zero).backends == [
                 .init(address: places.first.address, name: "server", health: .up)
             ])
         let told = named.output().split(separator: "\n").count { $0.contains("cannot look up") }

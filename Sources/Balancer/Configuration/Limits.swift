@@ -69,6 +69,8 @@ public struct Limits: Hashable, Sendable {
     public static let chunksPerTurn = 4
     /// Of these, what sessions in bulk may move between two looks at the poller, and may always move: in chunks.
     public static let bulkChunksPerTurn = 1
+    /// The same in a turn in which no other session has read anything.
+    public static let bulkChunksPerTurnAlone = 4
     /// Reads of one direction before the other sessions are served; and at most one chunk.
     public static let readsPerQuantum = 8
     /// Connects in one turn, over all sessions.

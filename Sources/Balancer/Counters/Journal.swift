@@ -8,14 +8,19 @@ struct Journal: ~Copyable {
     let cells: CounterCells
     /// Keeps `cells` alive.
     private let counters: CounterBlock
+    private let turns: TurnLengths
     private let conditions: ServiceConditions
     /// The loop's index.
     private let loop: Int
     /// A condition has begun or ended since ``takeChange()``.
     private(set) var hasChange = false
 
-    init(_ log: consuming LoopLog, _ counters: CounterBlock, _ conditions: ServiceConditions, loop: Int) {
+    init(
+        _ log: consuming LoopLog, _ counters: CounterBlock, _ turns: TurnLengths, _ conditions: ServiceConditions,
+        loop: Int
+    ) {
         loopLog = log
+        self.turns = turns
         self.conditions = conditions
         self.loop = loop
         self.counters = counters
@@ -30,6 +35,9 @@ struct Journal: ~Copyable {
 
     /// Writes the lines of the turn.
     mutating func endTurn() { loopLog.endTurn() }
+
+    /// Counts a turn that took so long.
+    @inline(__always) mutating func countTurn(nanoseconds: UInt64) { turns.add(nanoseconds: nanoseconds) }
 
     /// Counts a session that ended for `reason` with `discarded` undelivered bytes: in total, and for its backend.
     mutating func countEnd(_ reason: EndReason, discarded: UInt64, _ target: CounterCells?) {

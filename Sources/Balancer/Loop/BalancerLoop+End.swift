@@ -43,7 +43,7 @@ extension BalancerLoop {
     /// The state of the loop, for the service manager and the status socket.
     var facts: LoopFacts {
         LoopFacts(
-            configuration: configuration, roster: targets.roster, conditions: shared.conditions,
+            configuration: configuration, roster: targets.roster, conditions: shared.conditions, turns: shared.turns,
             sessions: admission.sessionCount, isDraining: state != .running)
     }
 

@@ -56,11 +56,12 @@ public struct BalancerLoop: ~Copyable {
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
         let admission = try Admission(entrances, places, &core)
         let sessions = try Sessions(configuration, &core)
-        var journal = Journal(log, shared.counters[seat?.loop ?? 0], shared.conditions, loop: seat?.loop ?? 0)
+        let loop = seat?.loop ?? 0
+        var journal = Journal(log, shared.counters[loop], shared.turns[loop], shared.conditions, loop: loop)
         let duties = try Duties.make(
             duties, configuration, shared.roster, ownAddresses: admission.addresses, &core, &journal)
         targets = Targets(
-            shared.roster, loop: seat?.loop ?? 0, of: configuration.threads,
+            shared.roster, loop: loop, of: configuration.threads,
             warmMax: configuration.latency.warmConnections, &core)
         drainTimer = DrainTimer(&core)
         journal.endTurn()
@@ -149,6 +150,7 @@ public struct BalancerLoop: ~Copyable {
         if mayHaveNews || journal.hasChange { publishNews() }
         core.endTurn()
         journal.endTurn()
+        journal.countTurn(nanoseconds: core.elapsedNanoseconds())
         assert(Audit(self).isSound, Audit(self).description)
     }
 

@@ -56,7 +56,7 @@ struct Duties: ~Copyable {
     }
 
     private mutating func answerStatus(_ facts: LoopFacts, _ core: inout LoopCore) {
-        steward.answerStatus(StatusReport(facts, uptime: steward.uptime(core.monotonicNow)), &core)
+        steward.answerStatus(facts, &core)
     }
 
     // MARK: signals

@@ -1,14 +1,17 @@
-/// What the loops of a process share, even if there is only one: the roster, the counters of each loop, and what keeps
-/// clients from being served.
+/// What the loops of a process share, even if there is only one: the roster, the counters of each loop, the lengths of its
+/// turns, and what keeps clients from being served.
 final class SharedState: Sendable {
     let roster: SharedRoster
     /// The counters of each loop, by its index, over all backends. Readable from any thread, without a lock.
     let counters: [CounterBlock]
+    /// The lengths of each loop's turns, by its index.
+    let turns: [TurnLengths]
     let conditions = ServiceConditions()
 
     init(_ configuration: Configuration) {
         roster = SharedRoster(configuration)
         counters = (0..<configuration.threads).map { _ in CounterBlock() }
+        turns = (0..<configuration.threads).map { _ in TurnLengths() }
     }
 
     /// The sum over all loops.

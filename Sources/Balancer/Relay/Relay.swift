@@ -61,9 +61,11 @@ struct Relay: ~Copyable {
     @inline(__always) var hasShare: Bool { bytesLeft > 0 && readsLeft > 0 }
 
     /// Deals out the share of sessions in bulk, before they are run: no more than they may move between two looks at the
-    /// poller, and so much at least, whatever the others have used up.
+    /// poller, and so much at least, whatever the others have used up. Where no other has read anything in this turn, fewer
+    /// looks suffice.
     mutating func beginBulk() {
-        bytesLeft = memory.chunkBytes * Limits.bulkChunksPerTurn
+        let isAlone = readsLeft == Limits.readsPerTurn
+        bytesLeft = memory.chunkBytes * (isAlone ? Limits.bulkChunksPerTurnAlone : Limits.bulkChunksPerTurn)
         readsLeft = max(readsLeft, Limits.readsPerQuantum)
     }
 

@@ -46,6 +46,8 @@ struct LoopFacts {
     var configuration: Configuration
     var roster: Roster
     var conditions: ServiceConditions
+    /// Those of each loop.
+    var turns: [TurnLengths]
     /// Sessions of all loops.
     var sessions: Int
     var isDraining: Bool
@@ -55,7 +57,7 @@ struct LoopFacts {
 
 extension StatusReport {
     /// The state of a process, from the facts of one of its loops.
-    init(_ facts: LoopFacts, uptime: Duration) {
+    init(_ facts: LoopFacts, _ turns: RecentTurns, uptime: Duration) {
         self.init(
             state: facts.service.state,
             backends: facts.roster.targets.map {
@@ -64,6 +66,6 @@ extension StatusReport {
                     health: $0.isProven ? .up : $0.isUntested ? .untested : .down)
             },
             sessions: facts.sessions, sessionsMax: facts.configuration.limits.sessionsMax,
-            threads: facts.configuration.threads, uptime: uptime, process: getpid())
+            threads: facts.configuration.threads, turns: turns, uptime: uptime, process: getpid())
     }
 }

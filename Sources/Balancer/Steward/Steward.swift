@@ -18,6 +18,8 @@ struct Steward: ~Copyable {
     private(set) var isReloading = false
     /// When the loop was made.
     private let started: Instant
+    /// What peers of the status socket were told of turns.
+    private var turns = TurnReader()
 
     /// Notifications per watchdog timeout: a single late one does no harm.
     private static let watchdogBeats = 3
@@ -141,12 +143,10 @@ struct Steward: ~Copyable {
 
     // MARK: status socket
 
-    /// How long the process has been running.
-    func uptime(_ now: Instant) -> Duration { now - started }
-
-    /// Answers peers of the status socket, up to a share of the turn.
-    mutating func answerStatus(_ report: StatusReport, _ core: inout LoopCore) {
-        let text = report.text
+    /// Answers peers of the status socket, up to a share of the turn; all of them get the same report.
+    mutating func answerStatus(_ facts: LoopFacts, _ core: inout LoopCore) {
+        let recent = turns.read(facts.turns)
+        let text = StatusReport(facts, recent, uptime: core.monotonicNow - started).text
         for _ in 0..<Limits.statusAnswersPerTurn {
             switch status?.answer(text) {
             case .given: continue

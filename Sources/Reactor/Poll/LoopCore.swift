@@ -164,6 +164,10 @@ public struct LoopCore: ~Copyable {
         _ = kernel.timerSet(timer.rawValue, nanoseconds: max(1, next.nanoseconds &+ skipped))
     }
 
+    /// How long this turn has lasted, without its wait: one read of the clock. (Mutating, since Swift 6.3 would copy the
+    /// core for a call that is not.)
+    public mutating func elapsedNanoseconds() -> UInt64 { clock.now().nanoseconds &- skipped &- now.nanoseconds }
+
     @inline(never) private mutating func leaveOutStall(since last: Instant) {
         let planned = stallFrom.nanoseconds - stallNanoseconds
         let overshoot = now.nanoseconds - planned

@@ -46,7 +46,7 @@ extension LoopCore {
 extension Journal {
     /// A journal that prints nothing.
     static func silent() -> Journal {
-        Journal(LoopLog(EventLog.silent), CounterBlock(), ServiceConditions(), loop: 0)
+        Journal(LoopLog(EventLog.silent), CounterBlock(), TurnLengths(), ServiceConditions(), loop: 0)
     }
 }
 
