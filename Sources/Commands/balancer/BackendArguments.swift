@@ -48,7 +48,8 @@ struct BackendArguments {
             return name.choose(from: try Resolver.addresses(of: name.host, port: name.port))
         } catch {
             guard allowUnresolved else {
-                throw ValidationError("\(error); with --allow-unresolved the backend is down until it has an address")
+                throw ValidationError(
+                    "\(error): \(error.remedy); with --allow-unresolved the backend is down until it has an address")
             }
             if error.cause == .unanswered { hasAnswered = false }
             return nil
