@@ -56,7 +56,9 @@ import Testing
     func theBalancerItselfIsNoBackend(listener: String, backend: String) throws {
         let listener = try #require(SocketAddress(host: listener, port: 20000))
         let backend = try #require(SocketAddress(host: backend, port: 20000))
-        let expected = "backend \(backend) is the balancer's own address, so it would connect to itself"
+        let expected =
+            "backend \(backend) is the balancer's own address, so it would connect to itself: give the backend's port, or "
+            + "the balancer another --port"
         #expect(
             reason {
                 try Configuration(

@@ -72,6 +72,8 @@ struct MachineTests {
             } else {
                 #expect(try program.waitForExit() == .exited(71), "\(program.summary)")
                 #expect(program.errors.texts.count { $0.contains("\(mebibytes) MiB of address space") } == 1)
+                #expect(program.errors.text.contains("raise it to"))
+                #expect(program.errors.text.contains("--threads") == (threads > 1), "\(program.summary)")
             }
         }
         #expect(served > 0)

@@ -74,7 +74,20 @@ struct WrongArgumentTests {
             .serve("--status-socket", "", says: "''", "--status-socket", "1 to 96 bytes"),
             .serve("--status-socket", "@name", says: "'@name'", "--status-socket", "1 to 96 bytes"),
             .serve("--allow-unresolved=1", says: "--allow-unresolved", "'1'"),
-            .serve("--no-such", says: "'--no-such'"),
+            .serve("--no-such", says: "'--no-such'", "`balancer serve --help`"),
+            .serve(
+                "--timeout", "5parsecs",
+                says: "'--timeout'", "'--probe-timeout', '--connect-timeout', '--idle-timeout'", "`balancer status`"),
+            .serve("--prot", "5", says: "'--prot'", "'--port'"),
+            .serve("--PORT=5", says: "'--PORT'", "'--port'"),
+            .serve("--max-sessions", "5", says: "'--max-sessions'", "'--sessions-max'"),
+            .serve("--stay", says: "'--stay'", "`balancer demo`", "`balancer serve --help`"),
+            .serve("--busy-poll", "--fal", "4", says: "'--fal'", "'--fall'"),
+            .serve("--po\nrt", "5", says: "'--po\\nrt'", "'--port'"),
+            .serve("--\u{1B}[31m", says: "'--\\u{1B}[31m'"),
+            .serve("---port", "5", says: "'---port'", "'--port'"),
+            .serve("-port", "5", says: "'-port'", "'--port'"),
+            .serve("--fall", String(repeating: "9", count: 5000), says: "99...99", "(5000 bytes)", "1 to 1000"),
             .serve("--fal", "4", says: "'--fal'", "'--fall'"),
             .serve("-p", "5", says: "'-p'", "--help"),
             WrongCall(.balancer, "-v", says: "'-v'", "--version"),
@@ -92,8 +105,20 @@ struct WrongArgumentTests {
             WrongCall(.balancer, "127.0.0.1:8090", says: "SOURCE_IP '127.0.0.1:8090'", "--port"),
             WrongCall(.balancer, "[::1]:8090", "::1", "8091", says: "SOURCE_IP '[::1]:8090'", "--port"),
             WrongCall(.balancer, "reload", says: "'reload' is not a command", "status, demo, help"),
+            WrongCall(.balancer, "statuss", says: "'statuss' is not a command", "'status'"),
+            WrongCall(.balancer, "stauts", "/run/socket", says: "'stauts' is not a command", "'status'"),
+            WrongCall(.balancer, "version", says: "'version' is not a command", "'--version'"),
+            WrongCall(.balancer, "serve", "status", says: "'status' is a command", "balancer status"),
             WrongCall(.balancer, "reload.invalid", "127.0.0.1", "80", says: "'reload.invalid'", "`ip address`"),
-            WrongCall(.balancer, "8090", "127.0.0.1", "80", says: "SOURCE_IP '8090'"),
+            WrongCall(.balancer, "8090", "127.0.0.1", "80", says: "SOURCE_IP '8090'", "--port 8090"),
+            WrongCall(.balancer, "224.0.0.1", "127.0.0.1", "80", says: "SOURCE_IP '224.0.0.1'", "multicast"),
+            WrongCall(.balancer, "127.0.0.1", "ff02::1", "80", says: "backend 'ff02::1'", "multicast"),
+            WrongCall(.balancer, "127.0.0.1", "http://127.0.0.1", "80", says: "'http://127.0.0.1'", "URL"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1:80,127.0.0.1:81", says: "comma", "spaces"),
+            WrongCall(.balancer, "127.0.0.1", "127.0.0.1 80", says: "'127.0.0.1 80'", "white space"),
+            WrongCall(.balancer, "127.0.0.1", "a\u{1B}[31m", "80", says: "'a\\u{1B}[31m'"),
+            WrongCall(.balancer, "127.0.0.1", "no-such.invalid", "80", says: "'no-such.invalid'", "--allow-unresolved"),
+            .serve("--", "--port", "5", says: "'--port'", "before '--'"),
             WrongCall(.balancer, "", "127.0.0.1", "80", says: "SOURCE_IP ''", "address"),
             WrongCall(.balancer, "fe80::1", "127.0.0.1", "80", says: "SOURCE_IP 'fe80::1'", "fe80::1%eth0"),
             WrongCall(.balancer, "127.0.0.1", "fe80::1", "80", says: "backend 'fe80::1'", "fe80::1%eth0"),
@@ -115,21 +140,31 @@ struct WrongArgumentTests {
         arguments: [
             WrongCall(.balancer, "help", "nothing", says: "'nothing'", "serve, status, demo"),
             WrongCall(.balancer, "help", "status", "demo", says: "'demo'"),
-            WrongCall(.balancer, "status", "a", "b", says: "'b'"),
+            WrongCall(.balancer, "status", "a", "b", says: "'b'", "<path>"),
+            WrongCall(.balancer, "status", "--time", "1s", says: "'--time'", "'--timeout'"),
+            WrongCall(
+                .balancer, "status", "--status-socket", "/run/socket", says: "'--status-socket'", "`balancer serve`"),
+            WrongCall(.balancer, "demo", "status", says: "'status'", "one command", "`balancer status`"),
+            WrongCall(.balancer, "help", "--no-such", says: "'--no-such'", "--help"),
             WrongCall(.balancer, "status", "", says: "''", "1 to 107 bytes"),
             WrongCall(.balancer, "status", "--timeout", "0", says: "'0'", "--timeout", "1ms to 365d"),
             WrongCall(.balancer, "status", "--timeout", "-1s", says: "'-1s'", "--timeout", "1ms to 365d"),
             WrongCall(.balancer, "status", "--port", "80", says: "'--port'"),
-            WrongCall(.balancer, "demo", "extra", says: "'extra'"),
+            WrongCall(.balancer, "demo", "extra", says: "'extra'", "takes options only"),
             WrongCall(.balancer, "demo", "--port", "0", says: "'0'", "--port", "1 to 65535"),
             WrongCall(.balancer, "demo", "--stay", "--stay", says: "--stay", "twice"),
             WrongCall(.chatServer, "0", says: "'0'", "port", "1 to 65535"),
             WrongCall(.chatServer, "-1", says: "'-1'", "1 to 65535"),
-            WrongCall(.chatServer, "127.0.0.1:8090", says: "'127.0.0.1:8090'", "1 to 65535"),
+            WrongCall(.chatServer, "127.0.0.1:8090", says: "'127.0.0.1:8090'", "1 to 65535", "--bind 127.0.0.1"),
+            WrongCall(.chatServer, "8090", "127.0.0.1", says: "'127.0.0.1'", "--bind 127.0.0.1"),
+            WrongCall(.chatServer, "--port", "8090", says: "'--port'", "<port> is an argument"),
+            WrongCall(.chatServer, "8090", "--bnd", "::1", says: "'--bnd'", "'--bind'"),
+            WrongCall(.chatServer, "8090", "--bind", "[::1]:80", says: "'[::1]:80'", "chat-server 80 --bind [::1]"),
+            WrongCall(.chatServer, "8090", "--bind", "*", says: "'*'", "0.0.0.0 or ::"),
             WrongCall(.chatServer, "8090", "--bind", "here", says: "'here'", "--bind", "`ip address`"),
             WrongCall(.chatServer, "8090", "--bind", "fe80::1", says: "--bind", "fe80::1%eth0"),
             WrongCall(.chatServer, "8090", "--bind", "::1", "--bind", "::1", says: "--bind", "twice"),
-            WrongCall(.chatServer, "--no-such", says: "'--no-such'"),
+            WrongCall(.chatServer, "--no-such", says: "'--no-such'", "`chat-server --help`"),
             WrongCall(.chatServer, "8090", "8091", says: "'8091'"),
             WrongCall(.chatClient, "127.0.0.1", says: "<port>", "1 to 65535"),
             WrongCall(.chatClient, "127.0.0.1", "0", "test1", says: "'0'", "<port>", "1 to 65535"),
@@ -138,6 +173,10 @@ struct WrongArgumentTests {
             WrongCall(.chatClient, "127.0.0.1", "20000", "", says: "''", "<name>", "1 to 64 bytes"),
             WrongCall(.chatClient, "127.0.0.1", "20000", "a\nb", says: "<name>", "line break"),
             WrongCall(.chatClient, "127.0.0.1", "20000", "-x", says: "'-x'", "'--'"),
+            WrongCall(.chatClient, "127.0.0.1", "20000", "John", "Smith", says: "'Smith'", "quotes: \"John Smith\""),
+            WrongCall(.chatClient, "127.0.0.1", "20000", "--name", "x", says: "'--name'", "<name> is an argument"),
+            WrongCall(.chatClient, "no-such.invalid", "20000", "x", says: "'no-such.invalid'", "or give an address"),
+            WrongCall(.chatClient, "255.255.255.255", "20000", "x", says: "'255.255.255.255'", "broadcast"),
         ])
     func others(_ call: WrongCall) throws { try check(call) }
 
@@ -150,6 +189,31 @@ struct WrongArgumentTests {
         try #require(texts.count == 2, "\(program.summary)")
         #expect(texts[0] == "connect() error")
         #expect(texts[1].contains("127.0.0.1:\(port): Connection refused"))
+    }
+
+    @Test("balancer status without a balancer says where it asked, why there, and how to be answered")
+    func statusOfNobody() throws {
+        let path = try TestFolder().path(of: "socket")
+        let program = try RunningProgram.start(
+            .balancer, ["status"], environment: ["BALANCER_STATUS_SOCKET": path])
+        #expect(try program.waitForExit() == .exited(1))
+        for part in ["\(path) ($BALANCER_STATUS_SOCKET)", "--status-socket PATH", "balancer status PATH"] {
+            #expect(program.errors.text.contains(part), "\(program.summary)")
+        }
+        #expect(program.errors.lines.count == 1)
+    }
+
+    @Test(
+        "standard output that cannot be written is an error with a line, also of help",
+        arguments: ["balancer --help", "balancer --version", "balancer demo --fast --port PORT", "chat-server --help"])
+    func fullOutput(call: String) throws {
+        let words = call.replacing("PORT", with: "\(try Ports.free())").split(separator: " ").map(String.init)
+        let path = try #require(Program(rawValue: words[0])).path()
+        let program = try RunningProgram.start(
+            ["/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full", path] + words.dropFirst(), named: words[0])
+        #expect(try program.waitForExit(within: .seconds(60)) == .exited(74), "\(program.summary)")
+        #expect(program.errors.text.contains("standard output: No space left on device"), "\(program.summary)")
+        #expect(program.errors.lines.count == 1)
     }
 
     @Test("balancer status of a file that is no socket says so")

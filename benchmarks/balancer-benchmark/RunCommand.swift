@@ -1,7 +1,6 @@
 import ArgumentParser
 import Benchmark
 import CommandSupport
-import Glibc
 import Reactor
 
 /// `balancer-benchmark [run]`: runs the comparison.
@@ -85,11 +84,11 @@ struct RunCommand: ParsableCommand {
     private func measure(_ options: RunOptions, _ namespace: Namespace.State) throws -> Report {
         var coordinator = try Coordinator(options, own: ThisProgram.path, namespace: namespace) { line in
             print(line)
-            fflush(nil)
+            StandardOutput.flush()
         }
         return try coordinator.run { row in
             print(Table(row, reference: options.reference).text)
-            fflush(nil)
+            StandardOutput.flush()
         }
     }
 

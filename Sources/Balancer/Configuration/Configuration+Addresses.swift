@@ -10,8 +10,8 @@ extension Configuration {
         for backend in pools.lazy.flatMap(\.backends) {
             guard let address = backend.address, listener.ownAddress.receives(address) else { continue }
             throw ConfigurationError(
-                "backend \(backend.unspecified ?? address) is the balancer's own address, so it would connect to itself"
-            )
+                "backend \(backend.unspecified ?? address) is the balancer's own address, so it would connect to itself: "
+                    + "give the backend's port, or the balancer another --port")
         }
     }
 }

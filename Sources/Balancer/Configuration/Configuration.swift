@@ -245,7 +245,7 @@ extension Configuration {
         {
             throw ConfigurationError(
                 "status socket '\(path)': a path of 1 to \(SocketFile.pathBytesMax) bytes, not an abstract name, is needed "
-                    + "(--status-socket)")
+                    + "(--status-socket, $BALANCER_STATUS_SOCKET)")
         }
         var names: Set<String> = []
         for pool in pools {

@@ -29,7 +29,9 @@ public enum StatusQuestion {
         } catch {
             throw Failure(description: "\(error)\(remedy(error, path))", errno: error)
         }
-        guard !answer.isEmpty else { throw Failure(description: "closed without an answer", errno: nil) }
+        guard !answer.isEmpty else {
+            throw Failure(description: "closed without an answer: it is ending, or is no balancer", errno: nil)
+        }
         return String(decoding: answer, as: UTF8.self)
     }
 
@@ -38,10 +40,13 @@ public enum StatusQuestion {
         // connect(2) refuses any file that is no socket in the same way.
         case ECONNREFUSED where !path.hasPrefix("@") && !SocketFile.isSocket(path):
             ": that file is not a socket; give the path of the balancer's --status-socket"
-        case ENOENT: ": no balancer has this as its --status-socket"
-        case ECONNREFUSED: ": the balancer that made it has ended"
-        case ETIMEDOUT: ": it hangs, or is no balancer"
-        case EACCES: ": only the balancer's user and root may ask"
+        case ENOENT, ENOTDIR:
+            ": no balancer runs with this as its --status-socket, and one without that option cannot be asked; start "
+                + "`balancer ... --status-socket PATH`, then ask `balancer status PATH`"
+        case ECONNREFUSED where path.hasPrefix("@"): ": no process listens there; give the path of a --status-socket"
+        case ECONNREFUSED: ": the balancer that made it has ended; start it again"
+        case ETIMEDOUT: ": it hangs, or is no balancer; a longer --timeout waits longer"
+        case EACCES: ": only the balancer's user and root may ask; ask as one of them"
         default: ""
         }
     }

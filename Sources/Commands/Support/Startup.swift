@@ -27,7 +27,12 @@ public enum Startup {
     /// Throws unless there is memory for a program with so many loops, and a thread for each and for the log: with too
     /// little, the first small allocation that fails would end the program without a message.
     public static func checkMemory(loops: Int) throws(SystemCallError) {
-        try MemoryLimit.checkRoom(bytesAtStart + loops * (bytesPerLoop + min(LoopThread.stackBytes(), stackBytesMax)))
+        try MemoryLimit.checkRoom(bytesNeeded(loops: loops))
+    }
+
+    /// How much a program with so many loops needs beyond what it is itself.
+    static func bytesNeeded(loops: Int) -> Int {
+        bytesAtStart + loops * (bytesPerLoop + min(LoopThread.stackBytes(), stackBytesMax))
     }
 
     /// What a program allocates in small pieces, many times over.

@@ -77,7 +77,8 @@ struct BackendArguments {
             } catch {
                 guard unresolved != .none else {
                     throw ValidationError(
-                        "\(error); with --allow-unresolved the backend is down until it has an address")
+                        "\(error): \(error.remedy); "
+                            + "with --allow-unresolved the backend is down until it has an address")
                 }
                 if error.cause == .unanswered { hasAnswered = false }
                 failures.append(error)

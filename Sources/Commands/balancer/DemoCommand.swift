@@ -35,6 +35,10 @@ struct DemoCommand: ParsableCommand {
             var demo = DemoPlay(stage: try DemoStage(port: port.rawValue), port: port.rawValue, pace)
             try demo.play()
             if stay { try demo.stay() }
+        } catch let error as DemoConsole.OutputFault {
+            // A reader that has gone needs no message.
+            if error.errno.rawValue != EPIPE { complain("balancer demo", "standard output: \(error.errno)") }
+            throw ExitCode.outputError
         } catch let error as SystemCallError {
             throw failure("balancer demo", error)
         } catch {

@@ -6,6 +6,12 @@ struct DemoConsole {
     private let isColoured: Bool
     /// How many lines were printed since the last pause.
     private(set) var unreadLines = 0
+    private var fault: OutputFault?
+
+    /// Standard output does not take a line.
+    struct OutputFault: Error {
+        let errno: Errno
+    }
 
     /// The width of the left terminal of a pair, in columns.
     private static let column = 38
@@ -38,9 +44,17 @@ struct DemoConsole {
         var bytes = Array((text + "\n").utf8)[...]
         while !bytes.isEmpty {
             let count = unsafe bytes.withUnsafeBytes { unsafe write(1, $0.baseAddress, $0.count) }
-            if count <= 0, errno != EINTR { return }
+            if count <= 0, errno != EINTR {
+                fault = OutputFault(errno: Errno(rawValue: errno))
+                return
+            }
             bytes.removeFirst(max(0, count))
         }
+    }
+
+    /// Throws when a line could not be printed.
+    func check() throws(OutputFault) {
+        if let fault { throw fault }
     }
 
     /// The lines so far have been read.

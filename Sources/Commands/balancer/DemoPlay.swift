@@ -45,6 +45,7 @@ struct DemoPlay: ~Copyable {
         try leave()
         try pause()
         summarise()
+        try console.check()
     }
 
     // MARK: steps
@@ -166,6 +167,7 @@ struct DemoPlay: ~Copyable {
 
     /// Gives the reader time for what was printed since the last pause.
     private mutating func pause() throws {
+        try console.check()
         try stage.rest(pace.pause(after: console.unreadLines))
         console.markRead()
     }

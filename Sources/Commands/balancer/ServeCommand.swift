@@ -109,12 +109,13 @@ struct ServeCommand: ParsableCommand {
             try Startup.checkMemory(loops: configuration.threads)
             service = try ServiceManager.find()
         } catch {
-            throw failure("balancer", error)
+            throw failure("balancer", error, loops: configuration.threads)
         }
         do throws(LoopFailure) {
             try serve(configuration, descriptors: limit, memory, service)
         } catch {
-            throw failure("balancer", error.cause, in: error.loop.map { "loop \($0)" })
+            throw failure(
+                "balancer", error.cause, in: error.loop.map { "loop \($0)" }, loops: configuration.threads)
         }
     }
 
@@ -136,8 +137,14 @@ extension ServeCommand {
     ) throws -> Configuration {
         let sourceArgument = SourceArgument(sourceIP)
         try sourceArgument.check(isAlone: backends.isEmpty)
-        let backendArguments = try BackendArguments(
-            backends, unresolved: allowUnresolved ? .all : allowSomeUnresolved ? .some : .none)
+        let backendArguments: BackendArguments
+        do {
+            backendArguments = try BackendArguments(
+                backends, unresolved: allowUnresolved ? .all : allowSomeUnresolved ? .some : .none)
+        } catch let error as ValidationError {
+            // What follows a misspelt command is no backend.
+            throw ValidationError(error.message + sourceArgument.commandQuestion)
+        }
         let source = try sourceArgument.resolve(port: port.rawValue)
         let targets = try backendArguments.resolve(preferring: source.family)
         let listeners: [Configuration.ListenerSettings] =

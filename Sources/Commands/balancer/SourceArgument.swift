@@ -13,6 +13,26 @@ struct SourceArgument {
         self.text = text
     }
 
+    /// The words that the program takes instead of SOURCE_IP.
+    private static let commands = BalancerCommand.configuration.subcommands.map { $0._commandName } + ["help"]
+
+    /// For the end of another error message: whether a command was meant. Empty when it resembles none.
+    var commandQuestion: String {
+        Suggestion.question(text, among: Self.commands).map { "; '\(text)' is not a command: \($0)" } ?? ""
+    }
+
+    /// The error of a word that is neither a command nor followed by backends.
+    var noCommand: ValidationError {
+        if Self.commands.contains(text) {
+            return ValidationError("'\(text)' is a command: give it alone (balancer \(text)); serve needs SOURCE_IP")
+        }
+        let question =
+            Suggestion.question(text, among: Self.commands + ["--version", "--help"]).map { "; \($0)" } ?? ""
+        return ValidationError(
+            "'\(text)' is not a command (\(Self.commands.joined(separator: ", "))); as SOURCE_IP it needs backends after "
+                + "it, HOST PORT or HOST:PORT\(question)")
+    }
+
     /// Checks what can be seen without a look-up. `isAlone` is true when no argument follows: then it may be a command
     /// that the program does not have, or a backend.
     func check(isAlone: Bool) throws {
@@ -22,13 +42,14 @@ struct SourceArgument {
                     + "follow it (balancer \(host) HOST:PORT --port \(port))")
         }
         guard text != "*" else { return }
+        if let port = Port(argument: text) {
+            throw ValidationError(
+                "SOURCE_IP '\(text)' is a number: SOURCE_IP is the address to listen on, its port is --port "
+                    + "(balancer 0.0.0.0 HOST:PORT --port \(port))")
+        }
         do {
             let host = try HostArgument(text)
-            if isAlone, host.address(port: 0) == nil {
-                throw ValidationError(
-                    "'\(text)' is not a command (status, demo, help); as SOURCE_IP it needs backends after it, HOST PORT "
-                        + "or HOST:PORT")
-            }
+            if isAlone, host.address(port: 0) == nil { throw noCommand }
         } catch let error as ArgumentFault {
             throw ValidationError("SOURCE_IP '\(text)': \(error)")
         }

@@ -35,12 +35,19 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         Startup.prepare()
-        let path = StatusPath.chosen(path) ?? StatusPath.standard
+        let chosen = StatusPath.chosen(path)
+        let path = chosen ?? StatusPath.standard
+        let origin =
+            switch (self.path, chosen) {
+            case (.some, _): ""
+            case (nil, .some): " ($BALANCER_STATUS_SOCKET)"
+            case (nil, nil): " (the packaged service's, as none was given)"
+            }
         let text: String
         do throws(StatusQuestion.Failure) {
             text = try StatusQuestion.ask(path, within: timeout)
         } catch {
-            complain("balancer", "\(path): \(error)")
+            complain("balancer", "\(path)\(origin): \(error)")
             throw ExitCode.unsuccessful
         }
         print(text, terminator: "")

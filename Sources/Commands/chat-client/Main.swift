@@ -25,7 +25,12 @@ import Reactor
         transform: ChatName.init)
     var name: ChatName
 
-    static func main() { start() }
+    static func main() { start(surplus: quotedName) }
+
+    /// All words after HOST and PORT, as the name that was probably meant.
+    private static func quotedName(_ words: [String]) -> String? {
+        "a name with spaces needs quotes: \"\(words.dropFirst(2).joined(separator: " "))\""
+    }
 
     func run() throws {
         Startup.prepare()
@@ -39,7 +44,10 @@ import Reactor
             complain("chat-client", explain(error))
             throw ExitCode.unsuccessful
         } catch let error as ResolverError {
-            throw ValidationError(error.description)
+            throw ValidationError("\(error): \(error.remedy)")
+        } catch let error as SystemCallError {
+            _ = failure("chat-client", error)
+            throw ExitCode.unsuccessful
         } catch {
             complain("chat-client", "\(error)")
             throw ExitCode.unsuccessful
@@ -64,7 +72,7 @@ import Reactor
             case ECONNREFUSED: "nothing listens there; start the server first, or check HOST and PORT"
             case ETIMEDOUT: "nothing answers there; check HOST, and whether a firewall is in between"
             case EHOSTUNREACH, ENETUNREACH: "there is no way to that host; check HOST and the network"
-            default: nil
+            default: remedy(for: error.errno)
             }
         return "\(place): \(error.errno)\(remedy.map { ": \($0)" } ?? "")"
     }

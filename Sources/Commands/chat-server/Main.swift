@@ -14,7 +14,7 @@ import Reactor
             """,
         version: version)
 
-    @Argument(help: "The TCP port to listen on, \(Port.range).", transform: Port.parse)
+    @Argument(help: "The TCP port to listen on, \(Port.range).", transform: port)
     var port: Port
 
     @Option(
@@ -23,13 +23,30 @@ import Reactor
     var bind: SocketAddress?
 
     @Sendable private static func address(_ text: String) throws(ArgumentFault) -> SocketAddress {
-        guard let address = try HostArgument(text).address(port: 0) else {
-            throw ArgumentFault("an IPv4 or IPv6 address is needed, one that `ip address` lists")
+        if let (host, port) = HostArgument.splitPort(text), Port(argument: port) != nil {
+            throw ArgumentFault("the port is an argument of its own here: chat-server \(port) --bind \(host)")
         }
+        // What HostArgument says of other text is about names too.
+        guard SocketAddress(host: text, port: 0) != nil || text.contains("%") || text.hasPrefix("["),
+            let address = try HostArgument(text).address(port: 0)
+        else { throw ArgumentFault("an IPv4 or IPv6 address is needed: one that `ip address` lists, 0.0.0.0 or ::") }
         return address
     }
 
-    static func main() { start() }
+    @Sendable private static func port(_ text: String) throws(ArgumentFault) -> Port {
+        let host = HostArgument.splitPort(text)?.host ?? text
+        if let address = try? address(host) {
+            throw ArgumentFault("a number from \(Port.range) is needed; the address goes to --bind \(address.host)")
+        }
+        return try Port.parse(text)
+    }
+
+    static func main() { start(surplus: bindAddress) }
+
+    /// An address after the port.
+    private static func bindAddress(_ words: [String]) -> String? {
+        words.dropFirst().first.flatMap { try? address($0) }.map { "the address goes to --bind \($0.host)" }
+    }
 
     func run() throws {
         Startup.prepare()
