@@ -42,7 +42,9 @@ import Testing
     @Test(arguments: [
         (["--only", "nothing"], "'nothing'"), (["--only", "short,"], "--only"), (["--rounds", "0"], "--rounds"),
         (["--rounds", "x"], "1 to 100"), (["--seconds", "61"], "--seconds"), (["--seconds", "nan"], "--seconds"),
-        (["--rate", "-1"], "1 to 1000000"), (["--threads", "0"], "--threads"), (["--subjects", "direct,x"], "'x'"),
+        (["--rate", "-1"], "1 to 1000000"), (["--download-rate", "0"], "--download-rate"),
+        (["--storm-rate", "x"], "--storm-rate"), (["--threads", "0"], "--threads"),
+        (["--subjects", "direct,x"], "'x'"),
         (["--subjects", "direct"], "--reference ours"), (["--subject", "name"], "NAME=COMMAND"),
         (["--subject", "ours=x"], "'ours'"), (["--json", "/nowhere/file"], "/nowhere/file"),
         (["--nothing"], "--nothing"), (["--nothing"], "`balancer-benchmark run --help`"),
@@ -69,10 +71,12 @@ import Testing
     @Test func oneRowOfEachKindRunsAgainstTheOrigin() throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("report-\(getpid()).json")
         defer { try? FileManager.default.removeItem(at: file) }
-        let rows = "short-64B,pingpong-1KiB-64,bulk-down-4,bulk-up-4,bulk-both-1,beside-bulk,open-loop,slow-reader"
+        let rows =
+            "short-64B,pingpong-1KiB-64,bulk-down-4,bulk-up-4,bulk-both-1,beside-bulk,beside-bulk-300,beside-storm,"
+            + "probes,thundering,many,open-loop,slow-reader"
         let outcome = try run([
             "--subjects", "direct", "--reference", "direct", "--only", rows, "--seconds", "0.1", "--rounds", "1",
-            "--rate", "500", "--json", file.path,
+            "--rate", "500", "--download-rate", "20", "--storm-rate", "200", "--json", file.path,
         ])
         #expect(outcome.status == 0, "\(outcome.errors)")
         let report = try Report(json: String(contentsOf: file, encoding: .utf8))

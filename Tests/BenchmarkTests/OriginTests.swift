@@ -62,6 +62,33 @@ private final class RefusingKernel: ForwardingKernel {
         }
     }
 
+    /// The rate that follows the wish may come later, and is no part of the stream.
+    @Test func aMeteredDownloadBeginsWhenItsRateHasCome() throws {
+        var origin = try Origin(.ipv4(0x7F00_0001, port: 0))
+        let stream = try connect(to: origin)
+        var request: [UInt8] = [Wish.metered.rawValue]
+        unsafe withUnsafeBytes(of: UInt64(10_000_000).littleEndian) { unsafe request.append(contentsOf: $0) }
+        let pattern = Pattern()
+        let buffer = ByteBuffer(count: 4096)
+        var received = UInt64(0)
+        let deadline = Clock.monotonic.now() + .seconds(10)
+        for part in [request[..<3], request[3...]] {
+            #expect(received == 0)
+            #expect(unsafe part.withUnsafeBytes { unsafe stream.send($0) } == .bytes(part.count))
+            for _ in 0..<20 { try origin.turn(.milliseconds(1)) }
+            if case .bytes(let count) = unsafe stream.receive(into: buffer.memory) { received += UInt64(count) }
+        }
+        while received < 100_000 {
+            try origin.turn(.milliseconds(10))
+            if case .bytes(let count) = unsafe stream.receive(into: buffer.memory) {
+                let start = pattern.start(of: .metered)
+                #expect(unsafe pattern.matches(buffer.prefix(count), start: start, position: received))
+                received += UInt64(count)
+            }
+            try #require(Clock.monotonic.now() < deadline, "the download never came")
+        }
+    }
+
     /// What the peer does not take back waits, and nothing more is read meanwhile.
     @Test func anEchoWaitsForItsReader() throws {
         var origin = try Origin(.ipv4(0x7F00_0001, port: 0))

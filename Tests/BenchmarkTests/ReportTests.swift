@@ -47,6 +47,43 @@ import Testing
         #expect(row.subjects[0].summary.ratio == nil)
     }
 
+    @Test func aDisturbedRowShowsTheDifferenceToDirectAndWhatTheDisturbanceReached() throws {
+        func sample(p99: Double, bulk: Double, visits: UInt64) -> Sample {
+            var sample = Fixtures.sample(microseconds: 300)
+            sample.latency = Latency(count: 1000, mean: 50, p50: 40, p90: 60, p99: p99, p999: 2 * p99, max: 3 * p99)
+            sample.visits = Latency(count: visits, mean: 500, p50: 400, p90: 600, p99: 700, p999: 800, max: 900)
+            sample.bulkBytes = bulk
+            return sample
+        }
+        let row = Fixtures.row(
+            named: "beside-bulk", cost: .p99,
+            [
+                ("direct", [100, 200, 300].map { sample(p99: $0, bulk: 600e6, visits: 100) }),
+                ("ours", [150, 280, 320].map { sample(p99: $0, bulk: 590e6, visits: 99) }),
+            ])
+        let summary = row.subjects[1].summary
+        #expect(row.subjects[0].summary.p99OverDirect == nil)
+        #expect(summary.p99OverDirect == 50)
+        #expect(summary.p999 == 560)
+        #expect(summary.longest == 840)
+        #expect(summary.processorShare == 0.3)
+        #expect(summary.bulkRate == 590e6)
+        #expect(summary.visitRate == 99)
+        #expect(summary.visits?.p999 == 800)
+        let table = Table(row, reference: "ours")
+        let cells = Dictionary(zip(table.heading, table.lines[1])) { first, _ in first }
+        #expect(cells["-direct"] == "50")
+        #expect(cells["bulk MB/s"] == "590")
+        #expect(cells["CPU %"] == "30")
+        #expect(cells["conn p999"] == "800")
+    }
+
+    @Test func aShortageOfTheKernelsMemoryIsNoted() {
+        var sample = Fixtures.sample(microseconds: 10)
+        sample.isShortOfMemory = true
+        #expect(Fixtures.row([("ours", [sample])]).subjects[0].summary.notes == ["kernel short of TCP memory"])
+    }
+
     @Test func kernelMemoryExcludesThatOfDirect() {
         let row = Fixtures.row(
             named: "idle-memory", unit: .session, cost: .memory,

@@ -57,6 +57,23 @@ import Testing
         #expect(2 * setting.sessionsMax + 2 * SubjectSetting.pipes <= setting.descriptors)
     }
 
+    @Test func manyBackendsHaveAddressesOfTheirOwnAndAreProbedEverySecond() throws {
+        var many = setting
+        many.backends = 1000
+        #expect(Set(many.backendHosts).count == 1000)
+        #expect(2 * many.sessionsMax + 2 * SubjectSetting.pipes + many.backends <= many.descriptors)
+        let haproxy = try #require(Subject(name: "x", kind: .haproxy(splice: false)).configuration(many)).text
+        #expect(haproxy.count(of: ":2000 check inter 1s\n") == 1000)
+        let envoy = try #require(Subject(name: "x", kind: .envoy).configuration(many)).text
+        #expect(envoy.count(of: "        - endpoint: { address") == 1000)
+        #expect(envoy.contains("interval: 1s\n"))
+        let ours = Subject(name: "x", kind: .ours).command(program: "p", file: "", many)
+        #expect(ours.count { $0 == "2000" } == 1000)
+        #expect(ours.suffix(2) == ["--probe-interval", "1s"])
+        #expect(Subject(name: "x", kind: .nginx).obstacleToProbes != nil)
+        #expect(Subject(name: "x", kind: .command("relay")).obstacleToProbes != nil)
+    }
+
     @Test func placeholdersOfACommandAreReplaced() {
         let text = Subject.fill("relay --on {listen} --to {backend} -p {port}:{backend-port} -t {threads}", setting)
         #expect(text == "relay --on 0.0.0.0:2001 --to 127.0.0.1:2000 -p 2001:2000 -t 1")
@@ -78,6 +95,8 @@ import Testing
         #expect(Placement(cores: [0, 1], threads: 2).isShared)
         #expect(Placement(cores: [3], threads: 1).generator == [3])
         #expect(Placement(cores: [0, 1, 2], threads: 2).generator == [2])
+        #expect(Placement(cores: [0, 1], threads: 1).reader == nil)
+        #expect(Placement(cores: [0, 1, 2], threads: 1).reader == (Programs.find("taskset") == nil ? nil : 2))
         #expect(Placement.list("\t0-2,5\n") == [0, 1, 2, 5])
         #expect(Placement.list("2-0,x").isEmpty)
     }
@@ -93,11 +112,29 @@ import Testing
         #expect(Row.named("pingpong-64B-1").map(\.name) == ["pingpong-64B-1"])
         #expect(Row.named("pingpong-64B").count == 3)
         #expect(Row.named("x").isEmpty && Row.named("").isEmpty)
+    }
+
+    @Test func aRowIsPreparedForARun() throws {
+        let options = RunOptions(rows: [], subjects: [], seconds: 0.3, downloadRate: 20, stormRate: 500)
         for row in Row.all {
-            var plan = row.plan
+            var plan = row.prepared(options, sessionsMax: 9000).plan
             plan.port = 1
-            plan.rate = 1
+            plan.origin = 1
             #expect(plan.fault == nil)
         }
+        func prepared(_ name: String, sessionsMax: Int = 9000) throws -> Row {
+            try #require(Row.named(name).first).prepared(options, sessionsMax: sessionsMax)
+        }
+        let bulk = try prepared("beside-bulk")
+        #expect(bulk.plan.downloadRate == 20_000_000)
+        #expect(bulk.plan.seconds == 0.3)
+        #expect(bulk.title.hasSuffix("4 downloads of 20 MB/s each"))
+        #expect(try prepared("beside-bulk-300").plan.downloadRate == 0)
+        #expect(try prepared("beside-storm").plan.visitRate == 500)
+        #expect(try prepared("probes").plan.seconds == 1)
+        let many = try prepared("many")
+        #expect(many.plan.connections + many.plan.disturbers < 9000)
+        #expect(many.plan.disturbers > 8000)
+        #expect(try prepared("many", sessionsMax: 10).plan.disturbers == 0)
     }
 }

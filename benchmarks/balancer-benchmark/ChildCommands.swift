@@ -35,13 +35,14 @@ struct OriginCommand: ParsableCommand {
         commandName: "origin", abstract: "Answer the load generator's requests until standard input ends.",
         shouldDisplay: false)
 
-    @Argument(help: "The port to listen on, on 127.0.0.1, \(Port.range).", transform: Port.parse)
+    @Argument(help: "The port to listen on, on all addresses, \(Port.range).", transform: Port.parse)
     var port: Port
 
     func run() throws {
         Startup.prepare()
         do throws(SystemCallError) {
-            var origin = try Origin(.ipv4(0x7F00_0001, port: port.rawValue))
+            // Every address of 127.0.0.0/8 is a backend of its own for the subjects with many.
+            var origin = try Origin(.ipv4(0, port: port.rawValue))
             try origin.run(leash: 0)
         } catch {
             throw failure("balancer-benchmark origin", error)

@@ -25,6 +25,7 @@ struct RunCommand: ParsableCommand {
     private static let roundCounts = NumberRange(1...100)
     private static let windows = NumberRange(0.05...LoadPlan.secondsMax)
     private static let rates = NumberRange(1...LoadPlan.rateMax)
+    private static let downloadRates = NumberRange(0.1...2000.0)
     private static let threadCounts = NumberRange(1...64)
 
     @Option(
@@ -47,6 +48,21 @@ struct RunCommand: ParsableCommand {
             "Requests per second of the row open-loop, \(rates). (default: 10000)", valueName: "count"),
         transform: rates.parse)
     var rate = 10_000.0
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The rate of each download of the row beside-bulk in MB/s, \(downloadRates). (default: 150)",
+            valueName: "count"),
+        transform: downloadRates.parse)
+    var downloadRate = 150.0
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Short connections per second of the row beside-storm, \(rates). (default: 4000)", valueName: "count"),
+        transform: rates.parse)
+    var stormRate = 4000.0
 
     @Option(
         parsing: .unconditional,
@@ -118,7 +134,8 @@ extension RunCommand {
         }
         return RunOptions(
             rows: try rows(), subjects: subjects, reference: choice.reference, rounds: rounds, seconds: seconds,
-            warmUp: quick ? 0.1 : 0.2, threads: threads, rate: rate, programs: choice.programs,
+            warmUp: quick ? 0.1 : 0.2, threads: threads, rate: rate, downloadRate: downloadRate,
+            stormRate: stormRate, programs: choice.programs,
             command: (["balancer-benchmark"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
     }
 

@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -190,6 +191,18 @@ extern int pthread_setname_np(pthread_t, const char *);
 
 // Names the calling thread; at most 15 bytes.
 static inline int cepoll_name_thread(const char *name) { return -pthread_setname_np(pthread_self(), name); }
+
+// MARK: sched_setaffinity(2): cpu_set_t and its macros are for _GNU_SOURCE only.
+
+extern long syscall(long, ...);
+
+// Lets the calling thread run on one core only, of the first 1024.
+static inline int cepoll_pin_thread(unsigned core) {
+    unsigned long mask[16] = {0};
+    if (core >= sizeof mask * 8) return -EINVAL;
+    mask[core / (8 * sizeof *mask)] = 1UL << core % (8 * sizeof *mask);
+    return syscall(SYS_sched_setaffinity, 0, sizeof mask, mask) < 0 ? -errno : 0;
+}
 
 // MARK: open(2), fcntl(2), getrlimit(2): variadic, or with an enumerator for a parameter.
 

@@ -211,6 +211,13 @@ public struct Stream: ~Copyable {
             descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_NOTSENT_LOWAT, value: CInt(clamping: bytes))
     }
 
+    /// SO_MAX_PACING_RATE: the kernel sends at most so many bytes per second, in small portions by a timer of TCP's own,
+    /// also over loopback (socket(7), tcp_internal_pacing() in net/ipv4/tcp_output.c). At most 2^31 - 1.
+    public func limitRate(bytesPerSecond: Int) {
+        _ = kernel.setOption(
+            descriptor.rawValue, level: SOL_SOCKET, option: SO_MAX_PACING_RATE, value: CInt(clamping: bytesPerSecond))
+    }
+
     /// SO_RCVBUF: the kernel keeps at most twice so many bytes of memory for received bytes, and no longer adapts the
     /// buffer to the speed at which they are read (socket(7), tcp(7)).
     public func limitReceiveBuffer(bytes: Int) {

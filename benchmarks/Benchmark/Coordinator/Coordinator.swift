@@ -55,7 +55,7 @@ public struct Coordinator: ~Copyable {
         printLine("")
         var rows: [Report.RowResult] = []
         for row in options.rows {
-            var result = try run(row, ready)
+            var result = try run(row.prepared(options, sessionsMax: testBed.sessionsMax), ready)
             result.summarize(reference: options.reference, threads: options.threads)
             rows.append(result)
             progress.clear()
@@ -136,17 +136,13 @@ public struct Coordinator: ~Copyable {
         var results = ready.map {
             Report.SubjectResult(subject: $0.subject.name, samples: [], failure: nil, summary: Summary())
         }
-        var plan = row.plan
-        plan.seconds = options.seconds
-        plan.warmUp = options.warmUp
-        if plan.work == .openLoop { plan.rate = options.rate }
         for round in 0..<options.rounds {
             for turn in ready.indices {
                 // Each round begins with another subject, so that none is always first.
                 let index = (turn + round) % ready.count
                 progress.show("\(row.name), round \(round + 1) of \(options.rounds), \(results[index].subject)")
                 let failed = results[index].failure != nil
-                if !failed { try measure(plan, ready[index], into: &results[index]) }
+                if !failed { try measure(row, ready[index], into: &results[index]) }
                 progress.step()
             }
         }
@@ -154,25 +150,29 @@ public struct Coordinator: ~Copyable {
     }
 
     private mutating func measure(
-        _ plan: LoadPlan, _ ready: ReadySubject, into result: inout Report.SubjectResult
+        _ row: Row, _ ready: ReadySubject, into result: inout Report.SubjectResult
     ) throws(RunError) {
         if let child = ready.child, !child.isRunning {
             result.failure = "the subject has ended"
             return
         }
-        // Memory is measured on a process that has not worked yet.
-        let isFresh = plan.work == .idle && ready.child != nil
+        if row.backends > 1, let obstacle = ready.subject.obstacleToProbes {
+            result.failure = obstacle
+            return
+        }
+        let isFresh = row.needsOwnSubject && ready.child != nil
         var subject = ready
         if isFresh {
             let program = programs[ready.subject.name] ?? ""
             do throws(RunError) {
-                subject = try testBed.start(ready.subject, program: program, module: modules[program])
+                subject = try testBed.start(
+                    ready.subject, program: program, module: modules[program], backends: row.backends)
             } catch .unavailable(let reason) {
                 result.failure = reason
                 return
             }
         }
-        let sample = try testBed.measure(plan, subject)
+        let sample = try testBed.measure(row.plan, subject)
         let hasEnded = subject.child.map { !$0.isRunning } ?? false
         if isFresh { testBed.end(subject) }
         if let sample { result.samples.append(sample) }

@@ -16,6 +16,10 @@ public struct RunOptions: Sendable {
     public var threads: Int
     /// Requests per second of the open loop.
     public var rate: Double
+    /// The rate of each download of the row beside-bulk, in 10^6 bytes per second.
+    public var downloadRate: Double
+    /// Short connections per second of the row beside-storm.
+    public var stormRate: Double
     /// Paths of programs by name; other programs are searched for on PATH.
     public var programs: [String: String]
     /// The command line, for the report.
@@ -24,8 +28,8 @@ public struct RunOptions: Sendable {
     /// Makes the settings of a run.
     public init(
         rows: [Row], subjects: [Subject], reference: String = "ours", rounds: Int = 3, seconds: Double = 1,
-        warmUp: Double = 0.2, threads: Int = 1, rate: Double = 10_000, programs: [String: String] = [:],
-        command: String = ""
+        warmUp: Double = 0.2, threads: Int = 1, rate: Double = 10_000,
+        downloadRate: Double = 150, stormRate: Double = 4000, programs: [String: String] = [:], command: String = ""
     ) {
         self.rows = rows
         self.subjects = subjects
@@ -35,6 +39,8 @@ public struct RunOptions: Sendable {
         self.warmUp = warmUp
         self.threads = threads
         self.rate = rate
+        self.downloadRate = downloadRate
+        self.stormRate = stormRate
         self.programs = programs
         self.command = command
     }

@@ -66,15 +66,29 @@ struct TestBed: ~Copyable {
         directory.remove()
     }
 
+    /// What a subject is told, on a port.
+    private func setting(port: UInt16, module: String?, backends: Int) -> SubjectSetting {
+        var setting = SubjectSetting(
+            port: port, backendPort: originPort, threads: threads, descriptors: descriptors, streamModule: module,
+            directory: directory.path)
+        setting.backends = backends
+        return setting
+    }
+
+    /// How many sessions every subject has room for.
+    var sessionsMax: Int { setting(port: 0, module: nil, backends: 1).sessionsMax }
+
     /// Starts a subject and waits until it relays.
-    mutating func start(_ subject: Subject, program: String, module: String?) throws(RunError) -> ReadySubject {
+    mutating func start(
+        _ subject: Subject, program: String, module: String?, backends: Int = 1
+    ) throws(RunError) -> ReadySubject {
         guard subject.kind != .direct else {
             return try waitUntilReady(
                 ReadySubject(subject: subject, child: nil, port: originPort, log: directory.path("origin.log")))
         }
         let ready: ReadySubject
         do throws(SystemCallError) {
-            ready = try spawn(subject, program: program, module: module)
+            ready = try spawn(subject, program: program, module: module, backends: backends)
         } catch {
             throw .failed(.init(description: error.description))
         }
@@ -87,12 +101,10 @@ struct TestBed: ~Copyable {
     }
 
     private mutating func spawn(
-        _ subject: Subject, program: String, module: String?
+        _ subject: Subject, program: String, module: String?, backends: Int
     ) throws(SystemCallError) -> ReadySubject {
         let port = try ports.take()
-        let setting = SubjectSetting(
-            port: port, backendPort: originPort, threads: threads, descriptors: descriptors, streamModule: module,
-            directory: directory.path)
+        let setting = setting(port: port, module: module, backends: backends)
         var file = ""
         if let (name, text) = subject.configuration(setting) { file = try directory.write(text, to: name) }
         let log = directory.path("\(children.count).log")
@@ -128,6 +140,9 @@ struct TestBed: ~Copyable {
         plan.port = ready.port
         plan.subject = ready.child?.process
         plan.origin = origin.process
+        plan.readerCore = placement.reader
+        // A generator that was ended may have left it stopped.
+        defer { if plan.work == .herd { kill(origin.process, SIGCONT) } }
         guard let text = try? JSONEncoder().encode(plan) else { return nil }
         let command = Placement.prefix(placement.generator) + [own, "load", String(decoding: text, as: UTF8.self)]
         let timeout = Duration.seconds(2 * plan.warmUp + 2 * plan.seconds + 45)

@@ -10,20 +10,25 @@ struct Connection: ~Copyable {
         case talk
         /// A message whenever one is due.
         case paced
+        /// One message of a herd, whose answers all come at once.
+        case herd
         /// One message, then nothing.
         case rest
         case down
         case up
         case both
+        /// A download beside other work, which the origin may send at a fixed rate.
+        case metered
         /// A download that is read slowly.
         case slow
 
         var wish: Wish {
             switch self {
-            case .visit, .talk, .paced, .rest: .echo
+            case .visit, .talk, .paced, .herd, .rest: .echo
             case .down, .slow: .download
             case .up: .upload
             case .both: .both
+            case .metered: .metered
             }
         }
     }
@@ -32,6 +37,8 @@ struct Connection: ~Copyable {
     let role: Role
     /// Part of the work, not of the disturbance.
     let isMeasured: Bool
+    /// One of the short connections beside the work.
+    var isVisitBeside: Bool { role == .visit && !isMeasured }
     /// Where its streams begin in the pattern.
     let start: Int
     var isConnected = false
@@ -100,6 +107,17 @@ extension Connection {
             }
         }
         return .waiting
+    }
+
+    /// Asks for a download at a rate. A connection that has just been made takes the nine bytes at once.
+    func ask(bytesPerSecond: UInt64) -> Step {
+        var request = [Wish.metered.rawValue]
+        unsafe withUnsafeBytes(of: bytesPerSecond.littleEndian) { unsafe request.append(contentsOf: $0) }
+        switch unsafe request.withUnsafeBytes({ unsafe stream.send($0) }) {
+        case .bytes(request.count): return .waiting
+        case .bytes, .wouldBlock: return .failed(.outOfMemory)
+        case .failed(let errno): return .failed(errno)
+        }
     }
 
     /// Sends a share of the pattern; the number of bytes that the kernel took.

@@ -22,14 +22,6 @@ enum Stage {
         default: true
         }
     }
-
-    /// The disturbance is there.
-    var isBeside: Bool {
-        switch self {
-        case .connectingBeside, .warmingBeside, .measuring: true
-        default: false
-        }
-    }
 }
 
 extension Generator {
@@ -38,15 +30,12 @@ extension Generator {
     /// How long memory may take to settle: the subject may free memory after the last event.
     private static let settleTime = Duration.milliseconds(150)
 
-    /// The disturbance is there from the start, or there is none.
+    /// The work is measured alone before the disturbance comes.
     private var isUndisturbedFirst: Bool {
-        plan.disturbance == .downloads || plan.disturbance == .storm
-    }
-
-    /// The window of an open loop, in nanoseconds; nil before it has begun and of other work.
-    var loopWindow: Range<UInt64>? {
-        guard plan.work == .openLoop, stage == .measuring || stage == .finishing else { return nil }
-        return meter.began.nanoseconds..<(meter.began + .seconds(plan.seconds)).nanoseconds
+        switch plan.disturbance {
+        case .downloads, .storm, .idlers: true
+        case .slowReaders, nil: false
+        }
     }
 
     mutating func begin() {
@@ -75,6 +64,7 @@ extension Generator {
                 closeAll()
                 enter(.settling, within: Self.settleTime)
             } else {
+                if plan.work == .herd { beginHerds() }
                 if plan.work == .openLoop { arrivals = Arrivals(start: clock.now().nanoseconds, rate: plan.rate) }
                 enter(.warming, within: .seconds(plan.warmUp))
             }
@@ -83,19 +73,18 @@ extension Generator {
         case .alone where now >= deadline:
             sample.alone = latencies.latency
             isCounting = false
-            wanted = plan.connections + plan.disturbers
             enter(.connectingBeside, within: Self.stageLimit)
+            beginDisturbance()
         case .connectingBeside:
-            guard connections.count >= wanted, connecting < Self.connectingMax else {
-                return giveUp("not connected in time")
-            }
+            guard isDisturbed else { return giveUp("not connected in time") }
+            if plan.visitRate > 0 { visits = Arrivals(start: clock.now().nanoseconds, rate: plan.visitRate) }
             enter(.warmingBeside, within: .seconds(plan.warmUp))
         case .warmingBeside where now >= deadline:
             openWindow(.measuring)
         case .measuring where now >= deadline:
             closeWindow()
         case .finishing:
-            if isFinished { finish() } else { giveUp("not answered in time") }
+            if isFinished { finish() } else { giveUpUnanswered() }
         case .settling where now >= deadline:
             meter.begin(withMemory: true)
             wanted = plan.connections
@@ -109,7 +98,29 @@ extension Generator {
         }
     }
 
-    private mutating func giveUp(_ reason: String) {
+    /// Has the disturbance come: in this loop, or downloads in a thread where there is a core for their reader.
+    private mutating func beginDisturbance() {
+        guard plan.disturbance == .downloads, let core = plan.readerCore else {
+            wanted = plan.connections + plan.disturbers
+            return
+        }
+        let reader = SeparateReader()
+        self.reader = reader
+        do throws(SystemCallError) {
+            try reader.start(plan, core: core)
+        } catch {
+            note(error.description)
+            finish()
+        }
+    }
+
+    /// True when everything that disturbs is there, but for short connections, which come and go.
+    private var isDisturbed: Bool {
+        if let reader { return reader.asked >= plan.disturbers }
+        return connections.count >= wanted && connecting == 0
+    }
+
+    mutating func giveUp(_ reason: String) {
         guard core.now >= deadline else { return }
         note(reason)
         finish()
@@ -118,8 +129,10 @@ extension Generator {
     private mutating func openWindow(_ next: Stage) {
         latencies.reset()
         units = 0
+        bulkBytes = 0
         let before = clock.now()
         if next == .measuring { meter.begin(withMemory: false) }
+        bytesApartBefore = reader?.bytes ?? 0
         isCounting = true
         // The window without the disturbance is half as long: it is only there to be compared with.
         let length = next == .alone ? plan.seconds / 2 : plan.seconds
@@ -131,6 +144,9 @@ extension Generator {
         isCounting = false
         meter.end(into: &sample)
         sample.units = Double(units)
+        let bytesApart = (reader?.bytes ?? 0) - bytesApartBefore
+        if plan.disturbance == .downloads { sample.bulkBytes = Double(bulkBytes + bytesApart) }
+        if reader != nil { sample.loadCores = 2 }
         if units == 0 { note("nothing was done in the window") }
         guard stage != .done else { return }
         if plan.work == .up { endUploads() }
@@ -141,9 +157,8 @@ extension Generator {
     private var isFinished: Bool {
         switch plan.work {
         case .up: connections.count <= plan.disturbers
-        case .openLoop:
-            free.count == connections.count && (arrivals?.next ?? 0) >= (loopWindow?.upperBound ?? 0)
-        default: true
+        case .herd: herd == .resting
+        default: hasServedAllDue
         }
     }
 
@@ -169,6 +184,8 @@ extension Generator {
 
     mutating func finish() {
         sample.latency = latencies.latency
+        sample.visits = visitLatencies.latency
+        reader?.end(into: &sample)
         stage = .done
     }
 }

@@ -1,4 +1,3 @@
-import CEpoll
 import Reactor
 
 /// What connections do when they are ready.
@@ -12,8 +11,8 @@ extension Generator {
             guard connections.isTaken(index) else { return }
         }
         switch connections[index].role {
-        case .visit, .talk, .paced, .rest: exchange(index)
-        case .down: receive(index)
+        case .visit, .talk, .paced, .herd, .rest: exchange(index)
+        case .down, .metered: receive(index)
         case .up: send(index)
         case .both:
             send(index)
@@ -34,8 +33,15 @@ extension Generator {
         case .paced:
             arrived += 1
             free.append(index)
+        case .herd:
+            arrived += 1
+        case .metered:
+            arrived += 1
+            readingFor?.noteAsked()
+            report(index, connections[index].ask(bytesPerSecond: UInt64(plan.downloadRate)))
         case .down, .slow:
             arrived += 1
+            readingFor?.noteAsked()
             report(index, connections[index].give(pattern, 1).step)
         case .up, .both:
             arrived += 1
@@ -44,7 +50,7 @@ extension Generator {
 
     // MARK: exchanges
 
-    private mutating func exchange(_ index: Int) {
+    mutating func exchange(_ index: Int) {
         while true {
             let step = unsafe connections[index].exchange(pattern, buffer.memory)
             guard case .complete = step else { return report(index, step) }
@@ -60,36 +66,10 @@ extension Generator {
             case .rest:
                 arrived += 1
                 return
-            case .visit, .down, .up, .both, .slow: return close(index)
+            case .herd: return answerCame()
+            case .visit, .down, .metered, .up, .both, .slow: return close(index)
             }
         }
-    }
-
-    private mutating func record(_ index: Int, _ now: UInt64) {
-        guard connections[index].isMeasured else { return }
-        let began = connections[index].began
-        if isCounting { units += 1 }
-        // An open loop counts those that were due in the window, whenever they were answered.
-        if let window = loopWindow {
-            if window.contains(began) { latencies.record(now - began) }
-        } else if isCounting {
-            latencies.record(now - began)
-        }
-    }
-
-    /// Gives each free connection of an open loop the next request, if one is due, and sets the timer for the next.
-    mutating func issue() {
-        guard plan.work == .openLoop, arrivals != nil, stage != .done else { return }
-        let end = loopWindow?.upperBound ?? .max
-        while stage != .done, let index = free.last {
-            let now = clock.now().nanoseconds
-            guard let due = arrivals?.take(now: now, before: end) else { break }
-            free.removeLast()
-            connections[index].target += UInt64(plan.messageBytes)
-            connections[index].began = due
-            exchange(index)
-        }
-        if !free.isEmpty, let next = arrivals?.next { _ = cepoll_timer_set(pacer.rawValue, next) }
     }
 
     // MARK: bulk
@@ -111,7 +91,9 @@ extension Generator {
     }
 
     private mutating func count(_ index: Int, _ bytes: Int) {
-        if isCounting, connections[index].isMeasured { units += UInt64(bytes) }
+        readingFor?.noteBytes(bytes)
+        guard isCounting else { return }
+        if connections[index].isMeasured { units += UInt64(bytes) } else { bulkBytes += UInt64(bytes) }
     }
 
     private mutating func goOnLater(_ index: Int) {

@@ -23,6 +23,9 @@ public struct Generator: ~Copyable {
     /// What a bulk connection moves in a turn. Less beside exchanges, whose latency would otherwise be the generator's.
     static let shareBytes = Pattern.chunkBytes
     static let shareBytesBeside = 64 * 1024
+    /// The receive buffer of downloads beside the work that have no rate: hundreds of them, with buffers as large as the
+    /// kernel allows, would leave it without memory for TCP.
+    static let receiveBytesBeside = 256 * 1024
     /// Events taken from the kernel at a time.
     static let eventsPerTurn = 512
 
@@ -31,12 +34,14 @@ public struct Generator: ~Copyable {
         case clock
         /// A connection's socket, and its place in the queue.
         case connection
-        /// The timerfd for the next arrival of an open loop, which the loop's wheel of milliseconds is too coarse for.
+        /// The timerfd for the next request or short connection that is due at an instant of its own, which the loop's wheel of milliseconds is too coarse for.
         case pacer
         /// The end of a stage.
         case stageTimer
         /// The end of a pause of slow readers.
         case slowTimer
+        /// When a herd is to be gathered or released.
+        case herdTimer
     }
 
     let plan: LoadPlan
@@ -47,6 +52,7 @@ public struct Generator: ~Copyable {
     let pacer: FileDescriptor
     let stageTimer: TimerID
     let slowTimer: TimerID
+    let herdTimer: TimerID
     let clock = Clock.monotonic
     var connections: Slab<Connection>
 
@@ -62,20 +68,38 @@ public struct Generator: ~Copyable {
     var arrivals: Arrivals?
     /// Connections of an open loop that wait for an arrival.
     var free: [Int] = []
+    /// The instants of the short connections beside the work; nil while there are none.
+    var visits: Arrivals?
+    /// How many of those stand or are being set up.
+    private(set) var visiting = 0
+    var herd = Herd.resting
+    /// The thread that reads the downloads beside the work, once it has been started.
+    var reader: SeparateReader?
+    /// What that had read when the window began.
+    var bytesApartBefore: UInt64 = 0
+    /// Where this generator, in such a thread, tells what it has read.
+    let readingFor: SeparateReader?
 
     var isCounting = false
     var units: UInt64 = 0
+    /// Bytes of the downloads beside the work.
+    var bulkBytes: UInt64 = 0
     var latencies = LatencyRecorder()
+    var visitLatencies = LatencyRecorder()
     var meter: Meter
     var sample = Sample()
     var errorCount = 0
 
     /// A generator for a plan that has no fault.
     public init(_ plan: LoadPlan) throws(SystemCallError) {
-        let capacity = plan.connections + plan.disturbers
-        // Two timers: of the stage, and of slow readers.
+        try self.init(plan, readingFor: nil)
+    }
+
+    init(_ plan: LoadPlan, readingFor: SeparateReader?) throws(SystemCallError) {
+        let capacity = plan.connections + plan.disturbers + (plan.visitRate > 0 ? LoadPlan.visitsMax : 0)
+        // Three timers: of the stage, of slow readers, and of the herd.
         var core = try LoopCore(
-            clock: clock, timers: 2, ready: capacity, eventsPerTurn: Self.eventsPerTurn,
+            clock: clock, timers: 3, ready: capacity, eventsPerTurn: Self.eventsPerTurn,
             clockToken: Token(Kind.clock))
         let pacer = FileDescriptor(owning: cepoll_timer_create())
         if let errno = core.poller.add(pacer, Token(Kind.pacer), .arrivals) {
@@ -83,9 +107,11 @@ public struct Generator: ~Copyable {
         }
         stageTimer = core.timers.add(Token(Kind.stageTimer))
         slowTimer = core.timers.add(Token(Kind.slowTimer))
+        herdTimer = core.timers.add(Token(Kind.herdTimer))
         self.core = core
         self.pacer = pacer
         self.plan = plan
+        self.readingFor = readingFor
         target = .ipv4(0x7F00_0001, port: plan.port)
         connections = Slab(capacity: capacity)
         meter = Meter(subject: plan.subject, origin: plan.origin)
@@ -93,6 +119,7 @@ public struct Generator: ~Copyable {
 
     /// Carries the plan out.
     public mutating func run() throws(SystemCallError) -> Sample {
+        defer { if plan.work == .herd { setOrigin(running: true) } }
         begin()
         core.endTurn()
         while stage != .done { try turn() }
@@ -101,6 +128,7 @@ public struct Generator: ~Copyable {
 
     private mutating func turn() throws(SystemCallError) {
         try core.beginTurn(.never)
+        if readingFor?.isOver == true { return finish() }
         // Before the events, so that a window ends on time.
         advance()
         repeat {
@@ -123,16 +151,17 @@ public struct Generator: ~Copyable {
             serve(event.token.index)
         // They only end the wait: ``issue()`` and `popDue` look at the time.
         case .clock, .pacer: break
-        case .stageTimer, .slowTimer: preconditionFailure("timers of the wheel are no events")
+        case .stageTimer, .slowTimer, .herdTimer: preconditionFailure("timers of the wheel are no events")
         }
     }
 
     private mutating func expire(_ token: Token) {
         switch Kind(of: token) {
         case .slowTimer: readSlowly()
+        case .herdTimer: driveHerd()
         // It only ends the wait: ``advance()`` looks at the time.
         case .stageTimer: break
-        case .clock, .connection, .pacer: preconditionFailure("only stages and slow readers have timers")
+        case .clock, .connection, .pacer: preconditionFailure("only stages, slow readers and herds have timers")
         }
     }
 
@@ -152,8 +181,9 @@ public struct Generator: ~Copyable {
     private func role(_ place: Int) -> Connection.Role {
         guard place < plan.connections else {
             switch plan.disturbance {
-            case .downloads: return .down
+            case .downloads: return .metered
             case .storm: return .visit
+            case .idlers: return .rest
             case .slowReaders, nil: return .slow
             }
         }
@@ -161,31 +191,32 @@ public struct Generator: ~Copyable {
         case .short: return .visit
         case .pingPong: return .talk
         case .openLoop: return .paced
-        case .down: return .down
+        case .down: return plan.isBeside ? .metered : .down
         case .up: return .up
         case .both: return .both
         case .idle: return .rest
+        case .herd: return .herd
         }
     }
 
     /// Opens connections until there are as many as are wanted.
     mutating func openMore() {
         guard stage.isOpening else { return }
-        while connections.count < wanted, connecting < Self.connectingMax, stage != .done {
-            // Places are taken in order, and visits are replaced by their like.
-            let place = plan.disturbance == .storm && stage.isBeside ? connections.count : min(begun, wanted - 1)
+        while connections.count - visiting < wanted, connecting < Self.connectingMax, stage != .done {
+            let place = min(begun, wanted - 1)
             guard open(role(place), isMeasured: place < plan.connections) else { return }
         }
     }
 
-    /// Begins a connection. False when that failed.
-    private mutating func open(_ role: Connection.Role, isMeasured: Bool) -> Bool {
+    /// Begins a connection, whose latency counts from `due` or else from now. False when that failed.
+    mutating func open(_ role: Connection.Role, isMeasured: Bool, due: UInt64? = nil) -> Bool {
         let number = begun
         begun += 1
         let source = role == .visit ? SocketAddress.ipv4(0x7F00_0002 + UInt32(number) % Self.sources, port: 0) : nil
         do throws(Errno) {
             let stream = try Stream(for: target, from: source)
-            let began = clock.now().nanoseconds
+            if role == .metered, plan.downloadRate == 0 { stream.limitReceiveBuffer(bytes: Self.receiveBytesBeside) }
+            let began = due ?? clock.now().nanoseconds
             if case .failed(let errno) = stream.connect(to: target) { throw errno }
             let start = pattern.start(of: role.wish, number: role.wish == .echo ? number : 0)
             guard
@@ -193,6 +224,7 @@ public struct Generator: ~Copyable {
                     Connection(stream, role, isMeasured: isMeasured, start: start, began: began))
             else { return false }
             connecting += 1
+            if role == .visit, !isMeasured { visiting += 1 }
             let index = Int(key.index)
             if let errno = connections[index].stream.add(to: core.poller, Token(Kind.connection, key)) {
                 close(index)
@@ -208,6 +240,7 @@ public struct Generator: ~Copyable {
     /// Ends a connection: the only way to.
     mutating func close(_ index: Int) {
         if !connections[index].isConnected { connecting -= 1 }
+        if connections[index].isVisitBeside { visiting -= 1 }
         _ = connections.remove(at: index)
     }
 
@@ -225,6 +258,7 @@ public struct Generator: ~Copyable {
     mutating func note(_ reason: String) {
         sample.errors[reason, default: 0] += 1
         errorCount += 1
+        readingFor?.noteFailure()
         let isHopeless = connections.count == 0 && plan.work != .short
         if errorCount >= Self.errorsMax || isHopeless { finish() }
     }
@@ -233,6 +267,7 @@ public struct Generator: ~Copyable {
     mutating func mismatch(_ index: Int) {
         close(index)
         sample.mismatches += 1
+        readingFor?.noteMismatch()
         finish()
     }
 }

@@ -39,6 +39,7 @@ struct Meter {
         let busy = WholeMachine.busyNanoseconds() - busyBefore
         let known = sample.subject.nanoseconds + sample.load + sample.origin
         sample.others = busy > known ? busy - known : 0
+        if WholeMachine.isShortOfSocketMemory { sample.isShortOfMemory = true }
         sample.residentBytes = subject.memory()
     }
 

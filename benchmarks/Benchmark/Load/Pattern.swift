@@ -70,6 +70,9 @@ public enum Wish: UInt8, CaseIterable, Sendable {
     case echo = 0x45
     /// Send the pattern until the connection ends.
     case download = 0x44
+    /// The same at no more than a rate, which follows: bytes per second, 8 bytes, little-endian; 0 for any. Little of it
+    /// waits in the kernel, so that there can be many.
+    case metered = 0x4D
     /// Read and check the pattern; at its end answer with the number of bytes, 8 bytes, little-endian.
     case upload = 0x55
     /// Both at once.
@@ -82,6 +85,7 @@ public enum Wish: UInt8, CaseIterable, Sendable {
         case .download: 1
         case .upload: 2
         case .both: 3
+        case .metered: 4
         }
     }
 }

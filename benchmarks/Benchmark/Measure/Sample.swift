@@ -8,6 +8,8 @@ public struct Sample: Codable, Equatable, Sendable {
     public var subject = Usage()
     /// The load generator's processor time in the window, in nanoseconds.
     public var load: UInt64 = 0
+    /// How many cores the load generator had, where it was more than one.
+    public var loadCores: Int?
     /// The origin's processor time in the window, in nanoseconds.
     public var origin: UInt64 = 0
     /// The processor time of all other processes on the machine, in nanoseconds; the resolution is 10 ms.
@@ -16,10 +18,16 @@ public struct Sample: Codable, Equatable, Sendable {
     public var latency: Latency?
     /// Latencies before the disturbance began, for rows that have one.
     public var alone: Latency?
+    /// Latencies of the short connections beside the work, each from when it was due, for rows that have them.
+    public var visits: Latency?
+    /// Bytes of the downloads beside the work, for rows that have them.
+    public var bulkBytes: Double?
     /// Memory of the sessions, for the row that measures it.
     public var memory: SessionMemory?
     /// The subject's memory at the end of the window, in bytes.
     public var residentBytes = 0
+    /// True when the kernel was short of memory for TCP at the end of the window: it then drops what arrives.
+    public var isShortOfMemory: Bool?
     /// The number of errors by their description.
     public var errors: [String: Int] = [:]
     /// How often the bytes that came back differed from those that were sent.

@@ -66,6 +66,13 @@ enum WholeMachine {
         return 1024 * slab + socketPages(Proc.text("/proc/net/sockstat") ?? "") * 4096
     }
 
+    /// True when TCP's memory is beyond the middle of its three limits, at which the kernel begins to save (tcp(7)).
+    static var isShortOfSocketMemory: Bool {
+        let limits = (Proc.text("/proc/sys/net/ipv4/tcp_mem") ?? "").split(whereSeparator: \.isWhitespace)
+        guard limits.count == 3, let pressure = Int(limits[1]) else { return false }
+        return socketPages(Proc.text("/proc/net/sockstat") ?? "") > pressure
+    }
+
     /// The number of pages after `mem` in TCP's line: `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1`.
     static func socketPages(_ text: String) -> Int {
         for line in text.split(separator: "\n") where line.hasPrefix("TCP:") {

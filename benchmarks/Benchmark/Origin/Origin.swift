@@ -6,9 +6,15 @@ import Reactor
 /// side. Bytes that differ from the pattern are answered with a reset, which the generator counts as an error.
 public struct Origin: ~Copyable {
     /// Connections at most.
-    static let connectionsMax = LoadPlan.connectionsMax + LoadPlan.disturbersMax
+    static let connectionsMax = LoadPlan.connectionsMax + LoadPlan.disturbersMax + LoadPlan.visitsMax
     /// Bytes that one connection moves in a turn, per direction, so that the others have their share.
     static let shareBytes = 256 * 1024
+    /// The same of a metered download, whose long writes would delay the exchanges beside it.
+    static let shareBytesMetered = 64 * 1024
+    /// What the kernel may hold of a metered download before it sends it.
+    static let unsentBytesMetered = 256 * 1024
+    /// What asks for a metered download: the wish and the rate.
+    private static let meteredRequestBytes = 9
     /// Connections accepted in a turn, so that those that stand have their share.
     static let acceptsPerTurn = 256
     /// Events taken from the kernel at a time.
@@ -183,6 +189,7 @@ public struct Origin: ~Copyable {
         case .echo: return echo(index)
         case .download: return Self.worse(take(index), give(index))
         case .upload: return take(index)
+        case .metered: return give(index)
         case .both: return Self.worse(take(index), give(index))
         case nil: return .waiting
         }
@@ -192,11 +199,18 @@ public struct Origin: ~Copyable {
         one.rawValue > other.rawValue ? one : other
     }
 
-    /// Peeks at the first byte, which is part of the stream.
+    /// Peeks at the first byte, which is part of the stream. A rate that follows it is not, and is read.
     private mutating func learnWish(_ index: Int) -> Outcome {
-        switch unsafe connections[index].stream.receive(into: buffer.room(1), peek: true) {
-        case .bytes:
+        switch unsafe connections[index].stream.receive(into: buffer.room(Self.meteredRequestBytes), peek: true) {
+        case .bytes(let count):
             guard let wish = unsafe Wish(rawValue: buffer.memory[0]) else { return .reset }
+            if wish == .metered {
+                guard count == Self.meteredRequestBytes else {
+                    connections[index].isReadable = false
+                    return connections[index].isEnding ? .finished : .waiting
+                }
+                limitRate(index)
+            }
             connections[index].wish = wish
             connections[index].start = pattern.start(of: wish)
             return .more
@@ -205,6 +219,14 @@ public struct Origin: ~Copyable {
             return .waiting
         case .endOfStream, .failed: return .finished
         }
+    }
+
+    /// Reads the request that was just peeked at, and has the kernel keep to its rate.
+    private mutating func limitRate(_ index: Int) {
+        _ = unsafe connections[index].stream.receive(into: buffer.room(Self.meteredRequestBytes))
+        let rate = unsafe UInt64(littleEndian: buffer.memory.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
+        if rate > 0 { connections[index].stream.limitRate(bytesPerSecond: Int(clamping: rate)) }
+        connections[index].stream.limitUnsent(bytes: Self.unsentBytesMetered)
     }
 
     // MARK: echo
@@ -291,7 +313,8 @@ public struct Origin: ~Copyable {
     private mutating func give(_ index: Int) -> Outcome {
         guard connections[index].isWritable else { return .waiting }
         let run = unsafe pattern.run(
-            start: connections[index].start, position: connections[index].sent, count: Self.shareBytes)
+            start: connections[index].start, position: connections[index].sent,
+            count: connections[index].wish == .metered ? Self.shareBytesMetered : Self.shareBytes)
         switch unsafe connections[index].stream.send(run) {
         case .bytes(let taken):
             connections[index].sent += UInt64(taken)

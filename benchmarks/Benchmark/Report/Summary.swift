@@ -10,8 +10,23 @@ public struct Summary: Codable, Equatable, Sendable {
     public var p50: Double?
     /// The median over the rounds of the 99th percentile, in microseconds.
     public var p99: Double?
-    /// The same before the disturbance began, in microseconds.
+    /// The same of the 99.9th percentile, in microseconds.
+    public var p999: Double?
+    /// The same of the longest latency, in microseconds.
+    public var longest: Double?
+    /// The same of the 99th percentile before the disturbance began, in microseconds.
     public var p99Alone: Double?
+    /// How much longer the 99th percentile is than without a subject under the same load, in microseconds: the median of
+    /// the rounds' differences.
+    public var p99OverDirect: Double?
+    /// The subject's processor time as a share of a core.
+    public var processorShare: Double?
+    /// What the downloads beside the work reached in all, in bytes per second.
+    public var bulkRate: Double?
+    /// Short connections beside the work, per second.
+    public var visitRate: Double?
+    /// The medians over the rounds of their latencies' percentiles, in microseconds.
+    public var visits: Tail?
     /// Context switches per unit.
     public var switches: Double?
     /// The subject's memory per session, in bytes.
@@ -20,6 +35,26 @@ public struct Summary: Codable, Equatable, Sendable {
     public var kernelBytes: Double?
     /// Notes for the reader: failures, errors, limits of the measurement.
     public var notes: [String] = []
+
+    /// The percentiles of short connections' latencies that a table shows, in microseconds.
+    public struct Tail: Codable, Equatable, Sendable {
+        /// The median.
+        public var p50: Double
+        /// The 99th percentile.
+        public var p99: Double
+        /// The 99.9th percentile.
+        public var p999: Double
+
+        /// Medians over several windows; nil when there are none.
+        init?(_ latencies: [Latency]) {
+            guard let p50 = Spread(latencies.map(\.p50)), let p99 = Spread(latencies.map(\.p99)),
+                let p999 = Spread(latencies.map(\.p999))
+            else { return nil }
+            self.p50 = p50.median
+            self.p99 = p99.median
+            self.p999 = p999.median
+        }
+    }
 }
 
 extension Report.RowResult {
@@ -47,8 +82,17 @@ extension Report.RowResult {
         summary.cost = Spread(costs.compactMap(\.self))
         summary.p50 = Spread(samples.compactMap { $0.latency?.p50 })?.median
         summary.p99 = Spread(samples.compactMap { $0.latency?.p99 })?.median
+        summary.p999 = Spread(samples.compactMap { $0.latency?.p999 })?.median
+        summary.longest = Spread(samples.compactMap { $0.latency?.max })?.median
+        summary.bulkRate = Spread(samples.compactMap { sample in sample.bulkBytes.map { $0 / sample.seconds } })?.median
+        summary.visitRate =
+            Spread(samples.compactMap { sample in sample.visits.map { Double($0.count) / sample.seconds } })?.median
+        summary.visits = Summary.Tail(samples.compactMap(\.visits))
         summary.p99Alone = Spread(samples.compactMap { $0.alone?.p99 })?.median
         if result.subject != "direct" {
+            summary.processorShare =
+                Spread(samples.map { Double($0.subject.nanoseconds) / 1e9 / $0.seconds })?.median
+            summary.p99OverDirect = direct.flatMap { Self.p99OverDirect(samples, $0.samples) }
             summary.switches =
                 Spread(
                     samples.map { Double($0.subject.switches) / max(1, $0.units / unit.size) })?.median
@@ -68,6 +112,14 @@ extension Report.RowResult {
         }
         summary.notes = notes(result, threads: threads)
         return summary
+    }
+
+    private static func p99OverDirect(_ samples: [Sample], _ direct: [Sample]) -> Double? {
+        let differences = zip(samples, direct).compactMap { sample, other -> Double? in
+            guard let own = sample.latency?.p99, let without = other.latency?.p99 else { return nil }
+            return own - without
+        }
+        return Spread(differences)?.median
     }
 
     /// The cost of a unit in each round; nil where it is not defined.
@@ -99,7 +151,7 @@ extension Report.RowResult {
         notes += errors.sorted { $0.value > $1.value }.prefix(2).map { "\($0.value) × \($0.key)" }
 
         guard unit != .session, !result.samples.isEmpty else { return notes }
-        let shares = result.samples.map { Double($0.load + $0.origin) / 1e9 / $0.seconds }
+        let shares = result.samples.map { Double($0.load + $0.origin) / 1e9 / $0.seconds / Double($0.loadCores ?? 1) }
         let own = result.samples.map { Double($0.subject.nanoseconds) / 1e9 / $0.seconds / Double(threads) }
         let others = result.samples.map { Double($0.others) / 1e9 / $0.seconds }
         let hasSubject = result.subject != "direct"
@@ -107,6 +159,9 @@ extension Report.RowResult {
             (Spread(own)?.median ?? 0) < Self.busyShare
         {
             notes.append("generator at its limit")
+        }
+        if result.samples.contains(where: { $0.isShortOfMemory == true }) {
+            notes.append("kernel short of TCP memory")
         }
         if (Spread(others)?.median ?? 0) >= Self.disturbedShare { notes.append("other programs were busy") }
         return notes

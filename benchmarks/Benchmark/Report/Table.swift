@@ -7,36 +7,71 @@ public struct Table: Sendable {
     /// One line for each subject.
     public let lines: [[String]]
 
+    /// A column between the subject's name and its notes.
+    private struct Column {
+        let heading: String
+        let cell: (Report.SubjectResult) -> String
+
+        init(_ heading: String, cell: @escaping (Report.SubjectResult) -> String) {
+            self.heading = heading
+            self.cell = cell
+        }
+
+        /// A figure of the summary, divided by `scale`.
+        init(_ heading: String, scale: Double = 1, _ figure: @escaping (Summary) -> Double?) {
+            self.init(heading) { Numbers.short(figure($0.summary).map { $0 / scale }) }
+        }
+    }
+
     /// Makes the table of one row.
     public init(_ row: Report.RowResult, reference: String) {
         caption = "\(row.name): \(row.title)"
-        let isMemory = row.cost == .memory
-        let isDisturbed = row.subjects.contains { $0.summary.p99Alone != nil }
-        let hasLatency = row.subjects.contains { $0.summary.p50 != nil }
-        var heading = ["", row.unit.rate, row.cost.heading(row.unit), "\(reference)/it [min-max]"]
-        if isMemory { heading += ["user", "kernel"] }
-        if isDisturbed { heading.append("p99 alone") }
-        if hasLatency, !isMemory { heading += ["p50 us"] + (row.cost == .p99 ? [] : ["p99 us"]) }
-        if row.cost == .processor { heading.append("switches") }
-        self.heading = heading + ["notes"]
-
+        let columns = Self.columns(row, reference: reference)
+        heading = [""] + columns.map(\.heading) + ["notes"]
         lines = row.subjects.map { result in
-            let summary = result.summary
-            var line = [
-                result.subject, Numbers.short(summary.throughput?.median),
-                Numbers.short(summary.cost.map { $0.median / row.cost.scale(row.unit) }),
-                result.subject == reference ? "1" : Self.ratio(summary.ratio),
-            ]
-            if isMemory {
-                line += [summary.userBytes, summary.kernelBytes].map { Numbers.short($0.map { $0 / 1024 }) }
-            }
-            if isDisturbed { line.append(Numbers.short(summary.p99Alone)) }
-            if hasLatency, !isMemory {
-                line += [Numbers.short(summary.p50)] + (row.cost == .p99 ? [] : [Numbers.short(summary.p99)])
-            }
-            if row.cost == .processor { line.append(Numbers.short(summary.switches)) }
-            return line + [summary.notes.joined(separator: "; ")]
+            [result.subject] + columns.map { $0.cell(result) } + [result.summary.notes.joined(separator: "; ")]
         }
+    }
+
+    private static func columns(_ row: Report.RowResult, reference: String) -> [Column] {
+        func isKnown(_ figure: (Summary) -> Double?) -> Bool { row.subjects.contains { figure($0.summary) != nil } }
+        let scale = row.cost.scale(row.unit)
+        var columns = [
+            Column(row.unit.rate) { $0.throughput?.median },
+            Column(row.cost.heading(row.unit)) { $0.cost.map { $0.median / scale } },
+            Column("\(reference)/it [min-max]", cell: { $0.subject == reference ? "1" : Self.ratio($0.summary.ratio) }),
+        ]
+        switch row.cost {
+        case .memory:
+            columns += [Column("user", scale: 1024) { $0.userBytes }, Column("kernel", scale: 1024) { $0.kernelBytes }]
+        case .processor:
+            if isKnown({ $0.p50 }) {
+                columns += [
+                    Column("p50 us") { $0.p50 }, Column("p99 us") { $0.p99 }, Column("p999 us") { $0.p999 },
+                ]
+            }
+            columns.append(Column("switches") { $0.switches })
+        case .p99:
+            if isKnown({ $0.p99OverDirect }) { columns.append(Column("-direct") { $0.p99OverDirect }) }
+            if isKnown({ $0.p99Alone }) { columns.append(Column("alone") { $0.p99Alone }) }
+            columns += [Column("p50 us") { $0.p50 }, Column("p999 us") { $0.p999 }, Column("max us") { $0.longest }]
+            columns.append(Column("CPU %", scale: 0.01) { $0.processorShare })
+            columns += besideColumns(isKnown)
+        }
+        return columns
+    }
+
+    /// What became of the load beside the work.
+    private static func besideColumns(_ isKnown: ((Summary) -> Double?) -> Bool) -> [Column] {
+        var columns: [Column] = []
+        if isKnown({ $0.bulkRate }) { columns.append(Column("bulk MB/s", scale: 1_000_000) { $0.bulkRate }) }
+        if isKnown({ $0.visitRate }) {
+            columns += [
+                Column("conn/s") { $0.visitRate }, Column("conn p50") { $0.visits?.p50 },
+                Column("conn p99") { $0.visits?.p99 }, Column("conn p999") { $0.visits?.p999 },
+            ]
+        }
+        return columns
     }
 
     private static func ratio(_ ratio: Spread?) -> String {
@@ -51,6 +86,8 @@ public struct Table: Sendable {
                 + "their range.",
             "Below 1 \(reference) is cheaper. A cost is the processor time of all threads and children per unit, the p99, "
                 + "or the memory.",
+            "-direct is how far the p99 is above that of direct under the same load; alone is the p99 before that load "
+                + "came; conn are the short connections in it, timed from when each was due.",
         ]
     }
 

@@ -3,18 +3,23 @@ public struct Row: Sendable, Equatable {
     /// The row's name on the command line and in tables.
     public let name: String
     /// The work, in a few words.
-    public let title: String
+    public private(set) var title: String
     /// The unit of work.
     public let unit: Unit
     /// The compared cost; less is better.
     public let cost: Cost
     /// The generator's instructions.
-    public let plan: LoadPlan
+    public private(set) var plan: LoadPlan
+    /// How many backends the subject has, all of them the origin; more than one are probed every second.
+    public let backends: Int
+    /// The shortest window in which there is something to see, in seconds.
+    let secondsMin: Double
     /// True when the row is part of the quick run.
     public let isQuick: Bool
 
     init(
-        _ name: String, _ title: String, _ unit: Unit, _ plan: LoadPlan, cost: Cost = .processor, isQuick: Bool = false
+        _ name: String, _ title: String, _ unit: Unit, _ plan: LoadPlan, cost: Cost = .processor, isQuick: Bool = false,
+        backends: Int = 1, secondsMin: Double = 0
     ) {
         self.name = name
         self.title = title
@@ -22,7 +27,38 @@ public struct Row: Sendable, Equatable {
         self.cost = cost
         self.plan = plan
         self.isQuick = isQuick
+        self.backends = backends
+        self.secondsMin = secondsMin
     }
+}
+
+extension Row {
+    /// True when the row needs a subject of its own: one that has not worked yet, that has other backends, or that has
+    /// thousands of sessions to end afterwards.
+    var needsOwnSubject: Bool { plan.work == .idle || plan.disturbance == .idlers || backends > 1 }
+
+    /// The row as a run with these options measures it, on subjects that have room for `sessionsMax` sessions.
+    func prepared(_ options: RunOptions, sessionsMax: Int) -> Row {
+        var row = self
+        row.plan.seconds = max(options.seconds, secondsMin)
+        row.plan.warmUp = options.warmUp
+        if plan.work == .openLoop { row.plan.rate = options.rate }
+        if plan.downloadRate > 0 {
+            row.plan.downloadRate = Int(options.downloadRate * 1_000_000)
+            row.title += " of \(Numbers.short(options.downloadRate)) MB/s each"
+        }
+        if plan.disturbance == .storm { row.plan.visitRate = options.stormRate }
+        if plan.visitRate > 0 { row.title += ", \(Numbers.short(row.plan.visitRate)) per second" }
+        if plan.disturbance == .idlers {
+            let room = max(0, sessionsMax - plan.connections - Self.spareSessions)
+            row.plan.disturbers = min(LoadPlan.disturbersMax, room)
+            row.title += ": \(Numbers.short(Double(row.plan.disturbers)))"
+        }
+        return row
+    }
+
+    /// Sessions that are left free beside idle ones.
+    private static let spareSessions = 100
 }
 
 /// The unit of work of a row.
@@ -69,84 +105,4 @@ public enum Cost: String, Codable, Sendable {
 
     /// How many of the cost's unit make one of the heading's unit: 1024 bytes for KB.
     public func scale(_ unit: Unit) -> Double { self == .memory ? 1024 : 1 }
-}
-
-extension Row {
-    /// The number of sessions in the row that measures memory.
-    static let idleSessions = 4000
-
-    /// All rows. Memory comes first, because later the TIME_WAIT entries of short connections change the kernel's
-    /// slabs.
-    public static let all: [Row] = [idle] + shorts + pingPongs + bulks + disturbed + [openLoop]
-
-    private static let idle = Row(
-        "idle-memory", "\(Numbers.short(Double(idleSessions))) idle sessions", .session,
-        LoadPlan(.idle, connections: idleSessions),
-        cost: .memory, isQuick: true)
-
-    private static let shorts: [Row] = [64, 1].map { count in
-        Row(
-            count == 64 ? "short-64B" : "short-64B-\(count)", "connect, 64 B echo, close; \(count) at once",
-            .connection,
-            LoadPlan(.short, connections: count), isQuick: count == 64)
-    }
-
-    private static let pingPongs: [Row] = [(64, "64B", "64 B"), (1024, "1KiB", "1 KiB"), (16384, "16KiB", "16 KiB")]
-        .flatMap { bytes, size, text in
-            [1, 64, 1000].map { count in
-                Row(
-                    "pingpong-\(size)-\(count)", "\(text) ping-pong, \(connections(count))", .request,
-                    LoadPlan(.pingPong, connections: count, messageBytes: bytes),
-                    isQuick: count == 64 && bytes != 1024)
-            }
-        }
-
-    private static let bulks: [Row] = [LoadPlan.Work.down, .up, .both].flatMap { work in
-        [1, 4].map { count in
-            let title =
-                switch work {
-                case .down: "bulk download"
-                case .up: "bulk upload"
-                default: "bulk both ways"
-                }
-            return Row(
-                "bulk-\(work.rawValue)-\(count)", "\(title), \(connections(count))", .gigabyte,
-                LoadPlan(work, connections: count), isQuick: count == 4 && work != .up)
-        }
-    }
-
-    private static let disturbed: [Row] = [
-        Row(
-            "slow-reader", "4 downloads beside a slow reader", .gigabyte,
-            plan(.down, 4, beside: .slowReaders, 1)),
-        Row(
-            "beside-bulk", "64 B ping-pong, 16 connections, beside 4 bulk downloads", .request,
-            plan(.pingPong, 16, beside: .downloads, 4), cost: .p99, isQuick: true),
-        Row(
-            "beside-storm", "64 B ping-pong, 16 connections, beside 64 short connections at once", .request,
-            plan(.pingPong, 16, beside: .storm, 64), cost: .p99),
-    ]
-
-    private static let openLoop = Row(
-        "open-loop", "64 B requests at a fixed rate, 64 connections", .request, LoadPlan(.openLoop, connections: 64),
-        isQuick: true)
-
-    private static func plan(
-        _ work: LoadPlan.Work, _ connections: Int, beside disturbance: LoadPlan.Disturbance, _ count: Int
-    ) -> LoadPlan {
-        var plan = LoadPlan(work, connections: connections)
-        plan.disturbance = disturbance
-        plan.disturbers = count
-        return plan
-    }
-
-    private static func connections(_ count: Int) -> String {
-        count == 1 ? "1 connection" : "\(Numbers.short(Double(count))) connections"
-    }
-
-    /// The row of that name, or else all rows whose names begin with it.
-    public static func named(_ name: String) -> [Row] {
-        let exact = all.filter { $0.name == name }
-        return exact.isEmpty && !name.isEmpty ? all.filter { $0.name.hasPrefix(name) } : exact
-    }
 }

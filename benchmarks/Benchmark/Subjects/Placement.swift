@@ -6,21 +6,25 @@ public struct Placement: Equatable, Sendable {
     public var subject: [Int]
     /// The core of the generator and the origin.
     public var generator: [Int]
+    /// The core of what reads downloads beside the work; nil when the generator has to read them.
+    public var reader: Int?
     /// True when there are too few cores, so that both sides use all of them.
     public var isShared: Bool
 
-    /// Gives the subject the first `threads` cores and the generator the next one.
+    /// Gives the subject the first `threads` cores, the generator the next one, and the reader the one after that.
     public init(cores: [Int], threads: Int) {
         isShared = cores.count <= threads
         subject = isShared ? cores : Array(cores.prefix(threads))
         generator = isShared ? cores : [cores[threads]]
+        reader = cores.count > threads + 1 && Programs.find("taskset") != nil ? cores[threads + 1] : nil
     }
 
     /// The placement as a line for the operator.
     var description: String {
         func text(_ cores: [Int]) -> String { cores.map(String.init).joined(separator: ", ") }
         if Programs.find("taskset") == nil { return "cores are not assigned: taskset(1) of util-linux is missing" }
-        return "subject on core \(text(subject)), generator and origin on core \(text(generator))"
+        let own = reader.map { ", reader of downloads beside exchanges on core \($0)" } ?? ""
+        return "subject on core \(text(subject)), generator and origin on core \(text(generator))\(own)"
     }
 
     /// The cores that this process may use.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Every subject does the same work: accept TCP connections on one port, relay them to one backend, log nothing (ours
-/// writes its default lines to its log file), and check the backend every 5 s if it has checks. All other settings are
+/// writes its default lines to its log file), and check the backend every 5 s if it has checks (where there are many, every second). All other settings are
 /// the program's defaults.
 extension Subject {
     /// The name and text of the subject's configuration file, if it has one.
@@ -19,7 +19,8 @@ extension Subject {
         switch kind {
         case .direct: []
         case .ours:
-            [program, "0.0.0.0", "127.0.0.1", "\(setting.backendPort)", "--port", "\(setting.port)"]
+            [program, "0.0.0.0"] + setting.backendHosts.flatMap { [$0, "\(setting.backendPort)"] }
+                + ["--port", "\(setting.port)"] + (setting.backends == 1 ? [] : ["--probe-interval", "1s"])
                 // Versions without that option serve with one thread.
                 + (setting.threads == 1 ? [] : ["--threads", "\(setting.threads)"])
         case .haproxy: [program, "-db", "-q", "-f", file]
@@ -50,6 +51,9 @@ extension Subject {
     /// pipes the size of ours.
     private static func haproxy(_ setting: SubjectSetting, splice: Bool) -> String {
         let options = ["auto", "request", "response"].map { "    option splice-\($0)\n" }.joined()
+        let servers = setting.backendHosts.enumerated().map { place, host in
+            "    server origin\(place) \(host):\(setting.backendPort) check inter \(setting.probeSeconds)s\n"
+        }
         return """
             global
                 nbthread \(setting.threads)
@@ -62,8 +66,7 @@ extension Subject {
                 timeout server 1h
             \(splice ? options : "")listen balancer
                 bind 0.0.0.0:\(setting.port)
-                server origin 127.0.0.1:\(setting.backendPort) check inter 5s
-
+            \(servers.joined())
             """
     }
 
@@ -94,6 +97,9 @@ extension Subject {
         func address(_ host: String, _ port: UInt16) -> String {
             "{ socket_address: { address: \(host), port_value: \(port) } }"
         }
+        let endpoints = setting.backendHosts.map { host in
+            "        - endpoint: { address: \(address(host, setting.backendPort)) }"
+        }
         return """
             static_resources:
               listeners:
@@ -116,7 +122,7 @@ extension Subject {
                   - { max_connections: 100000, max_pending_requests: 100000, max_requests: 100000 }
                 health_checks:
                 - timeout: 2s
-                  interval: 5s
+                  interval: \(setting.probeSeconds)s
                   healthy_threshold: 1
                   unhealthy_threshold: 4
                   tcp_health_check: {}
@@ -124,7 +130,7 @@ extension Subject {
                   cluster_name: origin
                   endpoints:
                   - lb_endpoints:
-                    - endpoint: { address: \(address("127.0.0.1", setting.backendPort)) }
+            \(endpoints.joined(separator: "\n"))
 
             """
     }

@@ -46,6 +46,15 @@ public struct Subject: Sendable {
         }
     }
 
+    /// Why a row with many backends, which are probed, cannot be measured with this subject; nil when it can.
+    var obstacleToProbes: String? {
+        switch kind {
+        case .command: "a command has one backend"
+        case .nginx: "nginx has no probes"
+        case .direct, .ours, .haproxy, .envoy: nil
+        }
+    }
+
     /// How to get the program.
     var remedy: String {
         switch kind {
@@ -72,6 +81,9 @@ package struct SubjectSetting {
     var port: UInt16
     /// The port of the origin, on 127.0.0.1.
     var backendPort: UInt16
+    /// How many backends the subject has. One is the origin on 127.0.0.1; of more, each is the origin on a loopback
+    /// address of its own, and is probed every second.
+    var backends = 1
     /// The number of worker threads or processes.
     var threads: Int
     /// The limit of descriptors per process.
@@ -92,8 +104,16 @@ package struct SubjectSetting {
         self.directory = directory
     }
 
-    /// The number of sessions that the descriptors allow: two each, after those for pipes and 200 for other uses.
-    var sessionsMax: Int { min(20_000, max(100, (descriptors - Self.pipes * 2 - 200) / 2)) }
+    /// The address of each backend, without the port.
+    var backendHosts: [String] {
+        backends == 1 ? ["127.0.0.1"] : (0..<backends).map { "127.1.\($0 / 250).\($0 % 250 + 1)" }
+    }
+    /// The time from one probe of a backend to the next, in seconds.
+    var probeSeconds: Int { backends == 1 ? 5 : 1 }
+
+    /// The number of sessions that the descriptors allow: two each, after those for pipes, one for a probe of each
+    /// backend and 200 for other uses.
+    var sessionsMax: Int { min(20_000, max(100, (descriptors - Self.pipes * 2 - backends - 200) / 2)) }
     /// Pipes that HAProxy may use for splice(2); each has two descriptors.
     static let pipes = 500
 }
