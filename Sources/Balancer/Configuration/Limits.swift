@@ -61,9 +61,11 @@ public struct Limits: Hashable, Sendable {
     // What a turn may do. On the machines of benchmarks/RESULTS.md a message costs some 15 us, a session from accept to
     // connect 45 us, and 256 KiB of a bulk transfer 80 us; so a turn with all of its shares used up takes about 1 ms.
 
-    /// Events taken from the kernel in one poll. What does not fit comes with the next, in its order.
-    public static let eventsPerTurn = 32
-    /// Reads of all sessions in one turn. Sessions that have an event when they are used up go on in the next turn.
+    /// Events taken from the kernel in one poll; what does not fit comes with the next. To note what an event reports
+    /// costs next to nothing, and it shows who has to wait for whom.
+    public static let eventsPerTurn = 512
+    /// Reads of all sessions in one turn. Sessions that have an event when they are used up go on in the next turn,
+    /// before those of its events.
     public static let readsPerTurn = 64
     /// Bytes of all sessions in one turn, in chunks: likewise.
     public static let chunksPerTurn = 4

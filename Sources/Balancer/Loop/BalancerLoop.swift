@@ -80,7 +80,7 @@ public struct BalancerLoop: ~Copyable {
     public var isRunning: Bool { state != .stopped }
 
     /// True while the next turn will not wait: the ready queue holds work that exceeded its share of the last turn.
-    public var hasMoreToDo: Bool { !core.ready.isEmpty || !sessions.bulk.isEmpty }
+    public var hasMoreToDo: Bool { !core.ready.isEmpty || sessions.hasMoreToDo }
 
     /// The addresses that clients can connect to, with their actual ports; empty once the loop drains.
     public var listenerAddresses: [SocketAddress] { admission.addresses.map(\.address) }
@@ -112,12 +112,13 @@ public struct BalancerLoop: ~Copyable {
         guard isRunning else { return }
         // The wake-up for a new roster may have come and gone with the one before it.
         let mayWait =
-            !configuration.latency.busyPoll && sessions.bulk.isEmpty && shared.roster.version == targets.roster.version
+            !configuration.latency.busyPoll && !sessions.hasMoreToDo && shared.roster.version == targets.roster.version
         try core.beginTurn(mayWait ? timeout : .immediately)
         if core.stall > 0 { handleStall() }
         if shared.roster.version != targets.roster.version { adoptRoster() }
         sessions.beginTurn()
         admission.beginTurn()
+        if !sessions.late.isEmpty { serveLate() }
         repeat {
             for index in 0..<core.events.count where isRunning { handle(core.events[index]) }
         } while isRunning ? try core.looksAgain() : false
@@ -128,6 +129,14 @@ public struct BalancerLoop: ~Copyable {
         }
         if isRunning, !sessions.bulk.isEmpty { serveBulk() }
         if isRunning { endTurn() }
+    }
+
+    /// Sessions that the last turn had no share for go before those that have an event in this one.
+    @inline(never) private mutating func serveLate() {
+        for _ in 0..<sessions.late.count {
+            guard isRunning, let index = sessions.nextLate() else { return }
+            settle(sessions.service(index, &targets, &core, &journal))
+        }
     }
 
     /// Sessions in bulk take turns, with a quantum each, until the turn's share for them is used up.

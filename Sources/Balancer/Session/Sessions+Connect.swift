@@ -7,11 +7,12 @@ extension Sessions {
     mutating func connectNext(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
-        while let place = pick(for: index, &targets) {
+        while true {
             guard connectsLeft > 0 else {
                 queueConnect(index, &core)
                 return .continues
             }
+            guard let place = pick(for: index, &targets) else { break }
             connectsLeft -= 1
             countAttempt(index, on: place, &targets, journal.cells)
             switch beginConnect(index, to: place, &targets, &core) {

@@ -37,14 +37,13 @@ extension Sessions {
         }
     }
 
-    /// A session that moves little is served at once; one in bulk takes its turn, as does any other when the turn's
-    /// share is used up. So a message waits for at most a turn, of which bulk has ``Limits/bulkChunksPerTurn``; and as
-    /// each turn has that for them, none of those in bulk waits for ever.
+    /// A session that moves little is served at once; one in bulk takes its turn, and so does any other when the turn's
+    /// share is used up. One that stands in a queue already has its turn.
     @inline(__always) mutating func ready(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
-        guard relay.hasShare, !slab[index].link.isBulk else {
-            queueBulk(index)
+        guard relay.hasShare, !slab[index].isQueued, !slab[index].link.isBulk else {
+            queue(index)
             return .continues
         }
         return service(index, &targets, &core, &journal)
@@ -67,7 +66,7 @@ extension Sessions {
         case .waits:
             return .continues
         case .more:
-            queueBulk(index)
+            queue(index)
             return .continues
         case .over:
             return end(index, slab[index].link.isBroken ? .reset : .finished, &targets, &core, &journal)

@@ -22,8 +22,10 @@ struct Sessions: ~Copyable {
     /// The addresses of IPv6 clients, by the places of their sessions.
     var ipv6Hosts: Column<IPv6Host>
     var relay: Relay
-    /// Sessions in bulk that can go on, first in first out: ``serveBulk(_:_:_:)``.
+    /// Sessions in bulk that can go on, first in first out.
     private(set) var bulk: TokenQueue
+    /// Others that can go on and that the last turn had no share for, first in first out.
+    private(set) var late: TokenQueue
     /// How many connects may still be begun in this turn.
     var connectsLeft = 0
     let timeouts: SessionTimeouts
@@ -43,7 +45,8 @@ struct Sessions: ~Copyable {
         ipv6Hosts = Column(capacity: 0)
         relay = Relay(
             limits: configuration.limits.share(of: configuration.threads), of: configuration.threads)
-        bulk = TokenQueue(capacity: count + Limits.eventsPerTurn)
+        bulk = TokenQueue(capacity: count)
+        late = TokenQueue(capacity: count)
         timeouts = SessionTimeouts(configuration.timeouts)
         fastOpen = configuration.latency.fastOpen
         guard reserve(count, &core) else {
@@ -63,7 +66,7 @@ struct Sessions: ~Copyable {
     /// The slab comes last: while it has room, there is room for its sessions in the others.
     private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
         ipv6Hosts.reserve(count) && core.ready.reserve(count + Limits.eventsPerTurn)
-            && bulk.reserve(count + Limits.eventsPerTurn) && slab.reserve(count)
+            && bulk.reserve(count) && late.reserve(count) && slab.reserve(count)
     }
 
     var count: Int { slab.count }
@@ -93,11 +96,15 @@ struct Sessions: ~Copyable {
         return token.index
     }
 
-    /// Puts a session into the queue of those in bulk, unless it stands in one.
-    mutating func queueBulk(_ index: Int) {
+    /// True while a session can go on without an event.
+    var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty }
+
+    /// Puts a session into the queue of its kind, unless it stands in one.
+    @inline(never) mutating func queue(_ index: Int) {
         guard !slab[index].isQueued else { return }
         slab[index].isQueued = true
-        bulk.append(Token(.session, slab.key(at: index)))
+        let token = Token(.session, slab.key(at: index))
+        if slab[index].link.isBulk { bulk.append(token) } else { late.append(token) }
     }
 
     /// Lets a session go on with its next connect in the next turn. None is in progress.
@@ -107,9 +114,17 @@ struct Sessions: ~Copyable {
         core.ready.append(Token(.session, slab.key(at: index)))
     }
 
-    /// Takes the first session in bulk out of the queue, if the turn has a share for it, and returns its place.
+    /// Takes the first session in bulk out of its queue, if the turn has a share for it, and returns its place.
     mutating func nextBulk() -> Int? {
         while relay.hasShare, let token = bulk.popFirst() {
+            if let index = takeFromQueue(token) { return index }
+        }
+        return nil
+    }
+
+    /// The same for those that are late.
+    mutating func nextLate() -> Int? {
+        while relay.hasShare, let token = late.popFirst() {
             if let index = takeFromQueue(token) { return index }
         }
         return nil
