@@ -138,7 +138,9 @@ import Testing
         let good = Fixtures.sample(microseconds: 10)
         let bad = Fixtures.sample(microseconds: 10, errors: ["reset": 1])
         let svg = Chart(Fixtures.report([Fixtures.row([("ours", [good]), ("nginx", [good]), ("envoy", [bad])])])).svg
-        #expect(svg.count(of: "<rect") == 2)
+        // A cost each, and a p99 with its p999.
+        #expect(svg.count(of: "<rect") == 6)
+        #expect(svg.count(of: ">100 / 200</text>") == 2)
         #expect(svg.hasPrefix("<svg") && svg.hasSuffix("</svg>\n"))
         #expect(svg.contains("nginx &lt;1.2&gt; &amp; more"))
         #expect(Chart(Fixtures.report([])).svg.count(of: "<rect") == 0)

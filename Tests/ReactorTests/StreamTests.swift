@@ -275,6 +275,8 @@ private final class RefusingKernel: ForwardingKernel {
             #expect(option(number, SOL_SOCKET, SO_KEEPALIVE) == 0)
             stream.setNoDelay()
             stream.setKeepalive(.standard)
+            stream.limitRate(bytesPerSecond: 150_000_000)
+            #expect(option(number, SOL_SOCKET, SO_MAX_PACING_RATE) == 150_000_000)
             #expect(option(number, CInt(IPPROTO_TCP), TCP_NODELAY) == 1)
             #expect(option(number, SOL_SOCKET, SO_KEEPALIVE) == 1)
             #expect(option(number, CInt(IPPROTO_TCP), TCP_KEEPIDLE) == 120)

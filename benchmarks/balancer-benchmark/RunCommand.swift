@@ -10,7 +10,8 @@ struct RunCommand: ParsableCommand {
         usage: "balancer-benchmark [run] [--quick] [--only ROW,...] [options]",
         discussion: """
             As root, the run has its own network namespace. The subject has as many cores as threads; the load generator \
-            and the origin have the next core. The generator closes each connection first.
+            and the origin have the next core, and what reads the downloads beside other work the one after that, if \
+            there is one. The generator closes each connection first.
             """)
 
     @Flag(help: "A few rows with short windows: 90 s at most with all subjects.")

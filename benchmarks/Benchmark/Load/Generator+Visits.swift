@@ -15,7 +15,9 @@ extension Generator {
     /// True when every request and short connection that was due in the window has been served.
     var hasServedAllDue: Bool {
         let end = window?.upperBound ?? 0
-        if plan.work == .openLoop, free.count < connections.count - visiting || (arrivals?.next ?? 0) < end { return false }
+        if plan.work == .openLoop {
+            guard free.count == connections.count - visiting, (arrivals?.next ?? 0) >= end else { return false }
+        }
         guard let visits else { return true }
         return visiting == 0 && visits.next >= end
     }

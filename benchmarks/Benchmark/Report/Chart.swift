@@ -1,5 +1,5 @@
-/// The headline rows as an SVG picture: each has a bar per subject, whose length is the cost relative to the most
-/// expensive subject.
+/// The headline rows as an SVG picture: each has a bar per subject, whose length is the cost, or the 99th percentile of
+/// the latency, relative to the longest in the row.
 ///
 /// The picture has no scripts, fonts or background; grey text and the bars are legible on white and on black.
 public struct Chart {
@@ -16,17 +16,34 @@ public struct Chart {
         var value: Double
         /// The range over the rounds.
         var range: ClosedRange<Double>
+        /// The 99.9th percentile, where the value is the 99th.
+        var far: Double?
+
+        /// How far the bar reaches.
+        var extent: Double { max(value, far ?? value) }
+    }
+
+    /// What a group of bars shows of a row.
+    enum Figure {
+        case cost
+        /// The 99th and the 99.9th percentile of the latency.
+        case tail
     }
 
     /// The rows to show, if the report has them, with their headings.
-    static let headlines: [(row: String, title: String, unit: String)] = [
-        ("short-64B", "Short connections with a 64 B echo", "µs of CPU each"),
-        ("pingpong-64B-64", "Ping-pong of 64 B, 64 connections", "µs of CPU per request"),
-        ("pingpong-16KiB-64", "Ping-pong of 16 KiB, 64 connections", "µs of CPU per request"),
-        ("bulk-down-4", "Bulk download, 4 connections", "ms of CPU per GB"),
-        ("bulk-both-4", "Bulk both ways, 4 connections", "ms of CPU per GB"),
-        ("idle-memory", "Idle session, user and kernel", "KB each"),
+    static let headlines: [(row: String, figure: Figure, title: String, unit: String)] = [
+        ("short-64B", .cost, "Short connections with a 64 B echo", "µs of CPU each"),
+        ("short-64B", .tail, "Their latency, 64 at once", tailUnit),
+        ("pingpong-64B-64", .cost, "Ping-pong of 64 B, 64 connections", "µs of CPU per request"),
+        ("pingpong-64B-64", .tail, "Its latency", tailUnit),
+        ("beside-bulk", .tail, "Ping-pong beside paced downloads", tailUnit),
+        ("beside-storm", .tail, "Ping-pong beside short connections", tailUnit),
+        ("pingpong-16KiB-64", .cost, "Ping-pong of 16 KiB, 64 connections", "µs of CPU per request"),
+        ("bulk-down-4", .cost, "Bulk download, 4 connections", "ms of CPU per GB"),
+        ("bulk-both-4", .cost, "Bulk both ways, 4 connections", "ms of CPU per GB"),
+        ("idle-memory", .cost, "Idle session, user and kernel", "KB each"),
     ]
+    private static let tailUnit = "µs, p99 / p999"
 
     private let groups: [Group]
     private let footer: String
@@ -38,9 +55,11 @@ public struct Chart {
         groups = Self.headlines.compactMap { headline in
             guard let row = report.rows.first(where: { $0.name == headline.row }) else { return nil }
             let bars = row.subjects.compactMap { result -> Bar? in
-                guard result.isSound, let cost = result.summary.cost?.scaled(row.cost.scale(row.unit)), cost.median > 0
-                else { return nil }
-                return Bar(subject: result.subject, value: cost.median, range: cost.min...cost.max)
+                guard result.isSound else { return nil }
+                switch headline.figure {
+                case .cost: return Self.costBar(result, scale: row.cost.scale(row.unit))
+                case .tail: return Self.tailBar(result)
+                }
             }
             return bars.isEmpty ? nil : Group(title: headline.title, unit: headline.unit, bars: bars)
         }
@@ -48,6 +67,17 @@ public struct Chart {
         var seen: [String] = []
         for version in versions where !seen.contains(where: { version.hasPrefix($0) }) { seen.append(version) }
         footer = seen.joined(separator: " · ")
+    }
+
+    private static func costBar(_ result: Report.SubjectResult, scale: Double) -> Bar? {
+        guard let cost = result.summary.cost?.scaled(scale), cost.median > 0 else { return nil }
+        return Bar(subject: result.subject, value: cost.median, range: cost.min...cost.max)
+    }
+
+    private static func tailBar(_ result: Report.SubjectResult) -> Bar? {
+        guard let p99 = Spread(result.samples.compactMap { $0.latency?.p99 }) else { return nil }
+        return Bar(
+            subject: result.subject, value: p99.median, range: p99.min...p99.max, far: result.summary.p999)
     }
 
     // MARK: dimensions in pixels, and colours
@@ -61,12 +91,14 @@ public struct Chart {
     private static let barHeight = 16
     private static let groupGap = 30
     private static let labelWidth = 98
-    private static let valueWidth = 58
+    private static let valueWidth = 112
 
     private static let textColor = "#7d8590"
     private static let ownColor = "#f05138"
     private static let otherColor = "#8ba0b8"
     private static let whiskerColor = "#57606a"
+    /// The part of a bar from the 99th to the 99.9th percentile.
+    private static let farOpacity = "0.35"
 
     private static var columnWidth: Int { (width - (columns - 1) * columnGap) / columns }
     private static var barWidth: Int { columnWidth - labelWidth - valueWidth }
@@ -85,7 +117,9 @@ public struct Chart {
             y += line.map { self.height($0) }.max() ?? 0
         }
         let bottom = y + 8
-        let subtitle = "Less is better. Bars: medians, relative to the dearest; thin lines: the range of the rounds."
+        let subtitle =
+            "Less is better. Bars: medians, relative to the dearest; pale: to the p999; thin lines: "
+            + "the range of the rounds."
         return """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="-16 0 \(Self.width + 32) \(bottom + 16)" \
             width="\(Self.width + 32)" height="\(bottom + 16)" role="img" \
@@ -101,7 +135,7 @@ public struct Chart {
     }
 
     private func draw(_ group: Group, x: Int, y: Int) -> [String] {
-        let longest = group.bars.map(\.value).max() ?? 1
+        let longest = group.bars.map(\.extent).max() ?? 1
         var lines = [
             "<text x=\"\(x)\" y=\"\(y + 16)\" font-size=\"13\" font-weight=\"600\">\(Self.escaped(group.title))</text>",
             "<text x=\"\(x + Self.columnWidth)\" y=\"\(y + 16)\" font-size=\"11\" text-anchor=\"end\">"
@@ -122,15 +156,22 @@ public struct Chart {
         let weight = isOwn ? " font-weight=\"600\"" : ""
         let from = text(Double(start) + max(0, length(bar.range.lowerBound)))
         let to = text(Double(start) + max(0, length(bar.range.upperBound)))
-        let end = max(length(bar.value), length(bar.range.upperBound)) + 6
+        let end = max(length(bar.extent), length(bar.range.upperBound)) + 6
+        let label = ([bar.value] + (bar.far.map { [$0] } ?? [])).map { Numbers.short($0) }.joined(separator: " / ")
+        let color = isOwn ? Self.ownColor : Self.otherColor
+        func rectangle(to value: Double, _ more: String = "") -> String {
+            "<rect x=\"\(start)\" y=\"\(y)\" width=\"\(text(max(1, length(value))))\" "
+                + "height=\"\(Self.barHeight)\" rx=\"2\" fill=\"\(color)\"\(more)/>"
+        }
+        let far = bar.far.map { [rectangle(to: $0, " fill-opacity=\"\(Self.farOpacity)\"")] } ?? []
         let name = Self.escaped(bar.subject)
-        return [
-            "<text x=\"\(start - 8)\" y=\"\(middle + 4)\" font-size=\"12\" text-anchor=\"end\"\(weight)>\(name)</text>",
-            "<rect x=\"\(start)\" y=\"\(y)\" width=\"\(text(max(1, length(bar.value))))\" height=\"\(Self.barHeight)\" "
-                + "rx=\"2\" fill=\"\(isOwn ? Self.ownColor : Self.otherColor)\"/>",
+        let title =
+            "<text x=\"\(start - 8)\" y=\"\(middle + 4)\" font-size=\"12\" text-anchor=\"end\"\(weight)>\(name)</text>"
+        return [title] + far + [
+            rectangle(to: bar.value),
             "<path d=\"M\(from) \(middle)H\(to)\" stroke=\"\(Self.whiskerColor)\" stroke-width=\"1.5\"/>",
             "<text x=\"\(text(Double(start) + end))\" y=\"\(middle + 4)\" font-size=\"12\"\(weight)>"
-                + "\(Numbers.short(bar.value))</text>",
+                + "\(label)</text>",
         ]
     }
 

@@ -60,7 +60,8 @@ extension Row {
         Row(
             "beside-bulk-\(count)",
             "64 B ping-pong, 16 connections, beside \(Numbers.short(Double(count))) downloads and short connections",
-            .request, plan(.pingPong, 16, beside: .downloads, count) { $0.visitRate = 100 }, cost: .p99)
+            .request, plan(.pingPong, 16, beside: .downloads, count) { $0.visitRate = 100 }, cost: .p99,
+            secondsMin: 2)
     }
 
     /// Many backends, and many sessions.
