@@ -94,6 +94,7 @@ struct LoopWatch {
         planned = max(now, loop.core.timers.nextDeadline?.nanoseconds ?? .max)
         let skipped = loop.core.monotonicNow.nanoseconds - now
         kernel.pace.planned = planned.addingReportingOverflow(skipped).overflow ? .max : planned + skipped
+        kernel.isClockNews = true
     }
 
     /// Nothing that comes later in the batch than what stops the loop reaches anybody.

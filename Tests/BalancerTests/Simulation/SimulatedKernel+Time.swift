@@ -38,8 +38,11 @@ struct Pace {
 
 // epoll_wait(2), the timerfd and the clock.
 extension SimulatedKernel {
-    /// A process that stands still is found so by its clock: a freeze may begin in a wait, or after it.
+    /// A process that stands still is found so by its clock: a freeze may begin in a wait, or after it. The loop goes by
+    /// the first reading of a turn; by another it only counts the length of a turn.
     func monotonicNanoseconds() -> UInt64 {
+        guard isClockNews else { return nanoseconds }
+        isClockNews = false
         freezeAtTimes()
         pace.read(at: nanoseconds)
         return nanoseconds

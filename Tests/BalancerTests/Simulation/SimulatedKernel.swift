@@ -63,6 +63,8 @@ final class SimulatedKernel: ScriptedKernel {
     var signals = SimulatedSignals()
     var nanoseconds: UInt64 = 1_000_000_000_000
     var pace = Pace(now: 1_000_000_000_000)
+    /// The clock has not been read in this turn.
+    var isClockNews = true
     /// What the timerfd is set for; 0 once it has expired.
     var timer: UInt64 = 0
     /// What the timerfd was set for last.
