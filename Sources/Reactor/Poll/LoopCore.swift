@@ -17,6 +17,12 @@
 /// is due, ``looksAgain()`` polls once more without waiting, and again while that poll was incomplete, at most
 /// ``looksMax`` times. Turns in which nothing is due pay for none of this but a comparison.
 ///
+/// ## Timers have a share of a turn
+///
+/// At most ``timersPerTurn`` timers run in a turn, so that thousands that are due at once keep no event waiting. The
+/// others stay due: the next turn does not wait, and looks at the poller before it goes on with them, in the wheel's
+/// order, which passes none of them over.
+///
 /// ## A stall is not paid for by deadlines
 ///
 /// The loop sleeps until the earliest deadline at the latest. When the clock is found more than ``stallMin`` past that,
@@ -34,6 +40,8 @@ public struct LoopCore: ~Copyable {
     public static let stallMin: Duration = .milliseconds(200)
     /// How often a turn polls again before its timers run although no poll was complete.
     public static let looksMax = 4
+    /// How many timers run in one turn, unless the owner wants another number.
+    public static let timersPerTurn = 64
 
     /// The poller of the loop.
     public let poller: Poller
@@ -65,6 +73,11 @@ public struct LoopCore: ~Copyable {
 
     /// A timer was due when the turn began.
     @usableFromInline var isDue = false
+    private let timersPerTurn: Int
+    /// What is left of ``timersPerTurn`` in this turn.
+    private var timersLeft = 0
+    /// A timer was due when the last turn ended.
+    private var isBehind = false
     /// `stallMin`, converted once: `Duration` counts in 128 bits.
     private let stallNanoseconds = stallMin.wholeNanoseconds
 
@@ -74,11 +87,13 @@ public struct LoopCore: ~Copyable {
     ///   - timers: Timers that memory is reserved for.
     ///   - ready: Tokens that memory is reserved for in the queue.
     ///   - eventsPerTurn: Events taken from the kernel in one poll; what does not fit comes with the next.
+    ///   - timersPerTurn: Timers that run in one turn; the others that are due run in the next.
     /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out; "malloc"
     /// where
     ///   there is no memory for the timers or the queue.
     public init(
-        clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, clockToken: Token
+        clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, timersPerTurn: Int = timersPerTurn,
+        clockToken: Token
     ) throws(SystemCallError) {
         let poller = try Poller()
         let timer = FileDescriptor(owning: try check(kernel.timerCreate(), "timerfd_create"))
@@ -91,6 +106,7 @@ public struct LoopCore: ~Copyable {
         guard wheel.hasRoom, queue.reserve(ready) else {
             throw SystemCallError(call: "malloc", subject: "timers and queue", errno: .outOfMemory)
         }
+        self.timersPerTurn = timersPerTurn
         self.timers = wheel
         self.ready = queue
         self.now = now
@@ -107,11 +123,15 @@ public struct LoopCore: ~Copyable {
     /// How many descriptors it has open: those of the poller and of the timer.
     public var openDescriptors: Int { 2 }
 
-    /// Waits for events and reads the clock. It does not wait while ``ready`` holds something.
+    /// True while ``beginTurn(_:)`` does not wait: ``ready`` holds something, or a timer is due.
+    public var hasMoreToDo: Bool { isBehind || !ready.isEmpty }
+
+    /// Waits for events and reads the clock; it does not wait while there is more to do.
     public mutating func beginTurn(_ timeout: Poller.Timeout) throws(SystemCallError) {
         looks = 0
         stall = 0
-        try poller.poll(into: &events, timeout: ready.isEmpty ? timeout : .immediately)
+        timersLeft = timersPerTurn
+        try poller.poll(into: &events, timeout: hasMoreToDo ? .immediately : timeout)
         previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: previous) }
@@ -131,19 +151,27 @@ public struct LoopCore: ~Copyable {
         return true
     }
 
-    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left. A timer
-    /// that was armed in this turn waits for the next, unless others are due already.
+    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left, or the
+    /// turn's share is used up. A timer that was armed in this turn waits for the next, unless others are due already.
     @inlinable public mutating func popDue() -> Token? {
-        isDue ? timers.popDue(now: now) : nil
+        isDue ? popNext() : nil
+    }
+
+    @usableFromInline mutating func popNext() -> Token? {
+        guard timersLeft > 0 else { return nil }
+        timersLeft -= 1
+        return timers.popDue(now: now)
     }
 
     /// Sets the timerfd for the earliest deadline, if that is earlier than what it is set for: once a turn, before the
-    /// wait. When the earliest deadline has moved back, the old expiry passes as one idle wake-up.
+    /// wait; also for one that has passed, for those who watch the loop's poller. When the earliest deadline has moved back, the old expiry passes as one idle wake-up.
     public mutating func endTurn() {
         guard let next = timers.nextDeadline else {
+            isBehind = false
             stallFrom = Instant(nanoseconds: .max)
             return
         }
+        isBehind = next <= now
         stallFrom = max(next, now).advanced(nanoseconds: stallNanoseconds)
         guard armed <= now || armed > next else { return }
         armed = next
