@@ -78,8 +78,8 @@ public struct BalancerLoop: ~Copyable {
     /// True until the loop has stopped.
     public var isRunning: Bool { state != .stopped }
 
-    /// True while the next turn will not wait: the ready queue holds work that exceeded its share of the last turn.
-    public var hasMoreToDo: Bool { !core.ready.isEmpty }
+    /// True while the next turn will not wait: there is work, or a timer, that exceeded its share of the last turn.
+    public var hasMoreToDo: Bool { core.hasMoreToDo }
 
     /// The addresses that clients can connect to, with their actual ports; empty once the loop drains.
     public var listenerAddresses: [SocketAddress] { admission.addresses.map(\.address) }
@@ -206,9 +206,10 @@ public struct BalancerLoop: ~Copyable {
             settle(sessions.service(index, &targets, &core, &journal))
         case .acceptor:
             if let index = admission.takeFromQueue(token) { accept(index) }
-        case .status:
+        case .status, .probeTimer:
             let facts = facts
-            duties?.continueWork(facts, &core)
+            mayHaveNews = true
+            duties?.continueWork(token, facts, &core, &journal)
         default:
             assertionFailure("only these have more to do")
         }
