@@ -130,12 +130,12 @@ public struct LoopCore: ~Copyable {
     public mutating func beginTurn(_ timeout: Poller.Timeout) throws(SystemCallError) {
         looks = 0
         stall = 0
-        timersLeft = timersPerTurn
         try poller.poll(into: &events, timeout: hasMoreToDo ? .immediately : timeout)
         previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: previous) }
         isDue = timers.hasDue(now: now)
+        if isDue { timersLeft = timersPerTurn }
     }
 
     /// True when the events have to be handled once more before timers may run: a timer is due, and the last poll began
