@@ -18,16 +18,4 @@ import Testing
         #expect(second == [true, false])
         #expect(episode.end(now: start, after: .zero) == 2)
     }
-
-    @Test func theNextProbeKeepsTheCadence() {
-        let start = Instant(nanoseconds: 1_000_000_000)
-        let late = start + .milliseconds(400)
-        #expect(Probe.next(after: start, interval: .seconds(5), now: late) == start + .seconds(5))
-        // A probe that timed out took all of its interval, and a little more.
-        let timedOut = start + .milliseconds(5003)
-        #expect(Probe.next(after: start, interval: .seconds(5), now: timedOut) == start + .seconds(5))
-        // After a stop of the process there is no burst of those missed.
-        let muchLater = start + .seconds(60)
-        #expect(Probe.next(after: start, interval: .seconds(5), now: muchLater) == muchLater + .seconds(5))
-    }
 }

@@ -25,7 +25,8 @@ import Testing
         let pool = PoolEntry(
             id: PoolID(rawValue: 0), name: "default", policy: .roundRobin, health: .init(), source: nil,
             targets: [entry])
-        return ProbedTarget(entry, of: pool, timer: TimerID.none, due: Instant(nanoseconds: 0))
+        let rhythm = ProbeRhythm(entry.id, of: 1, interval: pool.health.interval)
+        return ProbedTarget(entry, of: pool, rhythm: rhythm, timer: TimerID.none, due: Instant(nanoseconds: 0))
     }
 
     /// While the backend is down each address has its turn, also when the answers are in another order each time.

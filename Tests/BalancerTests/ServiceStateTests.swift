@@ -33,7 +33,9 @@ import Testing
 
         var state: StatusReport.Service { loop.facts.service.state }
         var backendsUp: Int { loop.facts.service.backendsUp }
-        var health: [StatusReport.Health] { StatusReport(loop.facts, RecentTurns(), uptime: .zero).backends.map(\.health) }
+        var health: [StatusReport.Health] {
+            StatusReport(loop.facts, RecentTurns(), uptime: .zero).backends.map(\.health)
+        }
     }
 
     private static func staged(

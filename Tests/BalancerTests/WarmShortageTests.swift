@@ -19,9 +19,15 @@ import Testing
             var loop = try BalancerLoop(
                 .staged(backends: backends, warm: warm), clock: .manual(hand), output: .silent)
             try loop.turn(.immediately)
-            // The first probes succeed, after which connections are made.
-            for connect in kernel.connects { kernel.post(connect.socket, CEPOLL_OUT) }
-            for _ in 0..<4 * (backends / Limits.eventsPerTurn + 1) { try loop.turn(.immediately) }
+            // The first probes, which of many backends take a second, succeed, after which connections are made.
+            let isSpread = backends > Limits.probesAtOnce
+            var answered = 0
+            for _ in 0..<(isSpread ? 25 : 1) {
+                for connect in kernel.connects[answered...] { kernel.post(connect.socket, CEPOLL_OUT) }
+                answered = kernel.connects.count
+                if isSpread { hand.now = hand.now + .milliseconds(50) }
+                for _ in 0..<4 { try loop.turn(.immediately) }
+            }
             let held = loop.targets.warmCount
             #expect(held == backends * warm)
             try body(kernel, &loop, hand)

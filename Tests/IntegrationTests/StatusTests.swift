@@ -20,7 +20,9 @@ struct StatusTests {
         var line = run.answer.balancer
         let uptime = line.removeValue(forKey: "uptime_s").flatMap { Int($0) }
         #expect(uptime.map { (0...60).contains($0) } == true, "\(run.output)")
-        let turns = ["turns", "turn_p99_us", "turn_max_us"].map { line.removeValue(forKey: $0).flatMap { Int($0) } ?? -1 }
+        let turns = ["turns", "turn_p99_us", "turn_max_us"].map { key in
+            line.removeValue(forKey: key).flatMap { Int($0) } ?? -1
+        }
         #expect(turns[0] > 0 && turns[1] >= 0 && turns[1] <= turns[2], "\(run.output)")
         #expect(
             line == [

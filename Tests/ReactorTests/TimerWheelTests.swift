@@ -13,7 +13,9 @@ extension TimerWheel {
     /// Everything that is due, in the order in which it comes.
     fileprivate mutating func popAll(now: UInt64) -> [Token] {
         var tokens: [Token] = []
-        while let token = popDue(now: Instant(nanoseconds: now)) { tokens.append(token) }
+        repeat {
+            while let token = popDue(now: Instant(nanoseconds: now)) { tokens.append(token) }
+        } while nextDeadline.map { $0.nanoseconds <= now } ?? false
         return tokens
     }
 }
@@ -178,6 +180,55 @@ private func token(_ number: Int) -> Token { Token(kind: 0, index: number) }
         }
         #expect(fired == count)
         #expect(wheel.nextDeadline == nil)
+    }
+
+    /// A slot of any level that is full of timers is taken apart in steps of a bounded length, between which `nextDeadline`
+    /// says that there is more to do; timers that are armed and disarmed meanwhile keep their deadlines.
+    @Test(arguments: [5 * second, 300 * second, 5 * hour]) func aFullSlotIsTakenApartInSteps(delay: UInt64) throws {
+        let count = 3 * TimerWheel.movesMax
+        let start = 4_711 * second
+        var wheel = TimerWheel(capacity: count, now: Instant(nanoseconds: start))
+        let timers = (0..<count).map { wheel.add(token($0)) }
+        for timer in timers { wheel.arm(timer, at: Instant(nanoseconds: start + delay)) }
+        let early = wheel.add(token(count))
+        var now = start
+        var pauses = 0
+        var fired: [Int] = []
+        while let next = wheel.nextDeadline {
+            if next.nanoseconds <= now, fired.isEmpty {
+                pauses += 1
+                if pauses == 1 {
+                    wheel.disarm(timers[0])
+                    wheel.disarm(timers[count - 1])
+                    wheel.arm(early, at: Instant(nanoseconds: now + millisecond))
+                }
+            }
+            now = max(now, next.nanoseconds)
+            while let token = wheel.popDue(now: Instant(nanoseconds: now)) {
+                #expect(token.index == count || now == start + delay)
+                fired.append(token.index)
+            }
+        }
+        #expect(pauses >= 2, "every level takes more than one step")
+        #expect(fired.first == count)
+        #expect(Set(fired) == Set(1..<(count - 1)).union([count]) && fired.count == count - 1)
+    }
+
+    /// Those that are armed again at once, for a time that has passed, keep no others waiting.
+    @Test func lateTimersAndSlotsTakeTurns() throws {
+        var wheel = TimerWheel(capacity: 20, now: Instant(nanoseconds: 0))
+        let late = wheel.add(token(0))
+        wheel.arm(late, at: Instant(nanoseconds: 0))
+        for number in 1...10 {
+            let timer = wheel.add(token(number))
+            wheel.arm(timer, at: Instant(nanoseconds: UInt64(number) * 100 * millisecond))
+        }
+        var left = Set(1...10)
+        for _ in 0..<100 where !left.isEmpty {
+            guard let token = wheel.popDue(now: Instant(nanoseconds: second)) else { break }
+            if token.index == 0 { wheel.arm(late, at: Instant(nanoseconds: 0)) } else { left.remove(token.index) }
+        }
+        #expect(left.isEmpty)
     }
 
     @Test(arguments: Seeds.all) func behavesLikeASortedList(seed: UInt64) throws {

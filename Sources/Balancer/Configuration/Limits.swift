@@ -91,6 +91,22 @@ public struct Limits: Hashable, Sendable {
         let allowed = Listener.backlogMax()
         return min(backlog ?? allowed, allowed) / Self.acceptsPerListener + 1
     }
+    /// Timers that run in one turn; the others that are due wait for the next. The dearest ends a session, some 10 us.
+    public static let timersPerTurn = 64
+    /// Probes that begin in one turn; the others that are due wait for the next. Each costs a socket, a connect and its
+    /// place in the poller, some 30 us.
+    public static let probesPerTurn = 16
+    /// So many backends are probed in the same instant: all of them at the start of the process, and in each interval.
+    /// The probes of more backends are spread: see ``ProbeRhythm``.
+    public static let probesAtOnce = 8
+    /// In this time, or an interval if that is shorter, each of many new backends is probed for the first time.
+    public static let firstProbesWithin: Duration = .seconds(1)
+    /// Connections to be held ready that are begun in one turn, over all backends: as dear as probes.
+    public static let warmConnectsPerTurn = 16
+    /// Names for which a look-up begins in one turn; and how many are looked up together, periodically.
+    public static let lookUpsPerTurn = 16
+    /// Answers to look-ups that are handled in one turn.
+    public static let lookUpAnswersPerTurn = 64
     /// How many peers of the status socket may be answered in one turn.
     public static let statusAnswersPerTurn = 16
     /// The most bytes that are read and discarded from a side whose other side has gone, while its host has not

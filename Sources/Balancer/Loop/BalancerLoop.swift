@@ -79,8 +79,8 @@ public struct BalancerLoop: ~Copyable {
     /// True until the loop has stopped.
     public var isRunning: Bool { state != .stopped }
 
-    /// True while the next turn will not wait: the ready queue holds work that exceeded its share of the last turn.
-    public var hasMoreToDo: Bool { !core.ready.isEmpty || sessions.hasMoreToDo }
+    /// True while the next turn will not wait: there is work, or a timer, that exceeded its share of the last turn.
+    public var hasMoreToDo: Bool { core.hasMoreToDo || sessions.hasMoreToDo }
 
     /// The addresses that clients can connect to, with their actual ports; empty once the loop drains.
     public var listenerAddresses: [SocketAddress] { admission.addresses.map(\.address) }
@@ -228,9 +228,10 @@ public struct BalancerLoop: ~Copyable {
             if let step = sessions.continueConnect(token, &targets, &core, &journal) { settle(step) }
         case .acceptor:
             if let index = admission.takeFromQueue(token) { accept(index, hasWaited: true) }
-        case .status:
+        case .status, .probeTimer:
             let facts = facts
-            duties?.continueWork(facts, &core)
+            mayHaveNews = true
+            duties?.continueWork(token, facts, &core, &journal)
         default:
             assertionFailure("only these have more to do")
         }

@@ -49,8 +49,14 @@ struct Duties: ~Copyable {
         }
     }
 
-    /// Answers the peers of the status socket that exceeded its share of the last turn.
-    mutating func continueWork(_ facts: LoopFacts, _ core: inout LoopCore) {
+    /// Goes on with what exceeded its share of the last turn: the prober's work, or peers of the status socket.
+    mutating func continueWork(
+        _ token: Token, _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        if case .probeTimer = TokenOwner(of: token) {
+            prober.continueWork(&core, &journal)
+            return endReload(facts, &core)
+        }
         steward.leaveQueue()
         answerStatus(facts, &core)
     }

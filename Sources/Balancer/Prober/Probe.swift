@@ -9,7 +9,8 @@ import Reactor
 ///              +--> awaiting the address of a name that has none yet --(not found, timed out)--> waiting
 /// ```
 ///
-/// One timer serves all states: the next start, or the probe's deadline.
+/// One timer serves all states: the next start, or the probe's deadline. A probe that is due waits for a later turn when
+/// this one has begun as many as it may: see ``Prober/begin(_:_:_:)``.
 struct Probe: ~Copyable {
     /// The socket that is connecting; empty while waiting.
     var stream: Stream = .empty
@@ -20,6 +21,8 @@ struct Probe: ~Copyable {
     /// When the current (or last) probe was due to start. The next is scheduled from it, not from when a busy loop
     /// started the probe, so that the cadence does not drift.
     var due: Instant
+    /// It is due, and stands in the queue of those that wait for a turn.
+    var isWaitingForTurn = false
     /// Distinguishes the events of successive probes.
     var lap: UInt8 = 0
 
@@ -39,11 +42,4 @@ struct Probe: ~Copyable {
 
     /// True while the current probe is the one that an event's token identifies.
     func isUnderWay(_ lap: UInt8) -> Bool { stream.isOpen && self.lap & 0xF == lap }
-
-    /// The start that follows the one at `due`. One that is late by less than an interval (a probe may take a whole
-    /// one) happens at once and keeps the cadence; after a longer stop of the process the missed ones are left out.
-    static func next(after due: Instant, interval: Duration, now: Instant) -> Instant {
-        let next = due + interval
-        return now < next + interval ? next : now + interval
-    }
 }

@@ -6,6 +6,7 @@ struct ProbedTarget: ~Copyable {
     /// The name that is looked up for its address; nil for a backend configured by address.
     let host: HostName?
     let check: Configuration.HealthCheck
+    let rhythm: ProbeRhythm
     /// The source address of its pool's connections; nil leaves it to the kernel.
     let wantedSource: SocketAddress?
     /// Its address; nil while its name has none.
@@ -33,9 +34,12 @@ struct ProbedTarget: ~Copyable {
     var announced: SocketAddress?
     /// The finding that the roster has.
     var published: Finding
+    /// It stands in the list of those whose finding may be another.
+    var isNoted = false
 
-    init(_ entry: TargetEntry, of pool: PoolEntry, timer: TimerID, due: Instant) {
+    init(_ entry: TargetEntry, of pool: PoolEntry, rhythm: ProbeRhythm, timer: TimerID, due: Instant) {
         id = entry.id
+        self.rhythm = rhythm
         host = entry.host
         check = pool.health
         wantedSource = pool.source
@@ -46,7 +50,7 @@ struct ProbedTarget: ~Copyable {
         probes = entry.probes
         probe = Probe(timer: timer, due: due)
         published = Finding(
-            id: entry.id, isUp: entry.isUp, probes: entry.probes, address: entry.address,
+            id: entry.id, pool: pool.id, isUp: entry.isUp, probes: entry.probes, address: entry.address,
             boundSource: entry.boundSource)
     }
 
@@ -57,7 +61,7 @@ struct ProbedTarget: ~Copyable {
     /// The current finding.
     var finding: Finding {
         Finding(
-            id: id, isUp: health.isUp && !isItself, probes: probes, address: address,
+            id: id, pool: published.pool, isUp: health.isUp && !isItself, probes: probes, address: address,
             boundSource: source.forSessions)
     }
 

@@ -15,26 +15,47 @@ extension Prober {
         core.timers.arm(namesTimer, at: core.now + namesInterval)
     }
 
-    /// The timer of the names has expired: looks all of them up again.
+    /// The value of `nextName` with which the next look-up is of all names.
+    static var allNames: Int { -1 }
+
+    /// The timer of the names has expired: looks the next ones up. A few are looked up together; of many the others
+    /// follow evenly over the interval.
     mutating func namesExpired(_ core: inout LoopCore, _ journal: inout Journal) {
-        lookUpNames(&core, &journal)
-        core.timers.arm(namesTimer, at: core.now + namesInterval)
+        if nextName == Self.allNames {
+            lookUpNames(&core, &journal)
+            nextName = 0
+        } else {
+            lookUpNextNames(&core, &journal)
+        }
+        let interval = namesInterval.wholeNanoseconds
+        let share = UInt64(min(nameCount, Limits.lookUpsPerTurn))
+        let period = share > 0 ? interval.multipliedFullWidth(by: share) : (high: 0, low: interval)
+        let next = UInt64(max(1, nameCount)).dividingFullWidth(period).quotient
+        core.timers.arm(namesTimer, at: core.now.advanced(nanoseconds: next))
     }
 
-    /// Looks up all names; returns how many there are.
-    @discardableResult mutating func lookUpNames(_ core: inout LoopCore, _ journal: inout Journal) -> Int {
-        var count = 0
-        for index in targets.indexRange where targets.isTaken(index) && targets[index].host != nil {
-            count += 1
+    private mutating func lookUpNextNames(_ core: inout LoopCore, _ journal: inout Journal) {
+        var left = Limits.lookUpsPerTurn
+        for _ in targets.indexRange where left > 0 {
+            if nextName >= targets.indexRange.upperBound { nextName = targets.indexRange.lowerBound }
+            let index = nextName
+            nextName += 1
+            guard targets.isTaken(index), targets[index].host != nil else { continue }
+            left -= 1
             requestLookup(index, &core, &journal)
         }
-        return count
     }
 
-    /// True while a look-up is in progress.
-    var isLookingUp: Bool {
-        targets.indexRange.contains { targets.isTaken($0) && targets[$0].isBeingLookedUp }
+    /// Looks up all names, so many in each turn; returns how many there are.
+    @discardableResult mutating func lookUpNames(_ core: inout LoopCore, _ journal: inout Journal) -> Int {
+        for index in targets.indexRange where targets.isTaken(index) && targets[index].host != nil {
+            requestLookup(index, &core, &journal)
+        }
+        return nameCount
     }
+
+    /// True while a look-up is in progress, or waits for its turn.
+    var isLookingUp: Bool { lookUpsUnderWay > 0 }
 
     /// Looks up a backend's name, unless a look-up is in progress or it has none.
     mutating func requestLookup(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
@@ -47,15 +68,20 @@ extension Prober {
             }
         }
         targets[index].isBeingLookedUp = true
-        resolver?.ask(host, tag: Token(.resolver, targets.key(at: index)))
+        lookUpsUnderWay += 1
+        let tag = Token(.resolver, targets.key(at: index))
+        if turns.mayAsk(tag, &core) { resolver?.ask(host, tag: tag) }
     }
 
-    /// The resolver has answers.
+    /// The resolver has answers, or there are more than the turn's share was.
     mutating func namesAnswered(_ core: inout LoopCore, _ journal: inout Journal) {
-        guard let answers = resolver?.answers() else { return }
+        guard turns.mayTakeAnswers(&core) else { return }
+        guard let answers = resolver?.answers(atMost: Limits.lookUpAnswersPerTurn) else { return }
+        if answers.count == Limits.lookUpAnswersPerTurn { turns.leaveAnswers(&core) }
         for answer in answers where targets.contains(answer.tag.key) {
             let index = answer.tag.index
             targets[index].isBeingLookedUp = false
+            lookUpsUnderWay -= 1
             if !isStopped { take(answer.result, for: index, &core, &journal) }
         }
     }
@@ -130,7 +156,7 @@ extension Prober {
         }
         targets[index].probedByMove = core.now
         targets[index].probe.due = core.now
-        startProbe(index, &core, &journal)
+        begin(index, &core, &journal)
     }
 }
 

@@ -2,6 +2,10 @@ import Reactor
 
 /// Probes all backends of the process and looks up their names: one connect per backend and interval.
 ///
+/// What a turn costs does not depend on how many backends there are. Their probes are spread (``ProbeRhythm``); so many
+/// begin in a turn, and so many look-ups (+Turns); and findings are collected where they are made, so that nobody walks
+/// over all backends to publish them.
+///
 /// It exists once, in the loop with the ``Duties``. Its timers, sockets and look-ups lead only to itself, and it has no
 /// access to sessions. Its findings go into the roster (``publish()``), from which every loop, its own included, takes
 /// them at the start of a turn.
@@ -13,7 +17,7 @@ import Reactor
 /// ```
 struct Prober: ~Copyable {
     private let shared: SharedRoster
-    /// The revision of the roster that it has taken over.
+    /// The revision by a change of pools or backends that it has taken over: findings are its own.
     private var version: UInt64 = 0
     var targets: Slab<ProbedTarget>
     /// Looks up names; nil while no backend has ever had one.
@@ -26,10 +30,18 @@ struct Prober: ~Copyable {
     /// Probes that were not made for lack of descriptors or memory.
     private var shortage = Episode()
     private(set) var isStopped = false
-    /// There may be findings that the roster does not have yet.
-    private var mayHaveFindings = false
+    /// The places of backends of which the roster may not have the latest finding; some may have left meanwhile.
+    private var noted: [Int] = []
+    /// What waits for a turn.
+    var turns = ProberTurns()
+    /// Backends whose name is being looked up, or waits for that.
+    var lookUpsUnderWay = 0
+    /// Backends that have a name.
+    private(set) var nameCount = 0
+    /// Where the periodic look-up goes on.
+    var nextName = 0
 
-    /// The first probe of each backend is due at once.
+    /// The first probe of each backend is due at once, or where there are many, soon: ``ProbeRhythm/first(of:now:)``.
     init(
         _ shared: SharedRoster, _ configuration: Configuration, _ lookUp: @escaping BackgroundResolver.Lookup,
         ownAddresses: [OwnAddress], _ core: inout LoopCore
@@ -50,37 +62,46 @@ struct Prober: ~Copyable {
 
     /// Takes over a revised roster: adds backends that are new in it, and removes those that have left it.
     mutating func adopt(_ core: inout LoopCore) {
-        guard shared.version != version else { return }
+        let latest = shared.changeVersion
+        guard latest != version else { return }
         let roster = shared.current()
-        version = roster.version
+        version = latest
         guard !isStopped else { return }
         var places: [TargetID: Int] = [:]
         for index in targets.indexRange where targets.isTaken(index) { places[targets[index].id] = index }
+        var new: [(TargetEntry, PoolEntry)] = []
         for pool in roster.pools {
             for entry in pool.targets {
                 if let index = places.removeValue(forKey: entry.id) {
                     follow(index, entry, &core)
                 } else {
-                    add(entry, of: pool, &core)
+                    new.append((entry, pool))
                 }
             }
         }
         for index in places.values { forget(index, &core) }
+        for (entry, pool) in new {
+            let rhythm = ProbeRhythm(entry.id, of: roster.targetCount, interval: pool.health.interval)
+            add(entry, of: pool, rhythm, due: rhythm.first(of: new.count, now: core.now), &core)
+        }
     }
 
-    private mutating func add(_ entry: TargetEntry, of pool: PoolEntry, _ core: inout LoopCore) {
+    private mutating func add(
+        _ entry: TargetEntry, of pool: PoolEntry, _ rhythm: ProbeRhythm, due: Instant, _ core: inout LoopCore
+    ) {
         let timer = core.timers.add(Token(.probeTimer))
-        let target = ProbedTarget(entry, of: pool, timer: timer, due: core.now)
+        let target = ProbedTarget(entry, of: pool, rhythm: rhythm, timer: timer, due: due)
         guard let key = targets.insert(target) else { return core.timers.remove(timer) }
+        if entry.host != nil { nameCount += 1 }
         core.timers.set(timer, Token(.probeTimer, key))
-        core.timers.arm(timer, at: core.now)
+        core.timers.arm(timer, at: due)
     }
 
     /// The address may have been changed by a ``RosterChange``, also to another one and back.
     private mutating func follow(_ index: Int, _ entry: TargetEntry, _ core: inout LoopCore) {
         if entry.probes != targets[index].published.probes {
             targets[index].published.probes = entry.probes
-            mayHaveFindings = true
+            note(index)
         }
         guard entry.address != targets[index].published.address, let address = entry.address else { return }
         targets[index].published.address = address
@@ -94,21 +115,32 @@ struct Prober: ~Copyable {
 
     private mutating func forget(_ index: Int, _ core: inout LoopCore) {
         core.timers.remove(targets[index].probe.timer)
+        if targets[index].host != nil { nameCount -= 1 }
+        if targets[index].isBeingLookedUp { lookUpsUnderWay -= 1 }
         _ = targets.remove(at: index)
     }
 
-    /// Writes new findings to the roster, at the end of each turn. True when the roster has changed, so that loops that
-    /// sleep must be woken.
+    /// The finding about a backend may be another than the roster has.
+    private mutating func note(_ index: Int) {
+        guard !targets[index].isNoted else { return }
+        targets[index].isNoted = true
+        noted.append(index)
+    }
+
+    /// Ends a turn: writes new findings to the roster. True when the roster has changed, so that loops that sleep must
+    /// be woken.
     mutating func publish() -> Bool {
-        guard mayHaveFindings else { return false }
-        mayHaveFindings = false
+        turns.end()
+        guard !noted.isEmpty else { return false }
         var findings: [(old: Finding, new: Finding)] = []
-        for index in targets.indexRange where targets.isTaken(index) {
+        for index in noted where targets.isTaken(index) && targets[index].isNoted {
+            targets[index].isNoted = false
             let finding = targets[index].finding
             guard finding != targets[index].published else { continue }
             findings.append((targets[index].published, finding))
             targets[index].published = finding
         }
+        noted.removeAll(keepingCapacity: true)
         guard !findings.isEmpty else { return false }
         shared.publish(findings)
         return true
@@ -131,7 +163,7 @@ struct Prober: ~Copyable {
         } else if targets[index].probe.awaitsAddress {
             probeEnded(index, .noAddress("no name server has answered"), &core, &journal)
         } else {
-            startProbe(index, &core, &journal)
+            begin(index, &core, &journal)
         }
     }
 
@@ -174,12 +206,12 @@ struct Prober: ~Copyable {
     private mutating func note(_ index: Int, isItself: Bool) {
         guard targets[index].isItself != isItself else { return }
         targets[index].isItself = isItself
-        mayHaveFindings = true
+        note(index)
     }
 
     /// Records the source address that the kernel chose for a probe; false when it is the wrong one.
     private mutating func recordSource(_ index: Int, chosen: SocketAddress?) -> Bool {
-        mayHaveFindings = true
+        note(index)
         return targets[index].source.note(chosen: chosen)
     }
 
@@ -224,15 +256,15 @@ struct Prober: ~Copyable {
     }
 
     mutating func setNextProbe(_ index: Int, _ core: inout LoopCore) {
-        let interval = targets[index].check.interval
-        targets[index].probe.due = Probe.next(after: targets[index].probe.due, interval: interval, now: core.now)
+        let due = targets[index].probe.due
+        targets[index].probe.due = targets[index].rhythm.next(after: due, now: core.now)
         core.timers.arm(targets[index].probe.timer, at: targets[index].probe.due)
     }
 
     private mutating func judge(
         _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
-        mayHaveFindings = true
+        note(index)
         let title = targets[index].title
         switch failure {
         case .error(let errno) where errno.isLocalShortage:
@@ -255,17 +287,20 @@ struct Prober: ~Copyable {
 
     /// Sets the new or first address of a backend.
     mutating func moveTarget(_ index: Int, to address: SocketAddress) {
-        mayHaveFindings = true
+        note(index)
         targets[index].move(to: address)
     }
 
     // MARK: time
 
     /// Makes up for a stall of `stall` nanoseconds, which the loop's clock leaves out. Probes follow real time: those
-    /// that became due during the stall start now, and names are looked up.
+    /// that became due during the stall start now, so many in each turn, and all names are looked up.
     mutating func catchUp(_ stall: UInt64, _ core: inout LoopCore) {
         guard !isStopped else { return }
-        if resolver != nil { core.timers.arm(namesTimer, at: core.now) }
+        if resolver != nil {
+            nextName = Self.allNames
+            core.timers.arm(namesTimer, at: core.now)
+        }
         for index in targets.indexRange where targets.isTaken(index) && !targets[index].probe.isUnderWay {
             let due = targets[index].probe.due.nanoseconds
             targets[index].probe.due = Instant(nanoseconds: due - min(due, stall))
@@ -281,6 +316,7 @@ struct Prober: ~Copyable {
             core.timers.disarm(targets[index].probe.timer)
         }
         core.timers.disarm(namesTimer)
+        turns.removeAll()
     }
 
     /// Open descriptors, for the audit.

@@ -15,10 +15,16 @@ struct Roster: Sendable {
     var targetCount: Int { pools.reduce(0) { $0 + $1.targets.count } }
 
     /// How many backends new sessions may be sent to that have answered a probe.
-    var targetsUp: Int { pools.reduce(0) { $0 + $1.targets.count(where: \.isProven) } }
+    var targetsUp: Int { pools.reduce(0) { $0 + $1.census.proven } }
 
     /// What a new client may expect of the worst pool.
     var prospect: Prospect { pools.map(\.prospect).max() ?? .noBackend }
+}
+
+/// The place of a backend in a roster, valid until pools or backends come or leave.
+struct TargetPlace: Hashable, Sendable {
+    let pool: Int
+    let position: Int
 }
 
 /// What a new client may expect of a pool's backends, the best first.
@@ -44,15 +50,93 @@ struct PoolEntry: Sendable {
     let health: Configuration.HealthCheck
     /// The source address of connections to backends; nil leaves it to the kernel.
     let source: SocketAddress?
-    var targets: [TargetEntry]
+    /// By their ids, in ascending order: each new one is at the end.
+    private(set) var targets: [TargetEntry]
+    /// What `targets` are, by number: maintained, so that nobody walks over all of them when one has changed.
+    private(set) var census = TargetCensus()
+
+    init(
+        id: PoolID, name: String, policy: PolicyKind, health: Configuration.HealthCheck, source: SocketAddress?,
+        targets: [TargetEntry]
+    ) {
+        self.id = id
+        self.name = name
+        self.policy = policy
+        self.health = health
+        self.source = source
+        self.targets = targets
+        for target in targets { census.count(target, 1) }
+    }
+
+    /// The position of a backend; nil when the pool does not have it.
+    /// - Complexity: O(log backends).
+    func position(of id: TargetID) -> Int? {
+        targets.position(where: { $0.id.rawValue }, is: id.rawValue)
+    }
+
+    /// Adds a backend, whose id is higher than all others'.
+    mutating func append(_ target: TargetEntry) {
+        targets.append(target)
+        census.count(target, 1)
+    }
+
+    mutating func remove(at position: Int) {
+        census.count(targets.remove(at: position), -1)
+    }
+
+    /// Changes the entry of a backend, in place.
+    mutating func revise(_ position: Int, _ change: (inout TargetEntry) -> Void) {
+        census.count(targets[position], -1)
+        change(&targets[position])
+        census.count(targets[position], 1)
+    }
 
     /// What a new client may expect.
     var prospect: Prospect {
-        let proven = targets.filter { $0.isProven && $0.isCandidate }
-        if proven.contains(where: \.probes.canProbe) { return .served }
-        let untested = targets.filter { $0.isUntested && $0.weight > 0 }
-        if untested.contains(where: \.probes.canProbe), proven.isEmpty { return .starting }
-        return proven.isEmpty && untested.isEmpty ? .noBackend : .unknown
+        if census.candidatesProbed > 0 { return .served }
+        if census.untestedProbed > 0, census.candidates == 0 { return .starting }
+        return census.candidates == 0 && census.untested == 0 ? .noBackend : .unknown
+    }
+}
+
+/// How many backends of a pool are what.
+struct TargetCensus: Hashable, Sendable {
+    /// Up, and have answered a probe.
+    private(set) var proven = 0
+    /// Of these, those that policies may pick.
+    private(set) var candidates = 0
+    /// Of these, those that probes can be made of.
+    private(set) var candidatesProbed = 0
+    /// Not judged yet, and policies may pick them.
+    private(set) var untested = 0
+    /// Of these, those that probes can be made of.
+    private(set) var untestedProbed = 0
+
+    /// Counts a backend in (`step` 1) or out (-1).
+    mutating func count(_ target: TargetEntry, _ step: Int) {
+        if target.isProven {
+            proven += step
+            guard target.isCandidate else { return }
+            candidates += step
+            if target.probes.canProbe { candidatesProbed += step }
+        }
+        if target.isUntested, target.weight > 0 {
+            untested += step
+            if target.probes.canProbe { untestedProbed += step }
+        }
+    }
+}
+
+extension Array {
+    /// The position of the element whose `key` is `value`, where keys ascend; nil when there is none.
+    func position(where key: (Element) -> UInt32, is value: UInt32) -> Int? {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if key(self[middle]) < value { low = middle + 1 } else { high = middle }
+        }
+        return low < count && key(self[low]) == value ? low : nil
     }
 }
 

@@ -6,11 +6,18 @@ import Synchronization
 /// Readers compare ``version``, one atomic load per turn, and take the roster over when it has changed. Writes are rare
 /// (a verdict, an address, a change of configuration); the writer holds a lock during the change, and then wakes the
 /// loops that may be asleep.
+///
+/// Where thousands of backends are probed there may be a finding in every turn. So its cost does not depend on their
+/// number: an entry is found by its ids, changed in place, and noted; a reader that has an older version of the same
+/// pools and backends copies the entries that were noted since (``update(_:)``), and not all.
 final class SharedRoster: Sendable {
     private let latest = Atomic<UInt64>(1)
+    /// The latest revision that was a ``RosterChange``, and no finding.
+    private let changed = Atomic<UInt64>(1)
     private let lock = Lock()
     /// Accessed only with the lock held.
     nonisolated(unsafe) private var roster = Roster()
+    nonisolated(unsafe) private var findings = RecentFindings()
     nonisolated(unsafe) private var nextTarget: UInt32 = 0
     nonisolated(unsafe) private var nextPool: UInt32 = 0
     private let loopCount: Int
@@ -24,10 +31,30 @@ final class SharedRoster: Sendable {
     /// The latest revision. Acquire: a reader that sees it also sees the roster that was stored before it.
     @inline(__always) var version: UInt64 { latest.load(ordering: .acquiring) }
 
+    /// The latest revision by a ``RosterChange``. Whoever has seen a ``version`` sees at least its change.
+    var changeVersion: UInt64 { changed.load(ordering: .relaxed) }
+
     func current() -> Roster {
         lock.lock()
         defer { lock.unlock() }
         return unsafe roster
+    }
+
+    /// Brings a reader's roster up to date. Returns the places of the backends of which something was found out since;
+    /// nil when more has changed, so that the reader has to look at all.
+    func update(_ copy: inout Roster) -> [TargetPlace]? {
+        lock.lock()
+        defer { lock.unlock() }
+        guard let places = unsafe findings.places(since: copy.version) else {
+            unsafe copy = roster
+            return nil
+        }
+        for place in places {
+            let entry = unsafe roster.pools[place.pool].targets[place.position]
+            copy.pools[place.pool].revise(place.position) { $0 = entry }
+        }
+        unsafe copy.version = roster.version
+        return places
     }
 
     /// Checks and applies a change. Returns what was changed; nil when it, or its pool, no longer exists. Throws the
@@ -51,11 +78,11 @@ final class SharedRoster: Sendable {
             case .add(let backend, let pool):
                 guard let place = pools.firstIndex(where: { $0.id == pool }) else { return nil }
                 let target = makeTarget(backend, source: pools[place].source)
-                pools[place].targets.append(target)
+                pools[place].append(target)
                 return .target(target.id)
             case .remove(let id):
                 guard let (pool, place) = Self.find(id, pools) else { return nil }
-                pools[pool].targets.remove(at: place)
+                pools[pool].remove(at: place)
                 return .target(id)
             case .move(let id, let address):
                 let address = address.destination
@@ -74,25 +101,34 @@ final class SharedRoster: Sendable {
     /// are skipped. One that another thread has moved meanwhile keeps its new address: the prober takes that over
     /// together with this revision.
     func publish(_ findings: [(old: Finding, new: Finding)]) {
+        guard !findings.isEmpty else { return }
         lock.lock()
         defer { lock.unlock() }
-        _ = reviseLocked { pools in
-            for (old, new) in findings {
-                guard let (pool, place) = Self.find(new.id, pools) else { continue }
-                pools[pool].targets[place].isUp = new.isUp
-                guard pools[pool].targets[place].address == old.address else { continue }
-                pools[pool].targets[place].address = new.address
-                pools[pool].targets[place].boundSource = new.boundSource
-                pools[pool].targets[place].probes = new.probes
-            }
-            return findings.first?.new.id
+        unsafe roster.version += 1
+        for (old, new) in findings { record(old, new) }
+        latest.store(unsafe roster.version, ordering: .releasing)
+    }
+
+    /// Only with the lock held.
+    private func record(_ old: Finding, _ new: Finding) {
+        let pool = unsafe roster.pools.position(where: { $0.id.rawValue }, is: new.pool.rawValue)
+        guard let pool, let position = unsafe roster.pools[pool].position(of: new.id) else { return }
+        unsafe roster.pools[pool].revise(position) { target in
+            target.isUp = new.isUp
+            guard target.address == old.address else { return }
+            target.address = new.address
+            target.boundSource = new.boundSource
+            target.probes = new.probes
         }
+        unsafe findings.note(TargetPlace(pool: pool, position: position), at: roster.version)
     }
 
     /// Only with the lock held.
     private func reviseLocked<Subject>(_ change: (inout [PoolEntry]) -> Subject?) -> Subject? {
         guard let subject = unsafe change(&roster.pools) else { return nil }
         unsafe roster.version += 1
+        unsafe findings.forget(before: roster.version)
+        changed.store(unsafe roster.version, ordering: .relaxed)
         latest.store(unsafe roster.version, ordering: .releasing)
         return subject
     }
@@ -101,13 +137,14 @@ final class SharedRoster: Sendable {
         _ id: TargetID, _ pools: inout [PoolEntry], _ change: (inout TargetEntry, _ source: SocketAddress?) -> Void
     ) -> RosterChange.Subject? {
         guard let (pool, place) = find(id, pools) else { return nil }
-        change(&pools[pool].targets[place], pools[pool].source)
+        let source = pools[pool].source
+        pools[pool].revise(place) { change(&$0, source) }
         return .target(id)
     }
 
     private static func find(_ id: TargetID, _ pools: [PoolEntry]) -> (pool: Int, place: Int)? {
         for pool in pools.indices {
-            if let place = pools[pool].targets.firstIndex(where: { $0.id == id }) { return (pool, place) }
+            if let place = pools[pool].position(of: id) { return (pool, place) }
         }
         return nil
     }
@@ -134,8 +171,42 @@ final class SharedRoster: Sendable {
 /// What the prober has found out about a backend.
 struct Finding: Hashable, Sendable {
     let id: TargetID
+    let pool: PoolID
     var isUp: Bool
     var probes: ProbeHistory
     var address: SocketAddress?
     var boundSource: SocketAddress?
+}
+
+/// Which entries of a roster were changed by findings, in the order of the revisions; pools and backends are the same in
+/// all of these.
+struct RecentFindings {
+    private var noted: [(version: UInt64, place: TargetPlace)] = []
+    /// The places that a roster of this version, or a later one, lacks are all in `noted`.
+    private var base: UInt64 = 1
+
+    /// As many are kept: a reader that lacks more than the pools have backends takes all of them over as cheaply.
+    private static let countMax = 2 * Limits.backendsMax
+
+    /// The places changed after a version; nil when that is not known.
+    func places(since version: UInt64) -> [TargetPlace]? {
+        guard version >= base else { return nil }
+        var first = noted.count
+        while first > 0, noted[first - 1].version > version { first -= 1 }
+        return noted[first...].map(\.place)
+    }
+
+    mutating func note(_ place: TargetPlace, at version: UInt64) {
+        if noted.count == Self.countMax {
+            base = noted[Self.countMax / 2 - 1].version
+            noted.removeFirst(Self.countMax / 2)
+        }
+        noted.append((version, place))
+    }
+
+    /// Pools or backends have changed with `version`: places of before mean nothing any more.
+    mutating func forget(before version: UInt64) {
+        noted.removeAll(keepingCapacity: true)
+        base = version
+    }
 }

@@ -116,8 +116,14 @@ struct PoolState: ~Copyable {
 
     mutating func replace(_ candidates: [Candidate]) {
         self.candidates = candidates
-        Self.changed(&policy, candidates)
+        candidatesChanged()
     }
+
+    /// Changes one candidate; ``candidatesChanged()`` has to follow.
+    mutating func set(_ position: Int, _ candidate: Candidate) { candidates[position] = candidate }
+
+    /// Tells the policy that its candidates are others.
+    mutating func candidatesChanged() { Self.changed(&policy, candidates) }
 
     var hasAnyUp: Bool { candidates.contains(where: \.isUp) }
 

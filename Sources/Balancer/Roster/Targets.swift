@@ -20,6 +20,8 @@ struct Targets: ~Copyable {
     private(set) var roster: Roster
     private(set) var states: Slab<TargetState>
     private(set) var pools: Slab<PoolState>
+    /// The place of each pool of the roster, in its order; -1 where there was none for it.
+    private var poolPlaces: [Int] = []
     var warm: WarmSettings
 
     /// The loop's index, and the number of loops: where round robins start, and which counters are written.
@@ -41,18 +43,25 @@ struct Targets: ~Copyable {
         // them.
         pools = Slab(capacity: Int(UInt16.max), reserving: first.pools.count)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
-        _ = takeOver(first)
+        roster = first
+        _ = takeOver()
     }
 
     // MARK: the roster
 
-    /// Takes the latest roster over, and ends the outages of pools that have a backend again.
+    /// Takes the latest roster over, and ends the outages of pools that have a backend again. Where only findings are
+    /// new, that costs what they are, and not what there are backends.
     mutating func adopt(_ core: inout LoopCore, _ journal: inout Journal) {
-        for pool in takeOver(shared.current()) {
-            if let clients = pool.outage { journal.log.left(.noBackend, pool: pool.id, clients: clients) }
-            if let clients = pool.full { journal.log.left(.backendsFull, pool: pool.id, clients: clients) }
+        if let places = shared.update(&roster) {
+            follow(places)
+            if !warm.isStopped { warm.checkSome(&core) }
+        } else {
+            for pool in takeOver() {
+                if let clients = pool.outage { journal.log.left(.noBackend, pool: pool.id, clients: clients) }
+                if let clients = pool.full { journal.log.left(.backendsFull, pool: pool.id, clients: clients) }
+            }
+            if !warm.isStopped { warm.checkNow(&core) }
         }
-        if !warm.isStopped { warm.checkNow(&core) }
         for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
             if let count = pools[pool].outage.end(now: core.now, after: .zero) {
                 journal.log.ended(.noBackend, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
@@ -63,12 +72,15 @@ struct Targets: ~Copyable {
     /// Returns the pools that left while clients were closed, and how many: for want of a backend, and of room.
     ///
     /// Pools of the first roster get the places of their order, which a configuration's listeners refer to.
-    private mutating func takeOver(_ latest: Roster) -> [(id: PoolID, outage: Int?, full: Int?)] {
-        roster = latest
+    private mutating func takeOver() -> [(id: PoolID, outage: Int?, full: Int?)] {
+        let latest = roster
         var places: [PoolID: Int] = [:]
         for pool in pools.indexRange where pools.isTaken(pool) && !pools[pool].hasLeft { places[pools[pool].id] = pool }
+        poolPlaces.removeAll(keepingCapacity: true)
         for entry in latest.pools {
-            guard let pool = places.removeValue(forKey: entry.id) ?? insert(entry) else { continue }
+            let pool = places.removeValue(forKey: entry.id) ?? insert(entry)
+            poolPlaces.append(pool ?? -1)
+            guard let pool else { continue }
             if hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
         }
         return places.values.compactMap { pool in
@@ -110,20 +122,49 @@ struct Targets: ~Copyable {
         place < 0 ? nil : states[Int(place)].address
     }
 
+    /// Takes over what was found out about some backends: verdicts, sources, and addresses of names.
+    private mutating func follow(_ places: [TargetPlace]) {
+        var moved: [Int] = []
+        for found in places {
+            let pool = poolPlaces[found.pool]
+            guard pool >= 0 else { continue }
+            let target = roster.pools[found.pool].targets[found.position]
+            if address(at: pools[pool].candidates[found.position].place) == target.address {
+                update(pool, found.position, target)
+            } else {
+                move(pool, found.position, target)
+                if !moved.contains(pool) { moved.append(pool) }
+            }
+            let place = pools[pool].candidates[found.position].place
+            if warm.max > 0, place >= 0 { unchecked.append(Int(place)) }
+        }
+        for pool in moved { pools[pool].candidatesChanged() }
+    }
+
+    /// A backend has another address, or its first: it gets a new state, and the old one leaves.
+    private mutating func move(_ pool: Int, _ position: Int, _ target: TargetEntry) {
+        let old = pools[pool].candidates[position].place
+        let place = insert(target, pool: pool, position)
+        if old >= 0 { leave(Int(old)) }
+        pools[pool].set(position, candidate(target, at: place))
+    }
+
     /// Updates a pool in which only verdicts, sources and limits may have changed.
     private mutating func update(_ pool: Int, _ entry: PoolEntry) {
-        for (position, target) in entry.targets.enumerated() {
-            let candidate = pools[pool].candidates[position]
-            let hasChanged = candidate.isUp != target.isCandidate
-            if hasChanged { pools[pool].note(position, isUp: target.isCandidate) }
-            guard candidate.place >= 0 else { continue }
-            let place = Int(candidate.place)
-            if hasChanged { states[place].isSuspect = false }
-            follow(place, target)
-            let most = limit(of: target)
-            if candidate.sessionsMax != most {
-                pools[pool].limit(position, most, sessions: states[place].sessions)
-            }
+        for (position, target) in entry.targets.enumerated() { update(pool, position, target) }
+    }
+
+    private mutating func update(_ pool: Int, _ position: Int, _ target: TargetEntry) {
+        let candidate = pools[pool].candidates[position]
+        let hasChanged = candidate.isUp != target.isCandidate
+        if hasChanged { pools[pool].note(position, isUp: target.isCandidate) }
+        guard candidate.place >= 0 else { return }
+        let place = Int(candidate.place)
+        if hasChanged { states[place].isSuspect = false }
+        follow(place, target)
+        let most = limit(of: target)
+        if candidate.sessionsMax != most {
+            pools[pool].limit(position, most, sessions: states[place].sessions)
         }
     }
 
@@ -165,10 +206,7 @@ struct Targets: ~Copyable {
                 states[Int(place)].position = position
                 follow(Int(place), target)
             }
-            var candidate = Candidate(
-                id: target.id, place: place, weight: target.weight, isUp: target.isCandidate && place >= 0,
-                scoreKey: Candidate.scoreKey(of: target.name))
-            candidate.sessionsMax = limit(of: target)
+            var candidate = candidate(target, at: place)
             if stays {
                 candidate.sessions = states[Int(place)].sessions
                 candidate.isSuspect = states[Int(place)].isSuspect
@@ -177,6 +215,15 @@ struct Targets: ~Copyable {
         }
         for gone in before.values where gone.place >= 0 { leave(Int(gone.place)) }
         pools[pool].replace(candidates)
+    }
+
+    /// A backend for a policy, without sessions.
+    private func candidate(_ target: TargetEntry, at place: Int32) -> Candidate {
+        var candidate = Candidate(
+            id: target.id, place: place, weight: target.weight, isUp: target.isCandidate && place >= 0,
+            scoreKey: Candidate.scoreKey(of: target.name))
+        candidate.sessionsMax = limit(of: target)
+        return candidate
     }
 
     private mutating func insert(_ target: TargetEntry, pool: Int, _ position: Int) -> Int32 {
@@ -272,6 +319,8 @@ struct Targets: ~Copyable {
 
     /// How many connections are held ready.
     private(set) var warmCount = 0
+    /// Backends of which something was found out since their connections were checked last.
+    private var unchecked: [Int] = []
 
     /// Closes the connections that are held ready for a backend.
     mutating func dropWarm(_ place: Int) {
@@ -300,15 +349,22 @@ struct Targets: ~Copyable {
 
     /// The timer of ``WarmSettings`` has expired: closes what has ended, when that is due, and replaces what was taken.
     mutating func warmExpired(_ core: inout LoopCore) {
-        let isRefresh = warm.expired(&core)
-        for place in states.indexRange where states.isTaken(place) {
-            if isRefresh {
-                warmCount -= states[place].warm.count
-                states[place].warm.refresh(now: core.monotonicNow)
-                warmCount += states[place].warm.count
-            }
-            fillWarm(place, core.monotonicNow)
+        let now = core.monotonicNow
+        if warm.expired(&core) {
+            for place in states.indexRange where states.isTaken(place) { refreshWarm(place, now) }
+        } else {
+            for place in unchecked where states.isTaken(place) { refreshWarm(place, now) }
         }
+        unchecked.removeAll(keepingCapacity: true)
+        var left = Limits.warmConnectsPerTurn
+        for place in states.indexRange where left > 0 && states.isTaken(place) { fillWarm(place, now, &left) }
+        if left == 0 { warm.scheduleRefill(&core) }
+    }
+
+    private mutating func refreshWarm(_ place: Int, _ now: Instant) {
+        warmCount -= states[place].warm.count
+        states[place].warm.refresh(now: now)
+        warmCount += states[place].warm.count
     }
 
     /// Closes all warm connections, and makes no more.
@@ -317,12 +373,13 @@ struct Targets: ~Copyable {
         warm.stop(&core)
     }
 
-    private mutating func fillWarm(_ place: Int, _ now: Instant) {
+    private mutating func fillWarm(_ place: Int, _ now: Instant, _ left: inout Int) {
         // After a failed probe, and before the first, a connect may be lost in the network.
         guard !warm.isSuspended, states[place].probes.last == .succeeded, !states[place].hasLeft,
             pools[states[place].pool].candidates[states[place].position].isUp
         else { return }
-        while states[place].warm.hasRoom {
+        while left > 0, states[place].warm.hasRoom {
+            left -= 1
             // A lack of descriptors is logged when it affects a session.
             guard let stream = try? Stream(for: states[place].address, from: states[place].boundSource) else { return }
             if !states[place].address.isUnix { stream.keepUrgentInline() }

@@ -33,11 +33,16 @@ struct WarmSettings {
         core.timers.arm(timer, at: min(nextCheck, core.now.advanced(nanoseconds: Self.refillAfter)))
     }
 
-    /// Backends were added, are up again, or have another source address: checks now.
+    /// Pools or backends have changed: checks now.
     mutating func checkNow(_ core: inout LoopCore) {
         guard max > 0 else { return }
         nextCheck = core.now
         core.timers.arm(timer, at: core.now)
+    }
+
+    /// Something was found out about some backends: these are checked now, the others when it is time.
+    mutating func checkSome(_ core: inout LoopCore) {
+        if max > 0 { core.timers.arm(timer, at: core.now) }
     }
 
     /// The timer has expired: true when a check is due, and not only a replacement.

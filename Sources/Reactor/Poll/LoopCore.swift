@@ -18,6 +18,12 @@
 /// next turn, which does not wait, and so on for at most ``putOffMax`` turns. Turns in which nothing is due pay for none
 /// of this but a comparison.
 ///
+/// ## Timers have a share of a turn
+///
+/// At most ``timersPerTurn`` timers run in a turn, so that thousands that are due at once keep no event waiting. The
+/// others stay due: the next turn does not wait, and looks at the poller before it goes on with them, in the wheel's
+/// order, which passes none of them over.
+///
 /// ## A stall is not paid for by deadlines
 ///
 /// The loop sleeps until the earliest deadline at the latest. When the clock is found more than ``stallMin`` past that,
@@ -36,6 +42,8 @@ public struct LoopCore: ~Copyable {
     /// For how many turns in a row timers that are due are put off because no poll was complete. A turn takes a
     /// millisecond or less, so a timer is late by some tens of milliseconds at most.
     public static let putOffMax = 31
+    /// How many timers run in one turn, unless the owner wants another number.
+    public static let timersPerTurn = 64
 
     /// The poller of the loop.
     public let poller: Poller
@@ -71,6 +79,11 @@ public struct LoopCore: ~Copyable {
     @usableFromInline var isDue = false
     /// A complete poll began after that.
     @usableFromInline var mayExpire = false
+    private let timersPerTurn: Int
+    /// What is left of ``timersPerTurn`` in this turn.
+    private var timersLeft = 0
+    /// A timer was due when the last turn ended.
+    private var isBehind = false
     /// `stallMin`, converted once: `Duration` counts in 128 bits.
     private let stallNanoseconds = stallMin.wholeNanoseconds
 
@@ -80,11 +93,13 @@ public struct LoopCore: ~Copyable {
     ///   - timers: Timers that memory is reserved for.
     ///   - ready: Tokens that memory is reserved for in the queue.
     ///   - eventsPerTurn: Events taken from the kernel in one poll; what does not fit comes with the next.
+    ///   - timersPerTurn: Timers that run in one turn; the others that are due run in the next.
     /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out; "malloc"
     /// where
     ///   there is no memory for the timers or the queue.
     public init(
-        clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, clockToken: Token
+        clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, timersPerTurn: Int = timersPerTurn,
+        clockToken: Token
     ) throws(SystemCallError) {
         let poller = try Poller()
         let timer = FileDescriptor(owning: try check(kernel.timerCreate(), "timerfd_create"))
@@ -97,6 +112,7 @@ public struct LoopCore: ~Copyable {
         guard wheel.hasRoom, queue.reserve(ready) else {
             throw SystemCallError(call: "malloc", subject: "timers and queue", errno: .outOfMemory)
         }
+        self.timersPerTurn = timersPerTurn
         self.timers = wheel
         self.ready = queue
         self.now = now
@@ -113,17 +129,20 @@ public struct LoopCore: ~Copyable {
     /// How many descriptors it has open: those of the poller and of the timer.
     public var openDescriptors: Int { 2 }
 
-    /// Waits for events and reads the clock. It does not wait while ``ready`` holds something.
+    /// True while ``beginTurn(_:)`` does not wait: ``ready`` holds something, or a timer is due.
+    public var hasMoreToDo: Bool { isBehind || !ready.isEmpty }
+
+    /// Waits for events and reads the clock; it does not wait while there is more to do.
     public mutating func beginTurn(_ timeout: Poller.Timeout) throws(SystemCallError) {
         hasLooked = false
         mayExpire = false
         stall = 0
-        try poller.poll(into: &events, timeout: ready.isEmpty && putOff == 0 ? timeout : .immediately)
+        try poller.poll(into: &events, timeout: hasMoreToDo ? .immediately : timeout)
         previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: previous) }
         isDue = timers.hasDue(now: now)
-        if !isDue { putOff = 0 }
+        if isDue { timersLeft = timersPerTurn } else { putOff = 0 }
     }
 
     /// True when the events have to be handled once more before timers may run: a timer is due, and the last poll began
@@ -143,22 +162,30 @@ public struct LoopCore: ~Copyable {
         return false
     }
 
-    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left. A timer
-    /// that was armed in this turn waits for the next, unless others are due already.
+    /// The token of a timer whose time has come, which is then no longer armed; nil when there is none left, or the
+    /// turn's share is used up. A timer that was armed in this turn waits for the next, unless others are due already.
     @inlinable public mutating func popDue() -> Token? {
-        mayExpire ? timers.popDue(now: now) : nil
+        mayExpire ? popNext() : nil
+    }
+
+    @usableFromInline mutating func popNext() -> Token? {
+        guard timersLeft > 0 else { return nil }
+        timersLeft -= 1
+        return timers.popDue(now: now)
     }
 
     /// Sets the timerfd for the earliest deadline, if that is earlier than what it is set for: once a turn, before the
-    /// wait. When the earliest deadline has moved back, the old expiry passes as one idle wake-up.
+    /// wait; also for one that has passed, for those who watch the loop's poller. When the earliest deadline has moved
+    /// back, the old expiry passes as one idle wake-up.
     public mutating func endTurn() {
+        isBehind = false
         guard let next = timers.nextDeadline else {
             stallFrom = Instant(nanoseconds: .max)
             return
         }
+        isBehind = next <= now
         stallFrom = max(next, now).advanced(nanoseconds: stallNanoseconds)
-        // Timers that were put off are looked at without waiting for the timerfd.
-        guard putOff == 0, armed <= now || armed > next else { return }
+        guard armed <= now || armed > next else { return }
         armed = next
         // A deadline of 0 would disarm the descriptor.
         _ = kernel.timerSet(timer.rawValue, nanoseconds: max(1, next.nanoseconds &+ skipped))

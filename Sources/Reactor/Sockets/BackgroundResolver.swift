@@ -41,10 +41,11 @@ public struct BackgroundResolver: ~Copyable {
         desk.put(name, tag)
     }
 
-    /// The answers that have come since the last time; to be called when the event arrives.
-    public func answers() -> [Answer] {
+    /// Answers that have come, the oldest first and at most `count`; to be called when the event arrives. When it
+    /// returns `count` of them there may be more, for which there is no further event.
+    public func answers(atMost count: Int = .max) -> [Answer] {
         desk.waker.drain()
-        return desk.takeAnswers()
+        return desk.takeAnswers(count)
     }
 }
 
@@ -56,6 +57,9 @@ private final class Desk: @unchecked Sendable {
     private let lookUp: BackgroundResolver.Lookup
     private let lock = Lock()
     private var questions: [(name: HostName, tag: Token)] = []
+    /// How many of the questions have been taken. They are removed together: with each one all others would move, and
+    /// of thousands that would take long, with the lock held.
+    private var taken = 0
     private var answers: [BackgroundResolver.Answer] = []
     private var threads = 0
 
@@ -78,11 +82,12 @@ private final class Desk: @unchecked Sendable {
         }
     }
 
-    func takeAnswers() -> [BackgroundResolver.Answer] {
+    func takeAnswers(_ count: Int) -> [BackgroundResolver.Answer] {
         lock.lock()
         defer { lock.unlock() }
-        defer { answers.removeAll() }
-        return answers
+        let taken = Array(answers.prefix(count))
+        answers.removeFirst(taken.count)
+        return taken
     }
 
     /// The body of a thread: answers questions until there are none.
@@ -100,7 +105,14 @@ private final class Desk: @unchecked Sendable {
     private func next() -> (HostName, Token)? {
         lock.lock()
         defer { lock.unlock() }
-        if !questions.isEmpty { return questions.removeFirst() }
+        if 2 * taken >= questions.count {
+            questions.removeFirst(taken)
+            taken = 0
+        }
+        if taken < questions.count {
+            taken += 1
+            return questions[taken - 1]
+        }
         threads -= 1
         return nil
     }
@@ -116,8 +128,11 @@ private final class Desk: @unchecked Sendable {
     private func refuse(_ error: SystemCallError) {
         lock.lock()
         threads -= 1
-        let orphans = threads == 0 ? questions : []
-        if threads == 0 { questions.removeAll() }
+        let orphans = threads == 0 ? questions[taken...] : []
+        if threads == 0 {
+            questions.removeAll()
+            taken = 0
+        }
         lock.unlock()
         for (name, tag) in orphans {
             let reason = "\(error)"

@@ -37,9 +37,12 @@ struct TargetsStage: ~Copyable {
 
     /// Publishes what the prober has found out about a backend.
     func find(_ number: Int, _ change: (inout Finding) -> Void) {
-        guard let target = shared.current().targets.first(where: { $0.id == Self.id(number) }) else { return }
+        let pools = shared.current().pools
+        guard let pool = pools.first(where: { $0.position(of: Self.id(number)) != nil }),
+            let target = pool.targets.first(where: { $0.id == Self.id(number) })
+        else { return }
         let old = Finding(
-            id: target.id, isUp: target.isUp, probes: target.probes, address: target.address,
+            id: target.id, pool: pool.id, isUp: target.isUp, probes: target.probes, address: target.address,
             boundSource: target.boundSource)
         var new = old
         change(&new)
