@@ -1,5 +1,6 @@
-import CommandSupport
 import Testing
+
+@testable import CommandSupport
 
 /// The message of the fault that `body` throws; nil when it throws none.
 private func fault(_ body: () throws(ArgumentFault) -> Void) -> String? {
@@ -37,6 +38,37 @@ private func fault(_ body: () throws(ArgumentFault) -> Void) -> String? {
         let range = DurationRange(.milliseconds(10) ... .seconds(365 * 86_400))
         let message = fault { () throws(ArgumentFault) in _ = try range.parse(text) }
         #expect(message?.contains("10ms to 365d") == true)
+    }
+
+    private static let short = DurationRange(.microseconds(1) ... .milliseconds(1))
+
+    @Test(arguments: [("20us", 20), ("0.5ms", 500), ("1ms", 1000), ("1us", 1), ("0.0005s", 500)])
+    func shortDurationsAreParsed(text: String, microseconds: Int64) throws {
+        #expect(try Self.short.parse(text) == .microseconds(microseconds))
+    }
+
+    @Test(arguments: ["0us", "2ms", "1001us", "20", "5s", "20parsecs", "0.1us"])
+    func theFaultOfAShortDurationHasItsBounds(text: String) {
+        let message = fault { () throws(ArgumentFault) in _ = try Self.short.parse(text) }
+        #expect(message?.contains("1us to 1ms") == true)
+    }
+
+    /// Nobody means a timeout of microseconds.
+    @Test func microsecondsAreForShortDurationsOnly() {
+        let message = fault { () throws(ArgumentFault) in _ = try Self.all.parse("20us") }
+        #expect(message?.contains(DurationRange.format) == true)
+    }
+
+    @Test(arguments: [
+        (["--look"], ["--look=always"]), (["--look", "20us"], ["--look", "20us"]),
+        (["--look", "always"], ["--look", "always"]), (["--look=5us"], ["--look=5us"]),
+        (["--look", "0.0.0.0", "HOST:80"], ["--look=always", "0.0.0.0", "HOST:80"]),
+        (["--look", "--other", "x"], ["--look=always", "--other", "x"]),
+        (["--look", "8090"], ["--look=always", "8090"]),
+        (["--look", "20parsecs"], ["--look", "20parsecs"]), (["--", "--look"], ["--", "--look"]), ([], []),
+    ])
+    func aValueMayBeLeftOut(arguments: [String], completed: [String]) {
+        #expect(ArgumentLine(arguments).completed(["--look": "always"]) == completed)
     }
 
     @Test(arguments: ["5s", "500ms", "1500ms", "2m", "1h", "90m", "0s", "1d", "36h"])

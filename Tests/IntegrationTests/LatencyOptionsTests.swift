@@ -6,11 +6,13 @@ import Testing
 struct LatencyOptionsTests {
     // MARK: Busy polling
 
-    @Test("a busy-polling loop serves clients, and stops on SIGTERM", arguments: [1, 2])
-    func busyPoll(threads: Int) throws {
+    @Test(
+        "a busy-polling loop serves clients, and stops on SIGTERM", arguments: [1, 2],
+        [["--busy-poll"], ["--busy-poll", "50us"], ["--busy-poll=1ms"]])
+    func busyPoll(threads: Int, option: [String]) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
-            threads: threads, backends: [backend.port].onLoopback, ["--busy-poll"], at: #_sourceLocation)
+            threads: threads, backends: [backend.port].onLoopback, option, at: #_sourceLocation)
         try balancer.waitUntilAlive(backend.port)
         let clients = try (0..<8).map { _ in try balancer.connectAndGreet().client }
         for (number, client) in clients.enumerated() {

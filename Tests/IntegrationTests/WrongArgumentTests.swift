@@ -95,6 +95,7 @@ struct WrongArgumentTests {
             .serve("--port", "81", "--port", "82", says: "--port", "twice"),
             .serve("--fall=1", "--fall", "1", says: "--fall", "twice"),
             .serve("--busy-poll", "--busy-poll", says: "--busy-poll", "twice"),
+            .serve("--busy-poll", "2s", says: "--busy-poll", "1us to 1ms"),
         ])
     func option(_ call: WrongCall) throws { try check(call) }
 

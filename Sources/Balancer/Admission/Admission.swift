@@ -5,6 +5,13 @@ struct Entrance: ~Copyable {
     var acceptor: Acceptor
     /// The place of the pool in ``Targets``.
     let pool: Int
+    /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
+    fileprivate var haveWaited = false
+
+    init(acceptor: consuming Acceptor, pool: Int) {
+        self.acceptor = acceptor
+        self.pool = pool
+    }
 }
 
 /// Accepts clients over all listeners of a loop: within shares of a turn and the limit on sessions, with pauses after a
@@ -29,7 +36,8 @@ struct Admission: ~Copyable {
 
     /// The result of ``Admission/next(_:_:_:_:_:)``.
     enum Arrival: ~Copyable {
-        case client(Stream, SocketAddress, pool: Int)
+        /// `hasWaited`: for so long that it may have left meanwhile.
+        case client(Stream, SocketAddress, pool: Int, hasWaited: Bool)
         /// There is no descriptor or memory for the next client.
         case shortage(Errno)
         /// No client for now; if more may wait, the listener is in the ready queue, or paused.
@@ -94,13 +102,13 @@ struct Admission: ~Copyable {
         attemptsLeft = Limits.acceptAttemptsPerTurn
     }
 
-    /// The poller reported a listener; returns its place if it may accept.
-    mutating func listenerReady(_ token: Token, _ core: inout LoopCore, _ journal: inout Journal) -> Int? {
-        guard entrances.contains(token.key) else { return nil }
+    /// The poller reported a listener. Its clients are accepted at the end of the turn: sessions that have an event go
+    /// before new ones.
+    mutating func listenerReady(_ token: Token, _ core: inout LoopCore, _ journal: inout Journal) {
+        guard entrances.contains(token.key) else { return }
         entrances[token.index].acceptor.markReadable()
-        guard entrances[token.index].acceptor.isPaused else { return token.index }
-        logIfFull(core, &journal)
-        return nil
+        if core.stall > 0 { entrances[token.index].haveWaited = true }
+        if entrances[token.index].acceptor.isPaused { logIfFull(core, &journal) } else { queue(token.index, &core) }
     }
 
     /// Takes a listener out of the ready queue and returns its place; nil when it has been closed.
@@ -119,6 +127,7 @@ struct Admission: ~Copyable {
                 // So many failures without a success have a lasting cause (a security module that forbids accept(2),
                 // say): pause instead of spinning.
                 if share.failures < Limits.acceptAttemptsPerTurn {
+                    entrances[index].haveWaited = true
                     queue(index, &core)
                 } else {
                     pauseForAMoment(index, &core)
@@ -134,8 +143,10 @@ struct Admission: ~Copyable {
             case .accepted(let stream, let address):
                 share.clients -= 1
                 clientsLeft -= 1
-                return .client(stream, address, pool: entrances[index].pool)
+                return .client(
+                    stream, address, pool: entrances[index].pool, hasWaited: entrances[index].haveWaited)
             case .wouldBlock:
+                entrances[index].haveWaited = false
                 places.giveUp()
                 endEpisodes(&core, &journal)
                 return .none
@@ -192,6 +203,7 @@ struct Admission: ~Copyable {
 
     private mutating func pause(_ index: Int) {
         if entrances[index].acceptor.pause() { paused += 1 }
+        entrances[index].haveWaited = true
     }
 
     /// Resumes the paused listeners if a place is free: after a session has ended, or a pause is over.
@@ -272,6 +284,7 @@ struct Admission: ~Copyable {
         for index in entrances.indexRange where entrances.isTaken(index) {
             guard !entrances[index].acceptor.listener.isInherited else { continue }
             entrances[index].acceptor.markReadable()
+            entrances[index].haveWaited = true
             own.append(index)
         }
         return own

@@ -133,8 +133,27 @@ public struct Configuration: Sendable {
     /// Options that trade something for latency; all are off by default. What each gains and costs is measured in the
     /// README.
     public struct Latency: Hashable, Sendable {
-        /// Never sleep: a core is always busy, and no event waits for a wake-up. HAProxy calls this `busy-polling`.
-        public var busyPoll = false
+        /// Looking for events instead of sleeping.
+        public enum BusyPoll: Hashable, Sendable {
+            /// A loop that has nothing to do sleeps.
+            case off
+            /// It looks on for at most so long after its last event, while that pays: see ``LookOn``.
+            case atMost(Duration)
+            /// It never sleeps: a core is always busy, and no event waits for a wake-up. HAProxy calls this
+            /// `busy-polling`.
+            case always
+
+            var lookOn: Duration {
+                if case .atMost(let duration) = self { duration } else { .zero }
+            }
+
+            /// What ``atMost(_:)`` may be. Less than the shortest is over after one look; in the longest a core could as
+            /// well be busy always.
+            public static let durations: ClosedRange<Duration> = .microseconds(1) ... .milliseconds(1)
+        }
+
+        /// What a loop does when it has nothing to do.
+        public var busyPoll = BusyPoll.off
         /// Put data that has already arrived from the client into the SYN to the backend (RFC 7413). A SYN may be
         /// delivered twice: only for requests that may be repeated.
         public var fastOpen = false
@@ -230,6 +249,11 @@ extension Configuration {
         }
         guard (0...Limits.pipesCeiling).contains(limits.pipesMax) else {
             throw ConfigurationError("\(limits.pipesMax) pipes: 0 to \(Limits.pipesCeiling)")
+        }
+        if case .atMost(let duration) = latency.busyPoll, !Latency.BusyPoll.durations.contains(duration) {
+            throw ConfigurationError(
+                "busy polling for \(duration): it must be 1 us to 1 ms, "
+                    + "since a longer look keeps a core busy for nothing")
         }
         guard (0...Limits.warmConnectionsMax).contains(latency.warmConnections) else {
             throw ConfigurationError(

@@ -73,7 +73,7 @@ extension BalancerLoop {
             for _ in 0..<configuration.limits.backlogShares() where admission.mayAccept(listener) {
                 sessions.beginTurn()
                 admission.beginTurn()
-                accept(listener, hasWaited: true)
+                accept(listener)
             }
         }
     }

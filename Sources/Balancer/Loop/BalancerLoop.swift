@@ -112,7 +112,8 @@ public struct BalancerLoop: ~Copyable {
         guard isRunning else { return }
         // The wake-up for a new roster may have come and gone with the one before it.
         let mayWait =
-            !configuration.latency.busyPoll && !sessions.hasMoreToDo && shared.roster.version == targets.roster.version
+            configuration.latency.busyPoll != .always && !sessions.hasMoreToDo
+            && shared.roster.version == targets.roster.version
         try core.beginTurn(mayWait ? timeout : .immediately)
         if core.stall > 0 { handleStall() }
         if shared.roster.version != targets.roster.version { adoptRoster() }
@@ -188,7 +189,7 @@ public struct BalancerLoop: ~Copyable {
             guard let index = sessions.index(ofBackend: token) else { return journal.countStale() }
             settle(sessions.backendReady(index, event.readiness, &targets, &core, &journal))
         case .acceptor:
-            if let index = admission.listenerReady(token, &core, &journal) { accept(index, hasWaited: core.stall > 0) }
+            admission.listenerReady(token, &core, &journal)
         case .probe, .resolver, .status:
             let facts = facts
             mayHaveNews = true
@@ -227,7 +228,7 @@ public struct BalancerLoop: ~Copyable {
         case .session:
             if let step = sessions.continueConnect(token, &targets, &core, &journal) { settle(step) }
         case .acceptor:
-            if let index = admission.takeFromQueue(token) { accept(index, hasWaited: true) }
+            if let index = admission.takeFromQueue(token) { accept(index) }
         case .status, .probeTimer:
             let facts = facts
             mayHaveNews = true
@@ -237,9 +238,8 @@ public struct BalancerLoop: ~Copyable {
         }
     }
 
-    /// Accepts the waiting clients of a listener, up to its share of the turn. `hasWaited`: they have waited for longer
-    /// than a turn.
-    mutating func accept(_ listener: Int, hasWaited: Bool) {
+    /// Accepts the waiting clients of a listener, up to its share of the turn.
+    mutating func accept(_ listener: Int) {
         var share = Admission.Share()
         while isRunning {
             guard sessions.makeRoom(&core) else { return admission.turnAway(listener, .outOfMemory, &core, &journal) }
@@ -249,7 +249,7 @@ public struct BalancerLoop: ~Copyable {
                 // The descriptors that this closes may suffice for the client.
                 if targets.dropAllWarm() { continue }
                 return admission.turnAway(listener, errno, &core, &journal)
-            case .client(let stream, let address, let pool):
+            case .client(let stream, let address, let pool, let hasWaited):
                 guard let index = sessions.open(stream, address, pool: pool, &core) else { return admission.refused() }
                 admission.admitted()
                 journal.cells.add(.accepted)

@@ -8,7 +8,8 @@ extension LoopCore {
         let core = try LoopCore(
             clock: clock, timers: sessions + configuration.backendCount + Limits.timersReserved,
             ready: sessions + Limits.eventsPerTurn, eventsPerTurn: Limits.eventsPerTurn,
-            timersPerTurn: Limits.timersPerTurn, clockToken: Token(.clock))
+            timersPerTurn: Limits.timersPerTurn,
+            lookOn: configuration.latency.busyPoll.lookOn, clockToken: Token(.clock))
         if let seat, let errno = seat.board.addWaker(of: seat.loop, to: core.poller, Token(.waker)) {
             throw SystemCallError(call: "epoll_ctl", subject: "waker", errno: errno)
         }

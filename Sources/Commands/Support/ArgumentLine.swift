@@ -11,6 +11,18 @@ struct ArgumentLine {
         mayBeOptions = arguments.prefix { $0 != "--" }
     }
 
+    /// The arguments, in which the options of `optional` that lack their value have the one given there: the parser knows
+    /// no options with or without a value. What follows such an option is its value when it looks like a duration.
+    func completed(_ optional: [String: String]) -> [String] {
+        arguments.enumerated().map { place, argument in
+            guard place < mayBeOptions.endIndex, let value = optional[argument] else { return argument }
+            let next = place + 1 < arguments.count ? arguments[place + 1] : ""
+            let number = next.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+            let isDuration = !number.isEmpty && next.dropFirst(number.count).first?.isLetter == true
+            return isDuration || next == value ? argument : "\(argument)=\(value)"
+        }
+    }
+
     /// The name of an option that is given more than once. Only for a line that was parsed: each option in it exists.
     func repeatedOption(besides repeatable: Set<String>) -> String? {
         var seen: Set<String> = []

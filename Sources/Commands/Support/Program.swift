@@ -7,13 +7,16 @@ extension ParsableCommand {
     ///
     /// - Parameters:
     ///   - repeatable: The options that may be given several times.
+    ///   - optional: The options whose value, a duration, may be left out, and the value that they have then.
     ///   - surplus: What to do about more arguments than there is room for; it gets all arguments that are no options.
-    public static func start(repeatable: Set<String> = [], surplus: ([String]) -> String? = { _ in nil }) {
+    public static func start(
+        repeatable: Set<String> = [], optional: [String: String] = [:], surplus: ([String]) -> String? = { _ in nil }
+    ) {
         let line = ArgumentLine(Array(CommandLine.arguments.dropFirst()))
         if let fault = line.unknownHelp(of: self) { end(ValidationError(fault)) }
         var command: ParsableCommand
         do {
-            command = try parseAsRoot(line.arguments)
+            command = try parseAsRoot(line.completed(optional))
         } catch {
             guard exitCode(for: error) == .validationFailure else { end(error) }
             end(error, saying: line.explain(message(for: error), of: self, surplus))

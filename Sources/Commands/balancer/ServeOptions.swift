@@ -66,8 +66,22 @@ struct HealthOptions: ParsableArguments {
 struct LatencyOptions: ParsableArguments {
     private static let counts = NumberRange(0...Limits.warmConnectionsMax)
 
-    @Flag(help: "Never sleep: each loop keeps a core busy, so that events are not delayed by a wake-up.")
-    var busyPoll = false
+    /// What `--busy-poll` without a value stands for.
+    static let always = "always"
+    private static let looks = DurationRange(Configuration.Latency.BusyPoll.durations)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            Look on for events for so long before sleeping, \(looks), and only while that pays: events are then not \
+            delayed by a wake-up. Without a duration a loop never sleeps, and keeps a core busy. (default: off)
+            """,
+            valueName: "duration"),
+        transform: { text throws(ArgumentFault) in
+            text == Self.always ? .always : .atMost(try Self.looks.parse(text))
+        })
+    var busyPoll = Configuration.Latency.BusyPoll.off
 
     @Flag(help: "Send a client's first data with the SYN to the backend (TCP Fast Open); both systems must allow it.")
     var fastOpen = false

@@ -71,6 +71,7 @@ public struct LoopCore: ~Copyable {
     private var stallFrom = Instant(nanoseconds: .max)
     /// The latest deadline before which time was given back.
     private var sparedUntil: UInt64 = 0
+    private var lookOn: LookOn
     private var hasLooked = false
     /// For how many turns timers that are due have been put off.
     private var putOff = 0
@@ -94,12 +95,12 @@ public struct LoopCore: ~Copyable {
     ///   - ready: Tokens that memory is reserved for in the queue.
     ///   - eventsPerTurn: Events taken from the kernel in one poll; what does not fit comes with the next.
     ///   - timersPerTurn: Timers that run in one turn; the others that are due run in the next.
+    ///   - lookOn: For how long at most a turn looks on for events before it sleeps, while that pays.
     /// - Throws: epoll_create1(2), timerfd_create(2) and epoll_ctl(2) where descriptors or memory run out; "malloc"
-    /// where
-    ///   there is no memory for the timers or the queue.
+    ///   where there is no memory for the timers or the queue.
     public init(
         clock: Clock, timers: Int, ready: Int, eventsPerTurn: Int, timersPerTurn: Int = timersPerTurn,
-        clockToken: Token
+        lookOn: Duration = .zero, clockToken: Token
     ) throws(SystemCallError) {
         let poller = try Poller()
         let timer = FileDescriptor(owning: try check(kernel.timerCreate(), "timerfd_create"))
@@ -113,6 +114,7 @@ public struct LoopCore: ~Copyable {
             throw SystemCallError(call: "malloc", subject: "timers and queue", errno: .outOfMemory)
         }
         self.timersPerTurn = timersPerTurn
+        self.lookOn = LookOn(nanoseconds: lookOn.wholeNanoseconds)
         self.timers = wheel
         self.ready = queue
         self.now = now
@@ -137,12 +139,32 @@ public struct LoopCore: ~Copyable {
         hasLooked = false
         mayExpire = false
         stall = 0
-        try poller.poll(into: &events, timeout: hasMoreToDo ? .immediately : timeout)
+        let timeout = hasMoreToDo ? .immediately : timeout
+        if lookOn.nanoseconds == 0 || timeout == .immediately {
+            try poller.poll(into: &events, timeout: timeout)
+        } else {
+            try wait(timeout)
+        }
         previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: previous) }
         isDue = timers.hasDue(now: now)
         if isDue { timersLeft = timersPerTurn } else { putOff = 0 }
+    }
+
+    /// Looks on for a moment if that has paid, then sleeps.
+    private mutating func wait(_ timeout: Poller.Timeout) throws(SystemCallError) {
+        let start = clock.now().nanoseconds
+        if lookOn.isWorthIt {
+            repeat {
+                try poller.poll(into: &events, timeout: .immediately)
+                if events.count > 0 || events.wasInterrupted { return lookOn.found() }
+            } while clock.now().nanoseconds &- start < lookOn.nanoseconds
+            lookOn.foundNothing()
+            return try poller.poll(into: &events, timeout: timeout)
+        }
+        try poller.poll(into: &events, timeout: timeout)
+        lookOn.slept(clock.now().nanoseconds &- start)
     }
 
     /// True when the events have to be handled once more before timers may run: a timer is due, and the last poll began

@@ -20,7 +20,7 @@ extension Row {
 
     private static let pingPongs: [Row] = [(64, "64B", "64 B"), (1024, "1KiB", "1 KiB"), (16384, "16KiB", "16 KiB")]
         .flatMap { bytes, size, text in
-            [1, 64, 1000].map { count in
+            (bytes == 64 ? [1, 16, 64, 1000] : [1, 64, 1000]).map { count in
                 Row(
                     "pingpong-\(size)-\(count)", "\(text) ping-pong, \(connections(count))", .request,
                     LoadPlan(.pingPong, connections: count, messageBytes: bytes),
