@@ -64,7 +64,8 @@ private func fault(_ body: () throws(ArgumentFault) -> Void) -> String? {
         (["--look", "always"], ["--look", "always"]), (["--look=5us"], ["--look=5us"]),
         (["--look", "0.0.0.0", "HOST:80"], ["--look=always", "0.0.0.0", "HOST:80"]),
         (["--look", "--other", "x"], ["--look=always", "--other", "x"]),
-        (["--look", "8090"], ["--look=always", "8090"]),
+        (["--look", "8090"], ["--look=always", "8090"]), (["--look", "2a01::1"], ["--look=always", "2a01::1"]),
+        (["--look", "1a.example:80"], ["--look=always", "1a.example:80"]),
         (["--look", "20parsecs"], ["--look", "20parsecs"]), (["--", "--look"], ["--", "--look"]), ([], []),
     ])
     func aValueMayBeLeftOut(arguments: [String], completed: [String]) {

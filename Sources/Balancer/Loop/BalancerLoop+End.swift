@@ -4,6 +4,8 @@ import Reactor
 extension BalancerLoop {
     /// Applies the commands that signals stand for, in this loop and in the others.
     mutating func handleSignals() {
+        // SIGHUP begins look-ups.
+        mayHaveNews = true
         while isRunning {
             let facts = facts
             guard let command = duties?.nextCommand(facts, &core, &journal) ?? nil else { return }

@@ -88,7 +88,8 @@ public struct BalancerLoop: ~Copyable {
     /// A snapshot of the session table; for display, not for the data path.
     public func sessionTable() -> [SessionRow] { sessions.table(targets) }
 
-    /// Lets a parent poller watch this loop: it is readable while `turn(.immediately)` has something to do.
+    /// Lets a parent poller watch this loop: it is readable while there are events or timers. Work that is left over from
+    /// a turn does not show there: ask ``hasMoreToDo``.
     public func add(to parent: borrowing Poller, _ token: Token) -> Errno? {
         parent.add(core.poller, token)
     }

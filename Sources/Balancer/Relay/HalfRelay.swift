@@ -59,7 +59,7 @@ struct HalfRelay: ~Copyable {
     }
 
     /// It has moved much lately: there was a large read, and fewer than ``Limits/smallReadsMax`` small ones in a row
-    /// since. Such a direction waits for its turn, see ``Sessions/service(_:_:_:_:)``.
+    /// since. Such a direction waits for its turn, see ``Sessions/ready(_:_:_:_:)``.
     @inline(__always) var isBulk: Bool { pace.smallReadsLeft > 0 }
 
     /// The next read is a splice. In bulk it is, unless ``pauseSplices()`` or ``refuseSplices()`` say otherwise.

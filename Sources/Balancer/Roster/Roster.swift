@@ -16,6 +16,8 @@ struct Roster: Sendable {
 
     /// How many backends new sessions may be sent to that have answered a probe.
     var targetsUp: Int { pools.reduce(0) { $0 + $1.census.proven } }
+    /// How many backends' names have no address.
+    var targetsUnresolved: Int { pools.reduce(0) { $0 + $1.census.unresolved } }
 
     /// What a new client may expect of the worst pool.
     var prospect: Prospect { pools.map(\.prospect).max() ?? .noBackend }
@@ -111,9 +113,12 @@ struct TargetCensus: Hashable, Sendable {
     private(set) var untested = 0
     /// Of these, those that probes can be made of.
     private(set) var untestedProbed = 0
+    /// Their name has no address.
+    private(set) var unresolved = 0
 
     /// Counts a backend in (`step` 1) or out (-1).
     mutating func count(_ target: TargetEntry, _ step: Int) {
+        if target.address == nil { unresolved += step }
         if target.isProven {
             proven += step
             guard target.isCandidate else { return }

@@ -116,7 +116,7 @@ struct Session: ~Copyable {
         }
     }
 
-    /// The session is in the ready queue.
+    /// The session stands in one of the queues.
     var isQueued: Bool {
         get { flags.contains(.queued) }
         set { set(.queued, newValue) }

@@ -6,14 +6,18 @@ struct ServiceFacts {
     var state: StatusReport.Service
     var backendsUp: Int
     var backends: Int
-    /// The backends whose name has no address, by name and port.
-    var unresolved: [String]
+    /// How many backends' names have no address; and the first of these, by name and port.
+    var unresolvedCount: Int
+    var unresolved: [String] = []
 
     init(_ roster: Roster, _ conditions: ServiceConditions, isDraining: Bool) {
         state = isDraining ? .draining : Self.state(roster.prospect, conditions)
         backendsUp = roster.targetsUp
         backends = roster.targetCount
-        unresolved = roster.targets.filter { $0.address == nil }.map(\.name)
+        unresolvedCount = roster.targetsUnresolved
+        // This looks at all backends: only where there are some to be found.
+        guard unresolvedCount > 0 else { return }
+        unresolved = roster.targets.lazy.filter { $0.address == nil }.prefix(Self.namesMax).map(\.name)
     }
 
     /// Clients that are closed count for more than clients that wait.
@@ -35,8 +39,8 @@ struct ServiceFacts {
     var status: String {
         let status = "STATUS=\(state.rawValue): \(backendsUp) of \(backends) backends up"
         guard !unresolved.isEmpty else { return status }
-        let others = unresolved.count - Self.namesMax
-        return status + "; no address: " + unresolved.prefix(Self.namesMax).joined(separator: ", ")
+        let others = unresolvedCount - unresolved.count
+        return status + "; no address: " + unresolved.joined(separator: ", ")
             + (others > 0 ? " and \(others) more" : "")
     }
 }

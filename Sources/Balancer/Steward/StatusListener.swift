@@ -73,21 +73,21 @@ struct StatusListener: ~Copyable {
         case exhausted
     }
 
-    /// Gives `text` to one peer that has connected.
+    /// Gives `text`, which is made when there is one, to one peer that has connected.
     ///
     /// The text is written and the socket closed: the kernel still delivers what is in the socket's buffer. A peer that
     /// connects and does not read costs nothing.
-    mutating func answer(_ text: String) -> AnswerResult {
+    mutating func answer(_ text: () -> String) -> AnswerResult {
         switch acceptor.accept() {
         case .accepted(let stream, _):
-            Self.send(text, stream)
+            Self.send(text(), stream)
             return .given
         case .aborted:
             return .given
         case .wouldBlock:
             return .quiet
         case .exhausted:
-            if reserve.accept(at: acceptor.listener, { Self.send(text, $0) }) { return .given }
+            if reserve.accept(at: acceptor.listener, { Self.send(text(), $0) }) { return .given }
             return acceptor.listener.hasWaiting ? .exhausted : .quiet
         }
     }

@@ -145,10 +145,16 @@ struct Steward: ~Copyable {
 
     /// Answers peers of the status socket, up to a share of the turn; all of them get the same report.
     mutating func answerStatus(_ facts: LoopFacts, _ core: inout LoopCore) {
-        let recent = turns.read(facts.turns)
-        let text = StatusReport(facts, recent, uptime: core.monotonicNow - started).text
+        let uptime = core.monotonicNow - started
+        var report: String?
         for _ in 0..<Limits.statusAnswersPerTurn {
-            switch status?.answer(text) {
+            let result = status?.answer {
+                if let report { return report }
+                let text = StatusReport(facts, turns.read(facts.turns), uptime: uptime).text
+                report = text
+                return text
+            }
+            switch result {
             case .given: continue
             case .quiet, nil: return
             case .exhausted:

@@ -18,7 +18,8 @@ struct ArgumentLine {
             guard place < mayBeOptions.endIndex, let value = optional[argument] else { return argument }
             let next = place + 1 < arguments.count ? arguments[place + 1] : ""
             let number = next.prefix { $0.isASCII && $0.isNumber || $0 == "." }
-            let isDuration = !number.isEmpty && next.dropFirst(number.count).first?.isLetter == true
+            let unit = next.dropFirst(number.count)
+            let isDuration = !number.isEmpty && !unit.isEmpty && unit.allSatisfy(\.isLetter)
             return isDuration || next == value ? argument : "\(argument)=\(value)"
         }
     }

@@ -55,24 +55,25 @@ struct BackendArguments {
     /// Between two rounds of look-ups.
     private static let retryMicroseconds: UInt32 = 500_000
 
-    /// One round of look-ups. It asks for one name at least, so that a failure always has its reason; once name servers
-    /// have not answered or the deadline has passed, the remaining names are left to the running balancer, which looks
-    /// them up outside its loop.
+    /// One round of look-ups. It asks for one name at least, so that a failure always has its reason, and where one
+    /// backend must have an address until one has. Otherwise, once name servers have not answered or the deadline has
+    /// passed, the remaining names are left to the running balancer, which looks them up outside its loop.
     private func lookUp(
         preferring family: CInt, until deadline: Instant, _ failures: inout [ResolverError]
     ) throws -> [Configuration.Backend] {
-        var hasAsked = false
+        var mustAsk = unresolved == .all || !backends.contains { $0.host.address(port: $0.port.rawValue) != nil }
         var hasAnswered = true
         return try backends.map { backend in
             let port = backend.port.rawValue
             if let address = backend.host.address(port: port) { return .init(address: address) }
             let name = HostName(host: backend.host.text, port: port, preferredFamily: family)
-            guard unresolved == .none || !hasAsked || hasAnswered && Clock.monotonic.now() <= deadline else {
+            guard unresolved == .none || mustAsk || hasAnswered && Clock.monotonic.now() <= deadline else {
                 return .init(name: name, address: nil)
             }
-            hasAsked = true
+            if unresolved == .all { mustAsk = false }
             do throws(ResolverError) {
                 let addresses = try Resolver.addresses(of: name.host, port: name.port)
+                mustAsk = false
                 return .init(name: name, address: name.choose(from: addresses))
             } catch {
                 guard unresolved != .none else {
