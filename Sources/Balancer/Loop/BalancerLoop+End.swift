@@ -21,7 +21,7 @@ extension BalancerLoop {
         apply(seat.board.command)
         stopIfDrained()
         guard isRunning else { return }
-        admission.placeFreed(isRunning: state == .running, &core)
+        admission.placeFreed(isRunning: state == .running)
     }
 
     /// A stop includes the drain: it may have replaced that command before this loop read it.

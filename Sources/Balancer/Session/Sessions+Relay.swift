@@ -134,6 +134,8 @@ extension Sessions {
     /// between two checks; at the first, that is up to the timeout itself.
     mutating func checkIdle(_ index: Int, _ core: inout LoopCore) -> Bool {
         let now = core.now
+        // Its event has come, and only the turn's share was used up: events win over timers.
+        if slab[index].isQueued { slab[index].times.recordActivity(now) }
         let (hasProgressed, unacknowledged) = slab[index].lookAtAcknowledged()
         let wasWatched = slab[index].isWatched
         if wasWatched, hasProgressed { slab[index].times.recordActivity(now) }
