@@ -7,6 +7,8 @@ struct Entrance: ~Copyable {
     let pool: Int
     /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
     fileprivate var haveWaited = false
+    /// Failed accepts since the last one that succeeded.
+    fileprivate var failures = 0
 
     init(acceptor: consuming Acceptor, pool: Int) {
         self.acceptor = acceptor
@@ -28,11 +30,14 @@ struct Admission: ~Copyable {
     private var shortage = Episode()
     /// Clients wait because all sessions are taken.
     private var full = Episode()
+    /// Listeners with more clients than their share of a turn, first in first out: one that has had a share stands at the end.
+    private var waiting: TokenQueue
     /// How many acceptors are paused.
     private var paused = 0
     /// What is left of the turn's share, over all listeners: clients, and calls of accept(2).
     private var clientsLeft = 0
     private var attemptsLeft = 0
+    private let clientsPerTurn: Int
 
     /// The result of ``Admission/next(_:_:_:_:_:)``.
     enum Arrival: ~Copyable {
@@ -40,20 +45,22 @@ struct Admission: ~Copyable {
         case client(Stream, SocketAddress, pool: Int, hasWaited: Bool)
         /// There is no descriptor or memory for the next client.
         case shortage(Errno)
-        /// No client for now; if more may wait, the listener is in the ready queue, or paused.
+        /// No client for now; if more may wait, the listener is in the queue, or paused.
         case none
     }
 
     /// What is left of a listener's share of a turn.
     struct Share {
         fileprivate var clients = Limits.acceptsPerListener
-        fileprivate var failures = 0
     }
 
     init(
-        _ entrances: consuming Slab<Entrance>, _ places: consuming Places, _ core: inout LoopCore
+        _ entrances: consuming Slab<Entrance>, _ places: consuming Places, _ shares: TurnShares,
+        _ core: inout LoopCore
     ) throws(SystemCallError) {
         timer = core.timers.add(Token(.pauseTimer))
+        waiting = TokenQueue(capacity: entrances.count)
+        clientsPerTurn = shares.accepts
         for index in entrances.indexRange where entrances.isTaken(index) {
             let token = Token(.acceptor, entrances.key(at: index))
             if let errno = entrances[index].acceptor.listener.add(to: core.poller, token) {
@@ -98,9 +105,12 @@ struct Admission: ~Copyable {
 
     /// Deals out the share of all listeners for this turn.
     mutating func beginTurn() {
-        clientsLeft = Limits.acceptsPerTurn
+        clientsLeft = clientsPerTurn
         attemptsLeft = Limits.acceptAttemptsPerTurn
     }
+
+    /// How many listeners stand in the queue. While there are any, the next turn does not wait.
+    var waitingCount: Int { waiting.count }
 
     /// The poller reported a listener. Its clients are accepted at the end of the turn: sessions that have an event go
     /// before new ones.
@@ -108,14 +118,18 @@ struct Admission: ~Copyable {
         guard entrances.contains(token.key) else { return }
         entrances[token.index].acceptor.markReadable()
         if core.stall > 0 { entrances[token.index].haveWaited = true }
-        if entrances[token.index].acceptor.isPaused { logIfFull(core, &journal) } else { queue(token.index, &core) }
+        if entrances[token.index].acceptor.isPaused { logIfFull(core, &journal) } else { queue(token.index) }
     }
 
-    /// Takes a listener out of the ready queue and returns its place; nil when it has been closed.
-    mutating func takeFromQueue(_ token: Token) -> Int? {
-        guard entrances.contains(token.key) else { return nil }
-        entrances[token.index].acceptor.isQueued = false
-        return token.index
+    /// Takes the first listener out of the queue, if the turn has a share for it, and returns its place.
+    mutating func nextWaiting() -> Int? {
+        while clientsLeft > 0, attemptsLeft > 0, let token = waiting.popFirst() {
+            // It may have been closed.
+            guard entrances.contains(token.key) else { continue }
+            entrances[token.index].acceptor.isQueued = false
+            return token.index
+        }
+        return nil
     }
 
     /// Reserves a place and accepts the next client, within `share`.
@@ -124,14 +138,8 @@ struct Admission: ~Copyable {
     ) -> Arrival {
         while entrances[index].acceptor.mayAccept {
             guard attemptsLeft > 0, clientsLeft > 0, share.clients > 0 else {
-                // So many failures without a success have a lasting cause (a security module that forbids accept(2),
-                // say): pause instead of spinning.
-                if share.failures < Limits.acceptAttemptsPerTurn {
-                    entrances[index].haveWaited = true
-                    queue(index, &core)
-                } else {
-                    pauseForAMoment(index, &core)
-                }
+                entrances[index].haveWaited = true
+                queue(index)
                 return .none
             }
             attemptsLeft -= 1
@@ -143,6 +151,7 @@ struct Admission: ~Copyable {
             case .accepted(let stream, let address):
                 share.clients -= 1
                 clientsLeft -= 1
+                entrances[index].failures = 0
                 return .client(
                     stream, address, pool: entrances[index].pool, hasWaited: entrances[index].haveWaited)
             case .wouldBlock:
@@ -153,7 +162,13 @@ struct Admission: ~Copyable {
             case .aborted:
                 // The client has left already, or accept(2) reports an earlier network error; the next one may succeed.
                 places.giveUp()
-                share.failures += 1
+                entrances[index].failures += 1
+                guard entrances[index].failures >= Limits.acceptFailuresMax else { continue }
+                // So many without a success have a lasting cause (a security module that forbids accept(2), say): pause
+                // instead of spinning.
+                entrances[index].failures = 0
+                pauseForAMoment(index, &core)
+                return .none
             case .exhausted(let errno):
                 places.giveUp()
                 return .shortage(errno)
@@ -207,20 +222,20 @@ struct Admission: ~Copyable {
     }
 
     /// Resumes the paused listeners if a place is free: after a session has ended, or a pause is over.
-    @inline(__always) private mutating func resume(_ core: inout LoopCore) {
-        if paused > 0, places.hasRoom { resumeAll(&core) }
+    @inline(__always) private mutating func resume() {
+        if paused > 0, places.hasRoom { resumeAll() }
     }
 
-    @inline(never) private mutating func resumeAll(_ core: inout LoopCore) {
+    @inline(never) private mutating func resumeAll() {
         paused = 0
         for index in entrances.indexRange where entrances.isTaken(index) {
-            if entrances[index].acceptor.resume() { queue(index, &core) }
+            if entrances[index].acceptor.resume() { queue(index) }
         }
     }
 
     /// The pause timer has expired.
     mutating func expired(_ core: inout LoopCore, _ journal: inout Journal) {
-        resume(&core)
+        resume()
         endEpisodes(&core, &journal)
     }
 
@@ -240,10 +255,10 @@ struct Admission: ~Copyable {
         core.timers.arm(timer, at: core.now + Episode.quiet)
     }
 
-    private mutating func queue(_ index: Int, _ core: inout LoopCore) {
+    private mutating func queue(_ index: Int) {
         guard !entrances[index].acceptor.isQueued else { return }
         entrances[index].acceptor.isQueued = true
-        core.ready.append(Token(.acceptor, entrances.key(at: index)))
+        waiting.append(Token(.acceptor, entrances.key(at: index)))
     }
 
     // MARK: sessions
@@ -263,16 +278,16 @@ struct Admission: ~Copyable {
 
     /// A session has ended: logs its record and frees its place, with which a paused listener may resume.
     @inline(__always) mutating func sessionEnded(
-        _ record: inout SessionRecord, isRunning: Bool, _ core: inout LoopCore, _ journal: inout Journal
+        _ record: inout SessionRecord, isRunning: Bool, _ journal: inout Journal
     ) {
         let mayResume = places.vacate(&record, &journal.loopLog)
-        if mayResume, isRunning { resume(&core) }
+        if mayResume, isRunning { resume() }
     }
 
     /// Another loop has freed a place. If no listener of this loop waits for it any more, one of another loop may.
-    mutating func placeFreed(isRunning: Bool, _ core: inout LoopCore) {
+    mutating func placeFreed(isRunning: Bool) {
         guard paused > 0 else { return places.passOn() }
-        if isRunning { resume(&core) }
+        if isRunning { resume() }
     }
 
     // MARK: the end

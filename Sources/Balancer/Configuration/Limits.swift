@@ -26,6 +26,8 @@ public struct Limits: Hashable, Sendable {
     /// doubled when there are more. Untouched memory costs nothing, but counts where address space or committed memory
     /// is limited.
     var sessionsReserved = 16_384
+    /// What a turn may do; other numbers than the usual ones are for tests.
+    var shares = TurnShares()
 
     /// Limits for a number of sessions.
     public init(sessionsMax: Int = 1024) {
@@ -52,6 +54,8 @@ public struct Limits: Hashable, Sendable {
     public static let weightMax: Int32 = 256
     /// Timers besides those of sessions and backends: memory is reserved for them as well.
     static let timersReserved = 8
+    /// What stands in the ready queue: the steward and the prober, each once.
+    static let readyReserved = 2
     /// The most listeners.
     public static let listenersMax = 256
 
@@ -75,13 +79,16 @@ public struct Limits: Hashable, Sendable {
     public static let bulkChunksPerTurnAlone = 4
     /// Reads of one direction before the other sessions are served; and at most one chunk.
     public static let readsPerQuantum = 8
-    /// Connects in one turn, over all sessions.
+    /// Connects in one turn, over all sessions. A session that has more backends to try than are left goes on in the next
+    /// turn, after those that wait already.
     public static let connectsPerTurn = 16
     /// Clients accepted in one turn, over all listeners of a loop. With 64, ping-pong sessions had half their speed
     /// during a storm of new connections: each accept is followed by a connect, the most expensive work of a turn.
     public static let acceptsPerTurn = 4
-    /// Clients that one listener may accept in one turn.
+    /// Clients that one listener may accept before the others have their turn.
     public static let acceptsPerListener = 2
+    /// Failed accepts in a row after which a listener pauses.
+    static let acceptFailuresMax = 64
     /// Calls of accept(2) in one turn, over all listeners: clients that have left are passed over.
     public static let acceptAttemptsPerTurn = 64
     /// The longest backlog that can be set.
@@ -184,6 +191,18 @@ public struct Limits: Hashable, Sendable {
 
     /// One pipe, which has two of them, is allowed for so many descriptors.
     static let descriptorsPerPipe = 64
+}
+
+/// What all sessions and listeners of a loop, and its timers, may do together in one turn.
+struct TurnShares: Hashable, Sendable {
+    var reads = Limits.readsPerTurn
+    var chunks = Limits.chunksPerTurn
+    var bulkChunks = Limits.bulkChunksPerTurn
+    var bulkChunksAlone = Limits.bulkChunksPerTurnAlone
+    var readsPerQuantum = Limits.readsPerQuantum
+    var connects = Limits.connectsPerTurn
+    var accepts = Limits.acceptsPerTurn
+    var timers = Limits.timersPerTurn
 }
 
 /// Which lines the event log has.

@@ -23,7 +23,7 @@ extension BalancerLoop {
         apply(seat.board.command)
         stopIfDrained()
         guard isRunning else { return }
-        admission.placeFreed(isRunning: state == .running, &core)
+        admission.placeFreed(isRunning: state == .running)
     }
 
     /// A stop includes the drain: it may have replaced that command before this loop read it.
@@ -55,6 +55,8 @@ extension BalancerLoop {
     /// over.
     public mutating func drain() {
         guard state == .running else { return }
+        // Between two turns, the last findings may not have been taken over.
+        if shared.roster.version != targets.roster.version { adoptRoster() }
         acceptBacklog()
         state = .draining
         let facts = facts

@@ -54,7 +54,7 @@ public struct BalancerLoop: ~Copyable {
         Signals.ignoreFailedWrites()
         var core = try LoopCore(configuration, seat, clock)
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
-        let admission = try Admission(entrances, places, &core)
+        let admission = try Admission(entrances, places, configuration.limits.shares, &core)
         let sessions = try Sessions(configuration, &core)
         let loop = seat?.loop ?? 0
         var journal = Journal(log, shared.counters[loop], shared.turns[loop], shared.conditions, loop: loop)
@@ -80,7 +80,10 @@ public struct BalancerLoop: ~Copyable {
     public var isRunning: Bool { state != .stopped }
 
     /// True while the next turn will not wait: there is work, or a timer, that exceeded its share of the last turn.
-    public var hasMoreToDo: Bool { core.hasMoreToDo || sessions.hasMoreToDo }
+    public var hasMoreToDo: Bool { core.hasMoreToDo || hasWaiting }
+
+    /// Sessions or listeners wait for a share of the next turn.
+    private var hasWaiting: Bool { sessions.hasMoreToDo || admission.waitingCount > 0 }
 
     /// The addresses that clients can connect to, with their actual ports; empty once the loop drains.
     public var listenerAddresses: [SocketAddress] { admission.addresses.map(\.address) }
@@ -113,7 +116,7 @@ public struct BalancerLoop: ~Copyable {
         guard isRunning else { return }
         // The wake-up for a new roster may have come and gone with the one before it.
         let mayWait =
-            configuration.latency.busyPoll != .always && !sessions.hasMoreToDo
+            configuration.latency.busyPoll != .always && !hasWaiting
             && shared.roster.version == targets.roster.version
         try core.beginTurn(mayWait ? timeout : .immediately)
         if core.stall > 0 { handleStall() }
@@ -121,10 +124,12 @@ public struct BalancerLoop: ~Copyable {
         sessions.beginTurn()
         admission.beginTurn()
         if !sessions.late.isEmpty { serveLate() }
+        if isRunning, !sessions.connects.isEmpty { serveConnects() }
         repeat {
             for index in 0..<core.events.count where isRunning { handle(core.events[index]) }
         } while isRunning ? try core.looksAgain() : false
         while isRunning, let token = core.popDue() { expire(token) }
+        if isRunning, admission.waitingCount > 0 { serveWaiting() }
         for _ in 0..<core.ready.count {
             guard isRunning, let token = core.ready.popFirst() else { break }
             continueWork(token)
@@ -137,8 +142,21 @@ public struct BalancerLoop: ~Copyable {
     @inline(never) private mutating func serveLate() {
         for _ in 0..<sessions.late.count {
             guard isRunning, let index = sessions.nextLate() else { return }
-            settle(sessions.service(index, &targets, &core, &journal))
+            settle(sessions.continueLate(index, &targets, &core, &journal))
         }
+    }
+
+    /// Sessions whose next connect the last turn had no share for go before new clients.
+    @inline(never) private mutating func serveConnects() {
+        for _ in 0..<sessions.connects.count {
+            guard isRunning, let index = sessions.nextConnect() else { return }
+            settle(sessions.connectNext(index, &targets, &core, &journal))
+        }
+    }
+
+    /// Listeners with more clients than their share take turns, until the share of all is used up.
+    @inline(never) private mutating func serveWaiting() {
+        while isRunning, let index = admission.nextWaiting() { accept(index) }
     }
 
     /// Sessions in bulk take turns, with a quantum each, until the turn's share for them is used up.
@@ -223,13 +241,9 @@ public struct BalancerLoop: ~Copyable {
         }
     }
 
-    /// Continues work that exceeded its share of a turn, unless its owner has ended meanwhile.
+    /// Continues what the steward or the prober had no share for.
     private mutating func continueWork(_ token: Token) {
         switch TokenOwner(of: token) {
-        case .session:
-            if let step = sessions.continueConnect(token, &targets, &core, &journal) { settle(step) }
-        case .acceptor:
-            if let index = admission.takeFromQueue(token) { accept(index) }
         case .status, .probeTimer:
             let facts = facts
             mayHaveNews = true
@@ -262,7 +276,7 @@ public struct BalancerLoop: ~Copyable {
     /// Completes a call to `sessions`: if the session has ended, logs its record and frees its place.
     @inline(__always) mutating func settle(_ step: Sessions.Step) {
         guard step == .ended else { return }
-        admission.sessionEnded(&sessions.lastRecord, isRunning: state == .running, &core, &journal)
+        admission.sessionEnded(&sessions.lastRecord, isRunning: state == .running, &journal)
         stopIfDrained()
     }
 }

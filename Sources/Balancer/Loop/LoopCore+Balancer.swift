@@ -7,9 +7,9 @@ extension LoopCore {
         // A session and a backend have one timer each; the wheel grows when there are more.
         let core = try LoopCore(
             clock: clock, timers: sessions + configuration.backendCount + Limits.timersReserved,
-            ready: sessions + Limits.eventsPerTurn, eventsPerTurn: Limits.eventsPerTurn,
-            timersPerTurn: Limits.timersPerTurn,
-            lookOn: configuration.latency.busyPoll.lookOn, clockToken: Token(.clock))
+            ready: Limits.readyReserved, eventsPerTurn: Limits.eventsPerTurn,
+            timersPerTurn: configuration.limits.shares.timers, lookOn: configuration.latency.busyPoll.lookOn,
+            clockToken: Token(.clock))
         if let seat, let errno = seat.board.addWaker(of: seat.loop, to: core.poller, Token(.waker)) {
             throw SystemCallError(call: "epoll_ctl", subject: "waker", errno: errno)
         }

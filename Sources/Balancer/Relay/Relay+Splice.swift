@@ -23,10 +23,11 @@ extension Relay {
         case .bytes(let count):
             spliceRefusals = 0
             received += UInt64(count)
-            bytesLeft -= count
             half.recordRead(isLarge: count >= memory.chunkBytes / Limits.bulkFraction)
             half.waiting.note(pipe: pipe, count: count)
             _ = flush(to: &sink, &half)
+            // What was written has counted already.
+            bytesLeft -= half.waiting.count
             return true
         case .wouldBlock:
             memory.pipes.give(pipe)

@@ -28,6 +28,7 @@ struct Relay: ~Copyable {
     /// What is left of the turn's share, for all sessions: bytes and reads. What exceeds it goes on in the next turn.
     var bytesLeft = 0
     private var readsLeft = 0
+    let shares: TurnShares
     /// Blocks for slow sinks, and pipes for bulk transfers.
     var memory: RelayMemory
     /// Bytes taken out of all sources so far, by reads and by splices. A peek takes none: see ``RelayLedger``.
@@ -45,13 +46,14 @@ struct Relay: ~Copyable {
     init(limits: Limits, of loops: Int = 1) {
         chunk = ByteBuffer(count: limits.chunkBytes, alignment: ByteBuffer.pageBytes)
         memory = RelayMemory(limits: limits)
+        shares = limits.shares
         raisedMax = max(1, Limits.raisedMax / loops)
     }
 
     /// Deals out the share of all sessions for this turn.
     mutating func beginTurn() {
-        bytesLeft = memory.chunkBytes * Limits.chunksPerTurn
-        readsLeft = Limits.readsPerTurn
+        bytesLeft = memory.chunkBytes * shares.chunks
+        readsLeft = shares.reads
         discardsLeft = Limits.lingerBytesPerTurn
         // The kernel may have refused a block before; at the limit this does nothing.
         if !memory.blocks.hasRoom { memory.prepareBlock() }
@@ -60,13 +62,16 @@ struct Relay: ~Copyable {
     /// True while sessions may move bytes in this turn.
     @inline(__always) var hasShare: Bool { bytesLeft > 0 && readsLeft > 0 }
 
+    /// A session has ended: to close its sockets costs as much as a read and a write.
+    mutating func chargeEnd() { readsLeft -= 1 }
+
     /// Deals out the share of sessions in bulk, before they are run: no more than they may move between two looks at the
     /// poller, and so much at least, whatever the others have used up. Where no other has read anything in this turn, fewer
     /// looks suffice.
     mutating func beginBulk() {
-        let isAlone = readsLeft == Limits.readsPerTurn
-        bytesLeft = memory.chunkBytes * (isAlone ? Limits.bulkChunksPerTurnAlone : Limits.bulkChunksPerTurn)
-        readsLeft = max(readsLeft, Limits.readsPerQuantum)
+        let isAlone = readsLeft == shares.reads
+        bytesLeft = memory.chunkBytes * (isAlone ? shares.bulkChunksAlone : shares.bulkChunks)
+        readsLeft = max(readsLeft, shares.readsPerQuantum)
     }
 
     /// Moves bytes in both directions of a session, as far as its sockets allow, and in each at most a quantum. True when
@@ -109,7 +114,7 @@ struct Relay: ~Copyable {
     private mutating func pump(
         from source: inout Side, to sink: inout Side, _ half: inout HalfRelay, other otherIsOver: Bool
     ) -> Progress {
-        let (bytesEnd, readsEnd) = (bytesLeft - memory.chunkBytes, readsLeft - Limits.readsPerQuantum)
+        let (bytesEnd, readsEnd) = (bytesLeft - memory.chunkBytes, readsLeft - shares.readsPerQuantum)
         while true {
             if sink.isBroken { stopDelivering(&half) }
             switch half.stage {
@@ -182,7 +187,8 @@ struct Relay: ~Copyable {
         source.isReadable = isReadable
     }
 
-    /// Writes the bytes that wait. Inlined up to the test, since in most calls none do.
+    /// Writes the bytes that wait, which counts against the turn's share as reading them did: many sinks may have room at
+    /// once. Inlined up to the test, since in most calls none do.
     @inline(__always) mutating func flush(to sink: inout Side, _ half: inout HalfRelay) -> Flush {
         half.waiting.isEmpty ? .drained : writeWaiting(to: &sink, &half)
     }
@@ -194,6 +200,7 @@ struct Relay: ~Copyable {
                 half.waiting.store == .pipe
                 ? deliverPiped(to: &sink, &half) : unsafe deliver(half.waiting.bytes(in: memory), to: &sink, &half)
             half.waiting.drop(first: taken, to: &memory)
+            bytesLeft -= taken
             if taken == 0 { return sink.isBroken ? .broken : .blocked }
         }
         return .drained

@@ -3,7 +3,8 @@ import Reactor
 // From an accepted client to a connected backend.
 extension Sessions {
     /// Tries the backends not yet tried for a session, until a connect succeeds or is in progress. When none is left
-    /// the session ends at once; when the turn's connects are used up, it goes on in the next turn.
+    /// the session ends at once; when the turn's connects are used up, it goes on in the
+    /// next turn: ``Sessions/nextConnect()``.
     mutating func connectNext(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
@@ -143,6 +144,7 @@ extension Sessions {
     mutating func redispatch(
         _ index: Int, _ errno: Errno, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
+        assert(slab[index].link.backend.stream.isOpen, "an attempt that fails is in progress")
         connectFailed(index, errno, &targets, core.now, &journal)
         return connectNext(index, &targets, &core, &journal)
     }

@@ -9,6 +9,9 @@ extension Sessions {
     ) -> Step {
         slab[index].link.client.note(readiness)
         switch slab[index].phase {
+        case .connecting where !relay.hasShare:
+            queue(index)
+            return .continues
         case .connecting:
             // A half-close does not end the session: the client's request may be on the way. A client that has closed
             // both directions ends it, unless it has sent something that a backend should get.
@@ -27,6 +30,9 @@ extension Sessions {
         _ journal: inout Journal
     ) -> Step {
         switch slab[index].phase {
+        case .connecting where !relay.hasShare:
+            queue(index)
+            return .continues
         case .connecting:
             return connectReady(index, readiness, &targets, &core, &journal)
         case .relaying, .lingering:
@@ -47,6 +53,18 @@ extension Sessions {
             return .continues
         }
         return service(index, &targets, &core, &journal)
+    }
+
+    /// Goes on with a session that had an event for which a turn had no share. What was reported of sockets that are
+    /// connecting is asked for again: it is not kept.
+    mutating func continueLate(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        guard slab[index].phase == .connecting else { return service(index, &targets, &core, &journal) }
+        if slab[index].link.client.stream.hasLeft { return end(index, .abandoned, &targets, &core, &journal) }
+        guard slab[index].link.backend.stream.isOpen else { return connectNext(index, &targets, &core, &journal) }
+        let readiness = slab[index].link.backend.stream.readiness
+        return readiness.isEmpty ? .continues : connectReady(index, readiness, &targets, &core, &journal)
     }
 
     /// The result of relaying a session's bytes.
@@ -134,6 +152,8 @@ extension Sessions {
     /// between two checks; at the first, that is up to the timeout itself.
     mutating func checkIdle(_ index: Int, _ core: inout LoopCore) -> Bool {
         let now = core.now
+        // Its event has come, and only the turn's share was used up: events win over timers.
+        if slab[index].isQueued { slab[index].times.recordActivity(now) }
         let (hasProgressed, unacknowledged) = slab[index].lookAtAcknowledged()
         let wasWatched = slab[index].isWatched
         if wasWatched, hasProgressed { slab[index].times.recordActivity(now) }

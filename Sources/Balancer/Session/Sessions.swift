@@ -26,6 +26,8 @@ struct Sessions: ~Copyable {
     private(set) var bulk: TokenQueue
     /// Others that can go on and that the last turn had no share for, first in first out.
     private(set) var late: TokenQueue
+    /// Sessions whose next connect the last turn had no share for, first in first out.
+    private(set) var connects: TokenQueue
     /// How many connects may still be begun in this turn.
     var connectsLeft = 0
     let timeouts: SessionTimeouts
@@ -47,6 +49,7 @@ struct Sessions: ~Copyable {
             limits: configuration.limits.share(of: configuration.threads), of: configuration.threads)
         bulk = TokenQueue(capacity: count)
         late = TokenQueue(capacity: count)
+        connects = TokenQueue(capacity: count)
         timeouts = SessionTimeouts(configuration.timeouts)
         fastOpen = configuration.latency.fastOpen
         guard reserve(count, &core) else {
@@ -65,13 +68,13 @@ struct Sessions: ~Copyable {
 
     /// The slab comes last: while it has room, there is room for its sessions in the others.
     private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
-        ipv6Hosts.reserve(count) && core.ready.reserve(count + Limits.eventsPerTurn)
-            && bulk.reserve(count) && late.reserve(count) && slab.reserve(count)
+        ipv6Hosts.reserve(count) && bulk.reserve(count) && late.reserve(count) && connects.reserve(count)
+            && slab.reserve(count)
     }
 
     var count: Int { slab.count }
 
-    /// The place of the session that a token of the ready queue, of a timer or of an event identifies; nil when it has
+    /// The place of the session that a token of a timer or of an event identifies; nil when it has
     /// ended.
     @inline(__always) func index(of token: Token) -> Int? {
         slab.contains(token.key) ? token.index : nil
@@ -86,7 +89,7 @@ struct Sessions: ~Copyable {
     /// Deals out the shares of a turn.
     mutating func beginTurn() {
         relay.beginTurn()
-        connectsLeft = Limits.connectsPerTurn
+        connectsLeft = relay.shares.connects
     }
 
     /// Takes a session out of a queue and returns its place; nil when it has ended.
@@ -97,7 +100,7 @@ struct Sessions: ~Copyable {
     }
 
     /// True while a session can go on without an event.
-    var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty }
+    var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty || !connects.isEmpty }
 
     /// Puts a session into the queue of its kind, unless it stands in one.
     @inline(never) mutating func queue(_ index: Int) {
@@ -110,8 +113,12 @@ struct Sessions: ~Copyable {
     /// Lets a session go on with its next connect in the next turn. None is in progress.
     mutating func queueConnect(_ index: Int, _ core: inout LoopCore) {
         core.timers.disarm(slab[index].timer)
+        // What is still reported of the last attempt's socket is of nobody.
+        slab[index].lap &+= 1
+        // One that is late goes on with it when its turn comes.
+        guard !slab[index].isQueued else { return }
         slab[index].isQueued = true
-        core.ready.append(Token(.session, slab.key(at: index)))
+        connects.append(Token(.session, slab.key(at: index)))
     }
 
     /// Takes the first session in bulk out of its queue, if the turn has a share for it, and returns its place.
@@ -130,11 +137,12 @@ struct Sessions: ~Copyable {
         return nil
     }
 
-    /// Continues a session that has used up the turn's connects; nil when it has ended meanwhile.
-    mutating func continueConnect(
-        _ token: Token, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
-    ) -> Step? {
-        takeFromQueue(token).map { connectNext($0, &targets, &core, &journal) }
+    /// The same for those whose next connect waits.
+    mutating func nextConnect() -> Int? {
+        while connectsLeft > 0, let token = connects.popFirst() {
+            if let index = takeFromQueue(token) { return index }
+        }
+        return nil
     }
 
     /// Makes a session for an accepted client; nil only beyond `Token.indexLimit` sessions. ``makeRoom(_:)`` has
@@ -179,6 +187,10 @@ struct Sessions: ~Copyable {
     ) -> Step {
         switch slab[index].phase {
         case .connecting:
+            // The event may have come, and the turn had no share for it.
+            if slab[index].isQueued, !slab[index].link.backend.stream.readiness.isEmpty {
+                return continueLate(index, &targets, &core, &journal)
+            }
             return redispatch(index, .timedOut, &targets, &core, &journal)
         case .relaying:
             return checkIdle(index, &core) ? end(index, .idle, &targets, &core, &journal) : .continues
@@ -204,6 +216,7 @@ struct Sessions: ~Copyable {
         journal.countEnd(
             reason, discarded: lastRecord.bytesDiscarded, named < 0 ? nil : targets.states[named].cells)
         core.timers.remove(slab[index].timer)
+        relay.chargeEnd()
         relay.release(&slab[index].link, isConnected: slab[index].phase != .connecting)
         if slab[index].link.backend.stream.isOpen { targets.drop(place) }
         if slab[index].phase == .connecting { releaseTried(index, &targets) } else { targets.release(place) }

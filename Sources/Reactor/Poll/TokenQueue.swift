@@ -24,6 +24,9 @@
     /// True when none is waiting.
     public var isEmpty: Bool { count == 0 }
 
+    /// The first; nil when none is waiting.
+    public var front: Token? { isEmpty ? nil : unsafe storage[first] }
+
     /// Puts a token at the end.
     public mutating func append(_ token: Token) {
         precondition(reserve(count + 1), "no memory for one more token")

@@ -45,7 +45,10 @@ struct PrintedRecord {
         output.split(separator: "\n").compactMap { PrintedRecord(Substring($0)) }
     }
 
-    /// How many of its attempts to connect have failed.
+    /// Its last attempt may have been in progress when it ended, or may have failed: it waited for the next one.
+    var hasUnknownAttempt: Bool { !isConnected && attempts > 0 && (reason == .abandoned || reason == .cut) }
+
+    /// How many of its attempts to connect have failed, at least.
     var failures: Int {
         if isConnected { return attempts - 1 }
         switch reason {

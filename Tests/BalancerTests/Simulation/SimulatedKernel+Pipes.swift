@@ -43,6 +43,8 @@ extension SimulatedKernel {
 
     private func splice(from socket: SimulatedSocket, _ number: CInt, to pipe: SimulatedPipe, _ count: Int) -> Int {
         spliceCalls += 1
+        turn.touch(socket)
+        turn.reads += 1
         if random.chance(faults.refusedSplicePercent) { return -Int(EINVAL) }
         let room = min(count, pipe.room - pipe.bytes.count)
         if socket.inbox.isEmpty {
@@ -56,6 +58,7 @@ extension SimulatedKernel {
         let moved = socket.inbox.prefix(fitting)
         pipe.bytes += moved
         socket.inbox.removeFirst(moved.count)
+        turn.bytes += moved.count
         splicedInTurn[number, default: 0] += moved.count
         mostSplicedInTurn = max(mostSplicedInTurn, splicedInTurn[number, default: 0])
         return moved.count

@@ -93,6 +93,8 @@ final class SimulatedKernel: ScriptedKernel {
     private var nextID: UInt32 = 1
     /// Bytes that went along with a SYN.
     var sentWithSYN = 0
+    /// What the balancer has called for in this turn.
+    var turn = TurnCalls()
     /// Bytes that left a pipe for a socket.
     var splicedBytes = 0
     /// Splices from a socket that were asked for.
@@ -263,6 +265,8 @@ final class SimulatedKernel: ScriptedKernel {
         signals.noteCall()
         if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
+        turn.touch(object)
+        if buffer.count > 1 { turn.reads += 1 }
         if object.inbox.isEmpty {
             if object.error != 0 {
                 defer { object.error = 0 }
@@ -272,7 +276,10 @@ final class SimulatedKernel: ScriptedKernel {
         }
         let count = min(buffer.count, object.inbox.count)
         for place in 0..<count { unsafe buffer[place] = object.inbox[place] }
-        if !peek { object.inbox.removeFirst(count) }
+        if !peek {
+            object.inbox.removeFirst(count)
+            turn.bytes += count
+        }
         return count
     }
 
@@ -280,6 +287,7 @@ final class SimulatedKernel: ScriptedKernel {
         signals.noteCall()
         if !answers.isEmpty { return answers.removeFirst() }
         guard let object = socketObject(socket) else { return -Int(EBADF) }
+        turn.touch(object)
         guard object.state == .connected, !object.outboxEnded else {
             defer { object.error = 0 }
             return -Int(object.error != 0 ? object.error : EPIPE)
@@ -289,6 +297,7 @@ final class SimulatedKernel: ScriptedKernel {
         if count < bytes.count { object.wantsRoom = true }
         guard count > 0 else { return -Int(EAGAIN) }
         unsafe object.outbox.append(contentsOf: bytes.prefix(count))
+        turn.sent += count
         return count
     }
 
@@ -308,6 +317,7 @@ final class SimulatedKernel: ScriptedKernel {
 
     func shutdownWrite(_ socket: CInt) -> CInt {
         guard let object = socketObject(socket), object.state == .connected else { return -ENOTCONN }
+        turn.touch(object)
         object.outboxEnded = true
         return 0
     }

@@ -74,6 +74,8 @@ struct SimulationRun {
             for turn in [drainAfter, secondSignal] where turn == watch.turns { kernel.signals.terminate() }
         } else if watch.turns == drainAfter {
             loop.drain()
+            // It has taken in clients, for whom a change would come too late.
+            return
         }
         guard loop.isRunning, script.isDue(changePercent) else { return }
         script.change(&loop)

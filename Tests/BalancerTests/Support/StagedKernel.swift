@@ -37,6 +37,18 @@ final class StagedKernel: ScriptedKernel {
     var ended: Set<CInt> = []
     /// Sockets whose peer has reset the connection: reads fail once their bytes are read, and writes fail.
     var reset: Set<CInt> = []
+    /// Sockets with more to read than is ever read.
+    var endless: Set<CInt> = []
+    /// What recv(2) has taken out of sockets, in order; peeks are not in it.
+    private(set) var reads: [(socket: CInt, count: Int)] = []
+    /// The listeners at which ``accepted`` were accepted.
+    private(set) var acceptedAt: [CInt] = []
+    /// Called with each socket that is accepted.
+    var onAccept: ((CInt) -> Void)?
+    /// Whether ``output`` has the bytes; ``written`` has their number in any case.
+    var keepsOutput = true
+    /// How many bytes were written.
+    private(set) var written: [CInt: Int] = [:]
     /// What was written.
     private(set) var output: [CInt: [UInt8]] = [:]
     /// Bytes that a write to a socket takes at the most; nil for all.
@@ -159,12 +171,15 @@ final class StagedKernel: ScriptedKernel {
         guard number >= 0 else { return (number, nil) }
         arrivals[listener]?.removeFirst()
         accepted.append(number)
+        acceptedAt.append(listener)
+        onAccept?(number)
         return (number, address)
     }
 
     func readiness(_ descriptor: CInt) -> UInt32 {
         looks += 1
         guard isEstablished(descriptor) else { return 0 }
+        if reset.contains(descriptor) { return CEPOLL_IN | CEPOLL_OUT | CEPOLL_ERR | CEPOLL_HUP | CEPOLL_RDHUP }
         let input: UInt32 = self.input[descriptor]?.isEmpty == false ? CEPOLL_IN : 0
         return CEPOLL_OUT | input | (ended.contains(descriptor) ? CEPOLL_IN | CEPOLL_RDHUP : 0)
     }
@@ -183,12 +198,18 @@ final class StagedKernel: ScriptedKernel {
     func takeError(_ socket: CInt) -> CInt { errors.removeValue(forKey: socket) ?? 0 }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
+        let count = endless.contains(socket) ? buffer.count : unsafe receiveInput(socket, buffer, peek: peek)
+        if !peek { reads.append((socket, count)) }
+        return count
+    }
+
+    private func receiveInput(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
         guard let bytes = input[socket], !bytes.isEmpty else {
             if reset.contains(socket) { return -Int(ECONNRESET) }
             return ended.contains(socket) ? 0 : -Int(EAGAIN)
         }
         let count = min(bytes.count, buffer.count)
-        for place in 0..<count { unsafe buffer[place] = bytes[place] }
+        unsafe bytes.withUnsafeBytes { unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
         if !peek { input[socket]?.removeFirst(count) }
         return count
     }
@@ -197,7 +218,8 @@ final class StagedKernel: ScriptedKernel {
         if reset.contains(socket) { return -Int(EPIPE) }
         let count = min(room[socket] ?? bytes.count, bytes.count)
         guard count > 0 else { return -Int(EAGAIN) }
-        unsafe output[socket, default: []].append(contentsOf: bytes.prefix(count))
+        if keepsOutput { unsafe output[socket, default: []].append(contentsOf: bytes.prefix(count)) }
+        written[socket, default: 0] += count
         if let left = room[socket] { room[socket] = left - count }
         return count
     }

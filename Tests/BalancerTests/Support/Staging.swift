@@ -16,9 +16,11 @@ extension SocketAddress {
 }
 
 extension Configuration {
-    /// One listener, one pool with `backends` backends, no log, and probes that come once a minute.
+    /// One pool with `backends` backends, one listener unless `listeners` says otherwise, no log, and probes that come once a
+    /// minute.
     static func staged(
-        backends: Int, warm: Int = 0, interval: Duration = .seconds(60), timeouts: Timeouts = .init(),
+        backends: Int, listeners: Int = 1, warm: Int = 0, interval: Duration = .seconds(60),
+        timeouts: Timeouts = .init(),
         limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, status: StatusSocket? = nil
     ) throws -> Configuration {
         var health = HealthCheck()
@@ -27,7 +29,7 @@ extension Configuration {
         var latency = Latency()
         latency.warmConnections = warm
         return try Configuration(
-            listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))],
+            listeners: (0..<listeners).map { .init(address: .ipv4(0x7F00_0001, port: UInt16(20_000 + $0))) },
             pools: [.init(backends: (0..<backends).map { .init(address: .backend($0)) }, health: health)],
             timeouts: timeouts, limits: sessionsMax.map { .init(sessionsMax: $0) } ?? limits, latency: latency,
             log: .none,
