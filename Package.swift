@@ -13,8 +13,10 @@ let swiftSettings: [SwiftSetting] =
 let cSettings: [CSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
 
 // The only hook for tests: in debug builds the file that makes the system calls first checks whether the thread has a
-// scripted kernel. Release builds contain neither the check nor the scripted kernel's code.
-let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", .when(configuration: .debug))]
+// scripted kernel. Release builds contain neither the check nor the scripted kernel's code, except those of
+// `balancer-scale`, which counts the cost of sessions under a scripted kernel: see benchmarks/scale-table.
+let isScripted = Context.environment["BALANCER_SCRIPTED"] != nil
+let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", isScripted ? nil : .when(configuration: .debug))]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -25,6 +27,7 @@ let package = Package(
         .executable(name: "chat-server", targets: ["ChatServerCommand"]),
         .executable(name: "chat-client", targets: ["ChatClientCommand"]),
         .executable(name: "balancer-benchmark", targets: ["BenchmarkCommand"]),
+        .executable(name: "balancer-scale", targets: ["ScaleCommand"]),
         .executable(name: "byte-exact", targets: ["ByteExact"]),
         .library(name: "Balancer", targets: ["Balancer"]),
         .library(name: "Chat", targets: ["Chat"]),
@@ -60,6 +63,10 @@ let package = Package(
         .executableTarget(
             name: "BenchmarkCommand", dependencies: ["Benchmark", "CommandSupport", "Reactor", argumentParser],
             path: "benchmarks/balancer-benchmark", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "ScaleCommand",
+            dependencies: ["Balancer", "Benchmark", "CEpoll", "CommandSupport", "Reactor", argumentParser],
+            path: "benchmarks/Scale", swiftSettings: swiftSettings + seam),
 
         .executableTarget(
             name: "ByteExact", dependencies: ["Benchmark", "CommandSupport", "Reactor", argumentParser],

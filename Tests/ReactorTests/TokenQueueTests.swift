@@ -1,5 +1,6 @@
-import Reactor
 import Testing
+
+@testable import Reactor
 
 @Suite struct TokenQueueTests {
     @Test(arguments: Seeds.all) func behavesLikeAnArrayHoweverMuchItHolds(seed: UInt64) {
@@ -23,6 +24,35 @@ import Testing
         while let token = queue.popFirst() { #expect(token == model.removeFirst(), "SEED=\(seed)") }
         #expect(model.isEmpty, "SEED=\(seed)")
     }
+
+    /// A million sessions have room for as many tokens in each queue of a loop, and mostly a few wait.
+    @Test func aQueueUsesNoMoreMemoryThanForTheMostThatEverWaited() {
+        let kernel = MarkedMemoryKernel()
+        withScriptedKernel(kernel) {
+            var queue = TokenQueue(capacity: 1000)
+            for step in 0..<10_000 {
+                for offset in 0...step % 3 { queue.append(Token(kind: 1, index: step + offset)) }
+                for offset in 0...step % 3 { #expect(queue.popFirst() == Token(kind: 1, index: step + offset)) }
+            }
+            #expect(kernel.untouched(from: 3 * MemoryLayout<Token>.stride))
+        }
+    }
+}
+
+/// Marks the memory that it gives, and knows which of it has been written to since.
+private final class MarkedMemoryKernel: ForwardingKernel {
+    private var given = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    private static let mark: UInt8 = 0xA5
+
+    override func resizeMemory(_ memory: UnsafeMutableRawPointer?, bytes: Int) -> UnsafeMutableRawPointer? {
+        guard let given = unsafe super.resizeMemory(memory, bytes: bytes) else { return nil }
+        if unsafe memory == nil { unsafe given.initializeMemory(as: UInt8.self, repeating: Self.mark, count: bytes) }
+        unsafe self.given = UnsafeRawBufferPointer(start: given, count: bytes)
+        return unsafe given
+    }
+
+    /// True when nothing from this offset on was written to, in the memory that was given last.
+    func untouched(from offset: Int) -> Bool { unsafe given[offset...].allSatisfy { $0 == Self.mark } }
 }
 
 @Suite struct ColumnTests {

@@ -51,8 +51,9 @@
     public mutating func popFirst() -> Token? {
         guard count > 0 else { return nil }
         let token = unsafe storage[first]
-        first = first + 1 == capacity ? 0 : first + 1
         count -= 1
+        // An empty queue begins at the front again, so that it uses no more memory than for the most that ever waited.
+        first = count == 0 || first + 1 == capacity ? 0 : first + 1
         return token
     }
 }
