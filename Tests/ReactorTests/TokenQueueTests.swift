@@ -40,7 +40,7 @@ import Testing
 }
 
 /// Marks the memory that it gives, and knows which of it has been written to since.
-private final class MarkedMemoryKernel: ForwardingKernel {
+@safe private final class MarkedMemoryKernel: ForwardingKernel {
     private var given = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     private static let mark: UInt8 = 0xA5
 

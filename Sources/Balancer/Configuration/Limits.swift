@@ -68,9 +68,9 @@ public struct Limits: Hashable, Sendable {
     /// Events taken from the kernel in one poll; what does not fit comes with the next. To note what an event reports
     /// costs next to nothing, and it shows who has to wait for whom.
     public static let eventsPerTurn = 512
-    /// Reads of all sessions in one turn. Sessions that have an event when they are used up go on in the next turn,
-    /// before those of its events.
-    public static let readsPerTurn = 64
+    /// Reads of all sessions in one turn; the end of a session counts as one. Sessions that have an event when they are
+    /// used up go on in the next turn, before those of its events.
+    public static let readsPerTurn = 32
     /// Bytes of all sessions in one turn, in chunks: likewise.
     public static let chunksPerTurn = 4
     /// Of these, what sessions in bulk may move between two looks at the poller, and may always move: in chunks.
@@ -81,7 +81,7 @@ public struct Limits: Hashable, Sendable {
     public static let readsPerQuantum = 8
     /// Connects in one turn, over all sessions. A session that has more backends to try than are left goes on in the next
     /// turn, after those that wait already.
-    public static let connectsPerTurn = 16
+    public static let connectsPerTurn = 8
     /// Clients accepted in one turn, over all listeners of a loop. With 64, ping-pong sessions had half their speed
     /// during a storm of new connections: each accept is followed by a connect, the most expensive work of a turn.
     public static let acceptsPerTurn = 4
@@ -99,17 +99,17 @@ public struct Limits: Hashable, Sendable {
         return min(backlog ?? allowed, allowed) / Self.acceptsPerListener + 1
     }
     /// Timers that run in one turn; the others that are due wait for the next. The dearest ends a session, some 10 us.
-    public static let timersPerTurn = 64
+    public static let timersPerTurn = 32
     /// Probes that begin in one turn; the others that are due wait for the next. Each costs a socket, a connect and its
     /// place in the poller, some 30 us.
-    public static let probesPerTurn = 16
+    public static let probesPerTurn = 8
     /// So many backends are probed in the same instant: all of them at the start of the process, and in each interval.
     /// The probes of more backends are spread: see ``ProbeRhythm``.
     public static let probesAtOnce = 8
     /// In this time, or an interval if that is shorter, each of many new backends is probed for the first time.
     public static let firstProbesWithin: Duration = .seconds(1)
     /// Connections to be held ready that are begun in one turn, over all backends: as dear as probes.
-    public static let warmConnectsPerTurn = 16
+    public static let warmConnectsPerTurn = 8
     /// Names for which a look-up begins in one turn; and how many are looked up together, periodically.
     public static let lookUpsPerTurn = 16
     /// Answers to look-ups that are handled in one turn.
