@@ -161,7 +161,7 @@ import Testing
     @Test func sessionsThatFitIntoALimitOnMemory() {
         // The rest of a gibibyte beside the blocks: the packaged service has 32,000 sessions.
         #expect(Limits.sessionsMax(memory: .init(.group("memory.max"), bytes: 1 << 30)) == 131_072)
-        #expect(Limits.sessionsMax(memory: .init(.addressSpace, bytes: 1 << 30, usedBytes: 1 << 29)) == 699_050)
+        #expect(Limits.sessionsMax(memory: .init(.addressSpace, bytes: 1 << 30, usedBytes: 1 << 29)) == 621_378)
     }
 
     @Test func aPoolsNameIsItsOwn() {

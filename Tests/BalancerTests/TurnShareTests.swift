@@ -234,7 +234,7 @@ import Testing
             let holder = stage.loop.sessions.slab[index].link.client.stream.number
             #expect(holder == client)
             var next: [Int] = []
-            while let row = stage.loop.sessions.nextBulk() { next.append(row) }
+            while let row = stage.loop.sessions.next(in: .bulk) { next.append(row) }
             #expect(next.count == 2 && !next.contains(index))
         }
     }

@@ -5,8 +5,9 @@ extension Limits {
     /// What an idle session takes of a control group's memory: 5.7 KiB measured, nearly all of it the kernel's, for two
     /// sockets. Buffers of sockets that hold something come on top.
     public static let sessionBytes = 6 * 1024
-    /// What a session takes of address space: its places in the tables, 192 bytes, while these are doubled and moved.
-    public static let sessionAddressBytes = 3 * 192
+    /// What a session takes of address space: its places in the tables and queues, 216 bytes, while these are doubled
+    /// and moved.
+    public static let sessionAddressBytes = 3 * 216
     /// Blocks may take this fraction of a limit, and the kernel's full buffers as much: 256 MiB each of 1 GiB.
     public static let blocksFraction = 4
 

@@ -56,7 +56,7 @@ extension BalancerLoop {
     public mutating func drain() {
         guard state == .running else { return }
         // Between two turns, the last findings may not have been taken over.
-        if shared.roster.version != targets.roster.version { adoptRoster() }
+        if isRosterNew { adoptRoster() }
         acceptBacklog()
         state = .draining
         let facts = facts

@@ -80,10 +80,10 @@ public struct BalancerLoop: ~Copyable {
     public var isRunning: Bool { state != .stopped }
 
     /// True while the next turn will not wait: there is work, or a timer, that exceeded its share of the last turn.
-    public var hasMoreToDo: Bool { core.hasMoreToDo || hasWaiting }
+    public var hasMoreToDo: Bool { core.hasMoreToDo || sessions.hasMoreToDo || admission.waitingCount > 0 }
 
-    /// Sessions or listeners wait for a share of the next turn.
-    private var hasWaiting: Bool { sessions.hasMoreToDo || admission.waitingCount > 0 }
+    /// There is a later version of the roster than the loop's.
+    var isRosterNew: Bool { shared.roster.version != targets.roster.version }
 
     /// The addresses that clients can connect to, with their actual ports; empty once the loop drains.
     public var listenerAddresses: [SocketAddress] { admission.addresses.map(\.address) }
@@ -115,56 +115,32 @@ public struct BalancerLoop: ~Copyable {
     public mutating func turn(_ timeout: Poller.Timeout = .never) throws(SystemCallError) {
         guard isRunning else { return }
         // The wake-up for a new roster may have come and gone with the one before it.
-        let mayWait =
-            configuration.latency.busyPoll != .always && !hasWaiting
-            && shared.roster.version == targets.roster.version
+        let hasMore = hasMoreToDo || isRosterNew
+        let mayWait = !hasMore && configuration.latency.busyPoll != .always
         try core.beginTurn(mayWait ? timeout : .immediately)
+        // Busy polling makes a million turns a second in which nothing happens.
+        let isCounted = hasMore || mayWait || core.hadEvents
         if core.stall > 0 { handleStall() }
-        if shared.roster.version != targets.roster.version { adoptRoster() }
+        if isRosterNew { adoptRoster() }
         sessions.beginTurn()
         admission.beginTurn()
-        if !sessions.late.isEmpty { serveLate() }
-        if isRunning, !sessions.connects.isEmpty { serveConnects() }
+        if !sessions.late.isEmpty { serve(.late) }
+        if !sessions.connects.isEmpty { serve(.connects) }
         repeat {
             for index in 0..<core.events.count where isRunning { handle(core.events[index]) }
         } while isRunning ? try core.looksAgain() : false
         while isRunning, let token = core.popDue() { expire(token) }
-        if isRunning, admission.waitingCount > 0 { serveWaiting() }
-        for _ in 0..<core.ready.count {
-            guard isRunning, let token = core.ready.popFirst() else { break }
-            continueWork(token)
-        }
-        if isRunning, !sessions.bulk.isEmpty { serveBulk() }
-        if isRunning { endTurn() }
+        while admission.waitingCount > 0, isRunning, let index = admission.nextWaiting() { accept(index) }
+        if !core.ready.isEmpty { continueDuties() }
+        if !sessions.bulk.isEmpty { serve(.bulk) }
+        if isRunning { endTurn(isCounted: isCounted) }
     }
 
-    /// Sessions that the last turn had no share for go before those that have an event in this one.
-    @inline(never) private mutating func serveLate() {
-        for _ in 0..<sessions.late.count {
-            guard isRunning, let index = sessions.nextLate() else { return }
-            settle(sessions.continueLate(index, &targets, &core, &journal))
-        }
-    }
-
-    /// Sessions whose next connect the last turn had no share for go before new clients.
-    @inline(never) private mutating func serveConnects() {
-        for _ in 0..<sessions.connects.count {
-            guard isRunning, let index = sessions.nextConnect() else { return }
-            settle(sessions.connectNext(index, &targets, &core, &journal))
-        }
-    }
-
-    /// Listeners with more clients than their share take turns, until the share of all is used up.
-    @inline(never) private mutating func serveWaiting() {
-        while isRunning, let index = admission.nextWaiting() { accept(index) }
-    }
-
-    /// Sessions in bulk take turns, with a quantum each, until the turn's share for them is used up.
-    @inline(never) private mutating func serveBulk() {
-        sessions.relay.beginBulk()
-        for _ in 0..<sessions.bulk.count {
-            guard isRunning, let index = sessions.nextBulk() else { return }
-            settle(sessions.service(index, &targets, &core, &journal))
+    /// Lets sessions of a queue go on, in their order, while the turn has a share for them.
+    @inline(never) private mutating func serve(_ queue: Sessions.Queue) {
+        for _ in 0..<sessions.waiting(in: queue) {
+            guard isRunning, let index = sessions.next(in: queue) else { return }
+            settle(sessions.goOn(index, &targets, &core, &journal))
         }
     }
 
@@ -175,11 +151,11 @@ public struct BalancerLoop: ~Copyable {
     }
 
     /// Prepares for the next wait: publishes findings, sets the timer and writes the log.
-    private mutating func endTurn() {
+    private mutating func endTurn(isCounted: Bool) {
         if mayHaveNews || journal.hasChange { publishNews() }
         core.endTurn()
         journal.endTurn()
-        journal.countTurn(nanoseconds: core.elapsedNanoseconds())
+        if isCounted { journal.countTurn(nanoseconds: core.elapsedNanoseconds()) }
         assert(Audit(self).isSound, Audit(self).description)
     }
 
@@ -241,20 +217,17 @@ public struct BalancerLoop: ~Copyable {
         }
     }
 
-    /// Continues what the steward or the prober had no share for.
-    private mutating func continueWork(_ token: Token) {
-        switch TokenOwner(of: token) {
-        case .status, .probeTimer:
+    /// Continues what the steward and the prober had no share for.
+    @inline(never) private mutating func continueDuties() {
+        mayHaveNews = true
+        for _ in 0..<core.ready.count where isRunning {
             let facts = facts
-            mayHaveNews = true
-            duties?.continueWork(token, facts, &core, &journal)
-        default:
-            assertionFailure("only these have more to do")
+            if let token = core.ready.popFirst() { duties?.continueWork(token, facts, &core, &journal) }
         }
     }
 
-    /// Accepts the waiting clients of a listener, up to its share of the turn.
-    mutating func accept(_ listener: Int) {
+    /// Accepts the waiting clients of a listener, up to its share of the turn. Not inlined: see ``expire(_:)``.
+    @inline(never) mutating func accept(_ listener: Int) {
         var share = Admission.Share()
         while isRunning {
             guard sessions.makeRoom(&core) else { return admission.turnAway(listener, .outOfMemory, &core, &journal) }

@@ -9,13 +9,15 @@ extension Sessions {
     ) -> Step {
         slab[index].link.client.note(readiness)
         switch slab[index].phase {
+        case .connecting where readiness.isDisjoint(with: [.hangup, .error]):
+            return .continues
         case .connecting where !relay.hasShare:
             queue(index)
             return .continues
         case .connecting:
             // A half-close does not end the session: the client's request may be on the way. A client that has closed
             // both directions ends it, unless it has sent something that a backend should get.
-            let hasGone = !readiness.isDisjoint(with: [.hangup, .error]) && slab[index].link.client.stream.isExhausted
+            let hasGone = slab[index].link.client.stream.isExhausted
             return hasGone ? end(index, .abandoned, &targets, &core, &journal) : .continues
         case .relaying, .lingering:
             return ready(index, &targets, &core, &journal)
@@ -55,13 +57,15 @@ extension Sessions {
         return service(index, &targets, &core, &journal)
     }
 
-    /// Goes on with a session that had an event for which a turn had no share. What was reported of sockets that are
-    /// connecting is asked for again: it is not kept.
-    mutating func continueLate(
+    /// Goes on with a session for which a turn had no share. What was reported of sockets that are connecting is asked for
+    /// again: it is not kept.
+    mutating func goOn(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         guard slab[index].phase == .connecting else { return service(index, &targets, &core, &journal) }
-        if slab[index].link.client.stream.hasLeft { return end(index, .abandoned, &targets, &core, &journal) }
+        if slab[index].link.client.isUnsettled, slab[index].link.client.stream.hasLeft {
+            return end(index, .abandoned, &targets, &core, &journal)
+        }
         guard slab[index].link.backend.stream.isOpen else { return connectNext(index, &targets, &core, &journal) }
         let readiness = slab[index].link.backend.stream.readiness
         return readiness.isEmpty ? .continues : connectReady(index, readiness, &targets, &core, &journal)

@@ -92,13 +92,6 @@ struct Sessions: ~Copyable {
         connectsLeft = relay.shares.connects
     }
 
-    /// Takes a session out of a queue and returns its place; nil when it has ended.
-    private mutating func takeFromQueue(_ token: Token) -> Int? {
-        guard slab.contains(token.key) else { return nil }
-        slab[token.index].isQueued = false
-        return token.index
-    }
-
     /// True while a session can go on without an event.
     var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty || !connects.isEmpty }
 
@@ -121,28 +114,40 @@ struct Sessions: ~Copyable {
         connects.append(Token(.session, slab.key(at: index)))
     }
 
-    /// Takes the first session in bulk out of its queue, if the turn has a share for it, and returns its place.
-    mutating func nextBulk() -> Int? {
-        while relay.hasShare, let token = bulk.popFirst() {
-            if let index = takeFromQueue(token) { return index }
+    /// A queue of sessions that can go on without an event.
+    enum Queue {
+        case late
+        case connects
+        case bulk
+    }
+
+    /// How many sessions stand in the queue, before any of them is served. Those in bulk get their share of the turn.
+    mutating func waiting(in queue: Queue) -> Int {
+        switch queue {
+        case .late: return late.count
+        case .connects: return connects.count
+        case .bulk:
+            relay.beginBulk()
+            return bulk.count
+        }
+    }
+
+    /// Takes the first session out of the queue, if the turn has a share for it, and returns its place.
+    mutating func next(in queue: Queue) -> Int? {
+        while queue == .connects ? connectsLeft > 0 : relay.hasShare, let token = popFirst(queue) {
+            guard slab.contains(token.key) else { continue }
+            slab[token.index].isQueued = false
+            return token.index
         }
         return nil
     }
 
-    /// The same for those that are late.
-    mutating func nextLate() -> Int? {
-        while relay.hasShare, let token = late.popFirst() {
-            if let index = takeFromQueue(token) { return index }
+    private mutating func popFirst(_ queue: Queue) -> Token? {
+        switch queue {
+        case .late: late.popFirst()
+        case .connects: connects.popFirst()
+        case .bulk: bulk.popFirst()
         }
-        return nil
-    }
-
-    /// The same for those whose next connect waits.
-    mutating func nextConnect() -> Int? {
-        while connectsLeft > 0, let token = connects.popFirst() {
-            if let index = takeFromQueue(token) { return index }
-        }
-        return nil
     }
 
     /// Makes a session for an accepted client; nil only beyond `Token.indexLimit` sessions. ``makeRoom(_:)`` has
@@ -189,7 +194,7 @@ struct Sessions: ~Copyable {
         case .connecting:
             // The event may have come, and the turn had no share for it.
             if slab[index].isQueued, !slab[index].link.backend.stream.readiness.isEmpty {
-                return continueLate(index, &targets, &core, &journal)
+                return goOn(index, &targets, &core, &journal)
             }
             return redispatch(index, .timedOut, &targets, &core, &journal)
         case .relaying:

@@ -72,6 +72,8 @@ public struct LoopCore: ~Copyable {
     /// The latest deadline before which time was given back.
     private var sparedUntil: UInt64 = 0
     private var lookOn: LookOn
+    /// The first poll of this turn found something.
+    public private(set) var hadEvents = false
     private var hasLooked = false
     /// For how many turns timers that are due have been put off.
     private var putOff = 0
@@ -145,6 +147,7 @@ public struct LoopCore: ~Copyable {
         } else {
             try wait(timeout)
         }
+        hadEvents = events.count > 0
         previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: previous) }
