@@ -134,7 +134,7 @@ import Testing
         for backlog in [0, -1, Limits.backlogMax + 1] {
             #expect(reason { try configuration(backlog) } == "backlog \(backlog): it must be 1 to 1048576 (--backlog)")
         }
-        #expect(Limits().backlogShares() * Limits.acceptsPerListener >= Listener.backlogMax())
+        #expect(Limits().backlogClients > Listener.backlogMax())
     }
 
     /// A quarter of what there is, and never more than without a limit.

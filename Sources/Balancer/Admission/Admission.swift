@@ -49,9 +49,15 @@ struct Admission: ~Copyable {
         case none
     }
 
-    /// What is left of a listener's share of a turn.
+    /// How many clients of one listener may still be accepted.
     struct Share {
-        fileprivate var clients = Limits.acceptsPerListener
+        fileprivate var clients: Int
+
+        /// Before the other listeners have their turn.
+        static var ofTurn: Share { Share(clients: Limits.acceptsPerListener) }
+
+        /// As many as can wait, when the listener is about to be closed; those that come meanwhile are no longer its.
+        static func ofBacklog(_ limits: Limits) -> Share { Share(clients: limits.backlogClients) }
     }
 
     init(
@@ -293,8 +299,9 @@ struct Admission: ~Copyable {
     // MARK: the end
 
     /// The places of the listeners to empty before they are closed, since a close resets the waiting connections. Those
-    /// of inherited sockets stay in the queue for the next process.
+    /// of inherited sockets stay in the queue for the next process. The share of a turn does not hold for that.
     mutating func startBacklogDrain() -> [Int] {
+        (clientsLeft, attemptsLeft) = (.max, .max)
         var own: [Int] = []
         for index in entrances.indexRange where entrances.isTaken(index) {
             guard !entrances[index].acceptor.listener.isInherited else { continue }
@@ -304,9 +311,6 @@ struct Admission: ~Copyable {
         }
         return own
     }
-
-    /// True while clients may wait at the listener.
-    func mayAccept(_ index: Int) -> Bool { entrances[index].acceptor.mayAccept }
 
     /// Closes all listeners.
     mutating func close(_ core: inout LoopCore) {

@@ -93,10 +93,10 @@ public struct Limits: Hashable, Sendable {
     public static let acceptAttemptsPerTurn = 64
     /// The longest backlog that can be set.
     public static let backlogMax = 1 << 20
-    /// Shares of a turn that suffice for a whole backlog, even if each is the smallest.
-    func backlogShares() -> Int {
+    /// How many clients can wait at a listener: the kernel keeps one more than its backlog.
+    var backlogClients: Int {
         let allowed = Listener.backlogMax()
-        return min(backlog ?? allowed, allowed) / Self.acceptsPerListener + 1
+        return min(backlog ?? allowed, allowed) + 1
     }
     /// Timers that run in one turn; the others that are due wait for the next. The dearest ends a session, some 10 us.
     public static let timersPerTurn = 32

@@ -49,15 +49,15 @@ extension BalancerLoop {
             sessions: admission.sessionCount, isDraining: state != .running)
     }
 
-    // MARK: the end
-
     /// Stops accepting clients and probing; the loop stops when the last session has ended, or when the drain time is
     /// over.
     public mutating func drain() {
         guard state == .running else { return }
         // Between two turns, the last findings may not have been taken over.
         if isRosterNew { adoptRoster() }
-        acceptBacklog()
+        // Clients that were connected before: closing the listeners would reset them.
+        sessions.connectsLeft = .max
+        for listener in admission.startBacklogDrain() { accept(listener, .ofBacklog(configuration.limits)) }
         state = .draining
         let facts = facts
         duties?.drain(facts, within: configuration.timeouts.drain, &core)
@@ -69,17 +69,6 @@ extension BalancerLoop {
         targets.stopWarm(&core)
         drainTimer.start(for: configuration.timeouts.drain, &core)
         stopIfDrained()
-    }
-
-    /// Accepts the clients that were connected before the drain: closing the listener would reset them.
-    private mutating func acceptBacklog() {
-        for listener in admission.startBacklogDrain() {
-            for _ in 0..<configuration.limits.backlogShares() where admission.mayAccept(listener) {
-                sessions.beginTurn()
-                admission.beginTurn()
-                accept(listener)
-            }
-        }
     }
 
     /// Stops at once and cuts the sessions that are left. Of several loops, ``LoopGroup`` logs the end.

@@ -131,7 +131,9 @@ public struct BalancerLoop: ~Copyable {
         } while isRunning ? try core.looksAgain() : false
         while isRunning, let token = core.popDue() { expire(token) }
         while admission.waitingCount > 0, isRunning, let index = admission.nextWaiting() { accept(index) }
-        if !core.ready.isEmpty { continueDuties() }
+        for _ in 0..<core.ready.count where isRunning {
+            if let token = core.ready.popFirst() { perform(.rest(token)) }
+        }
         if !sessions.bulk.isEmpty { serve(.bulk) }
         if isRunning { endTurn(isCounted: isCounted) }
     }
@@ -172,8 +174,6 @@ public struct BalancerLoop: ~Copyable {
         duties?.catchUp(seat, &core)
     }
 
-    // MARK: events
-
     private mutating func handle(_ event: Event) {
         let token = event.token
         switch TokenOwner(of: token) {
@@ -183,12 +183,8 @@ public struct BalancerLoop: ~Copyable {
         case .backend:
             guard let index = sessions.index(ofBackend: token) else { return journal.countStale() }
             settle(sessions.backendReady(index, event.readiness, &targets, &core, &journal))
-        case .acceptor:
-            admission.listenerReady(token, &core, &journal)
-        case .probe, .resolver, .status:
-            let facts = facts
-            mayHaveNews = true
-            if !(duties?.handle(event, facts, &core, &journal) ?? false) { journal.countStale() }
+        case .acceptor: admission.listenerReady(token, &core, &journal)
+        case .probe, .resolver, .status: perform(.event(event))
         case .signals: handleSignals()
         case .log: journal.log.flush()
         case .waker: handleWake()
@@ -208,27 +204,22 @@ public struct BalancerLoop: ~Copyable {
         case .drainTimer: stop()
         case .warmTimer: targets.warmExpired(&core)
         case .pauseTimer: admission.expired(&core, &journal)
-        case .probeTimer, .resolver, .watchdogTimer, .status:
-            let facts = facts
-            mayHaveNews = true
-            duties?.expire(token, facts, seat, &core, &journal)
+        case .probeTimer, .resolver, .watchdogTimer, .status: perform(.timer(token))
         case .clock, .signals, .log, .waker, .acceptor, .client, .backend, .probe:
             assertionFailure("a token of the kernel's came from a timer")
         }
     }
 
-    /// Continues what the steward and the prober had no share for.
-    @inline(never) private mutating func continueDuties() {
+    /// Work of the steward or the prober, after which there may be news.
+    @inline(never) private mutating func perform(_ work: Duties.Work) {
+        let facts = facts
         mayHaveNews = true
-        for _ in 0..<core.ready.count where isRunning {
-            let facts = facts
-            if let token = core.ready.popFirst() { duties?.continueWork(token, facts, &core, &journal) }
-        }
+        if duties?.perform(work, facts, seat, &core, &journal) == false { journal.countStale() }
     }
 
     /// Accepts the waiting clients of a listener, up to its share of the turn. Not inlined: see ``expire(_:)``.
-    @inline(never) mutating func accept(_ listener: Int) {
-        var share = Admission.Share()
+    @inline(never) mutating func accept(_ listener: Int, _ share: Admission.Share = .ofTurn) {
+        var share = share
         while isRunning {
             guard sessions.makeRoom(&core) else { return admission.turnAway(listener, .outOfMemory, &core, &journal) }
             switch admission.next(listener, &share, &core, &journal) {

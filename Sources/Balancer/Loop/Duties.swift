@@ -20,8 +20,29 @@ struct Duties: ~Copyable {
         return Duties(steward: steward, prober: prober)
     }
 
-    /// Handles an event of a probe, of the resolver or of the status socket. False when its probe has ended.
-    mutating func handle(
+    /// What a loop asks for.
+    enum Work {
+        /// An event of a probe, of the resolver or of the status socket.
+        case event(Event)
+        /// A timer of a probe, of the look-ups, of the watchdog or of the status socket.
+        case timer(Token)
+        /// What exceeded its share of the last turn: the prober's work, or peers of the status socket.
+        case rest(Token)
+    }
+
+    /// Does what is asked for. False when the event is of a probe that has ended.
+    mutating func perform(
+        _ work: Work, _ facts: LoopFacts, _ seat: Seat?, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Bool {
+        switch work {
+        case .event(let event): return handle(event, facts, &core, &journal)
+        case .timer(let token): expire(token, facts, seat, &core, &journal)
+        case .rest(let token): continueWork(token, facts, &core, &journal)
+        }
+        return true
+    }
+
+    private mutating func handle(
         _ event: Event, _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Bool {
         switch TokenOwner(of: event.token) {
@@ -37,8 +58,7 @@ struct Duties: ~Copyable {
         return true
     }
 
-    /// Handles a timer of a probe, of the look-ups, of the watchdog or of the status socket.
-    mutating func expire(
+    private mutating func expire(
         _ token: Token, _ facts: LoopFacts, _ seat: Seat?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         switch TokenOwner(of: token) {
@@ -49,8 +69,7 @@ struct Duties: ~Copyable {
         }
     }
 
-    /// Goes on with what exceeded its share of the last turn: the prober's work, or peers of the status socket.
-    mutating func continueWork(
+    private mutating func continueWork(
         _ token: Token, _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         if case .probeTimer = TokenOwner(of: token) {
