@@ -113,11 +113,13 @@ private final class FilesKernel: ForwardingKernel {
     }
 }
 
-/// The exit code of a process that has a limit on address space.
+/// The exit code of a process that has a limit on address space: all that x86-64 and arm64 have, since a sanitizer maps
+/// terabytes.
 private func findAddressSpaceLimit() -> CInt {
-    var limit = rlimit(rlim_cur: 1 << 40, rlim_max: 1 << 40)
+    let bytes = 1 << 47
+    var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t(bytes))
     guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return 2 }
-    guard let found = MemoryLimit.ofAddressSpace(), found.bytes == 1 << 40 else { return 3 }
-    // The program itself, and far from all of it.
+    guard let found = MemoryLimit.ofAddressSpace(), found.bytes == bytes else { return 3 }
+    // The program itself, and not all of it.
     return found.usedBytes > 1 << 20 && found.leftBytes == found.bytes - found.usedBytes ? 0 : 4
 }
