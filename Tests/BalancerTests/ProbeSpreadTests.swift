@@ -66,6 +66,16 @@ import Testing
         #expect(kernel.descriptors.isEmpty)
     }
 
+    /// A loop that has stood still for so long that all probes are due.
+    private static func stalled(_ body: (StagedKernel, inout Stage) throws -> Void) throws {
+        try staged { kernel, stage in
+            kernel.connectAnswer = { _ in 0 }
+            _ = try stage.pass(.seconds(2))
+            stage.hand.now = stage.hand.now + .seconds(60)
+            try body(kernel, &stage)
+        }
+    }
+
     @Test func aFewAreProbedAtOnce() throws {
         try Self.staged(backends: Limits.probesAtOnce) { kernel, stage in
             let first = try stage.turns()
@@ -98,11 +108,8 @@ import Testing
 
     /// All are due at once: so many begin in a turn, and the loop does not wait for the others.
     @Test func afterAStallTheProbesOfATurnAreBounded() throws {
-        try Self.staged { kernel, stage in
-            kernel.connectAnswer = { _ in 0 }
-            _ = try stage.pass(.seconds(2))
+        try Self.stalled { kernel, stage in
             let before = kernel.connects.count
-            stage.hand.now = stage.hand.now + .seconds(60)
             let begun = try stage.turns()
             #expect(begun.reduce(0, +) == Self.count)
             #expect(begun.allSatisfy { $0 <= Limits.probesPerTurn }, "\(begun)")
@@ -130,10 +137,7 @@ import Testing
 
     /// A backend that leaves or moves while its probe waits for a turn.
     @Test func whatChangesWhileProbesWait() throws {
-        try Self.staged { kernel, stage in
-            kernel.connectAnswer = { _ in 0 }
-            _ = try stage.pass(.seconds(2))
-            stage.hand.now = stage.hand.now + .seconds(60)
+        try Self.stalled { kernel, stage in
             // The stall is found, and then the probes are due.
             for _ in 0..<2 { try stage.loop.turn(.immediately) }
             let hasMore = stage.loop.hasMoreToDo
@@ -156,10 +160,7 @@ import Testing
 
     /// No probe that waits begins once the loop drains.
     @Test func nothingWaitsInALoopThatDrains() throws {
-        try Self.staged { kernel, stage in
-            kernel.connectAnswer = { _ in 0 }
-            _ = try stage.pass(.seconds(2))
-            stage.hand.now = stage.hand.now + .seconds(60)
+        try Self.stalled { kernel, stage in
             for _ in 0..<2 { try stage.loop.turn(.immediately) }
             kernel.arrive(at: kernel.listeners[0])
             try stage.loop.turn(.immediately)

@@ -10,17 +10,28 @@ import Testing
         #expect(LookOn(nanoseconds: 1).isWorthIt)
     }
 
-    @Test func aLoopThatItNeverPaysForStopsSoon() {
-        var look = LookOn(nanoseconds: Self.window)
+    /// How many looks in vain there are in `waits`, where a sleep instead of a look takes so long.
+    private static func looksInVain(in waits: Int, sleep: UInt64) -> Int {
+        var look = LookOn(nanoseconds: window)
         var looks = 0
-        for _ in 0..<1_000 {
+        for _ in 0..<waits {
             if look.isWorthIt {
                 looks += 1
                 look.foundNothing()
+            } else {
+                look.slept(sleep)
             }
-            look.slept(1_000_000)
         }
-        #expect(looks <= 4)
+        return looks
+    }
+
+    @Test func aLoopThatItNeverPaysForStopsSoon() {
+        #expect(Self.looksInVain(in: 1_000, sleep: 1_000_000) == 4)
+    }
+
+    /// Events that come just after each look: a third of the waits is spent on it.
+    @Test func eventsThatComeTooLateCostAThird() {
+        #expect((1_000...1_005).contains(Self.looksInVain(in: 3_000, sleep: Self.window + 1)))
     }
 
     @Test func shortSleepsBringItBack() {
@@ -32,21 +43,6 @@ import Testing
             sleeps += 1
         }
         #expect(sleeps == 2)
-    }
-
-    /// Events that come just after each look: no more than a third of the waits is spent on it.
-    @Test func eventsThatComeTooLateCostAThird() {
-        var look = LookOn(nanoseconds: Self.window)
-        var looks = 0
-        for _ in 0..<3_000 {
-            if look.isWorthIt {
-                looks += 1
-                look.foundNothing()
-            } else {
-                look.slept(Self.window + 1)
-            }
-        }
-        #expect(looks <= 1_005)
     }
 
     /// One success makes up for half a failure, and successes are not saved up.

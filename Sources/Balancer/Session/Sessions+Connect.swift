@@ -3,8 +3,8 @@ import Reactor
 // From an accepted client to a connected backend.
 extension Sessions {
     /// Tries the backends not yet tried for a session, until a connect succeeds or is in progress. When none is left
-    /// the session ends at once; when the turn's connects are used up, it goes on in the
-    /// next turn: ``Sessions/next(in:)``.
+    /// the session ends at once; when the turn's connects are used up, it goes on in the next turn:
+    /// ``Sessions/next(in:)``.
     mutating func connectNext(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {

@@ -74,8 +74,7 @@ struct Sessions: ~Copyable {
 
     var count: Int { slab.count }
 
-    /// The place of the session that a token of a timer or of an event identifies; nil when it has
-    /// ended.
+    /// The place of the session that a token of a timer or of an event identifies; nil when it has ended.
     @inline(__always) func index(of token: Token) -> Int? {
         slab.contains(token.key) ? token.index : nil
     }
@@ -192,8 +191,9 @@ struct Sessions: ~Copyable {
     ) -> Step {
         switch slab[index].phase {
         case .connecting:
-            // The event may have come, and the turn had no share for it.
-            if slab[index].isQueued, !slab[index].link.backend.stream.readiness.isEmpty {
+            // The result may have come, and the turn had no share for it.
+            let reported = slab[index].isQueued ? slab[index].link.backend.stream.readiness : []
+            if !reported.isDisjoint(with: [.writable, .hangup, .error]) {
                 return goOn(index, &targets, &core, &journal)
             }
             return redispatch(index, .timedOut, &targets, &core, &journal)
