@@ -107,6 +107,14 @@ import Testing
 
     /// Backends end, reset or refuse connections that nobody uses yet. One of them may be handed to a client at that
     /// moment, as any backend may leave a client; nothing may be lost or mixed up.
+    /// Several polls for one wait: what each finds is handled, and interrupted ones are no end of the wait.
+    @Test func loopsThatLookOn() throws {
+        var latency = Configuration.Latency()
+        latency.busyPoll = .atMost(.microseconds(1))
+        try simulate(
+            .init(refusedPercent: 30, interruptedPercent: 20, fullBatchPercent: 20, resetPercent: 10), latency: latency)
+    }
+
     @Test func warmConnections() throws {
         var latency = Configuration.Latency()
         latency.warmConnections = 3

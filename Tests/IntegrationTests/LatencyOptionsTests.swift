@@ -8,7 +8,7 @@ struct LatencyOptionsTests {
 
     @Test(
         "a busy-polling loop serves clients, and stops on SIGTERM", arguments: [1, 2],
-        [["--busy-poll"], ["--busy-poll", "50us"], ["--busy-poll=1ms"]])
+        [["--busy-poll"], ["--busy-poll", "50us"], ["--busy-poll=1ms"], ["--busy-poll", "off"]])
     func busyPoll(threads: Int, option: [String]) throws {
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(

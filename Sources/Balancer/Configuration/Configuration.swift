@@ -130,8 +130,7 @@ public struct Configuration: Sendable {
         public init() {}
     }
 
-    /// Options that trade something for latency; all are off by default. What each gains and costs is measured in the
-    /// README.
+    /// Options that trade something for latency. What each gains and costs is measured in the README.
     public struct Latency: Hashable, Sendable {
         /// Looking for events instead of sleeping.
         public enum BusyPoll: Hashable, Sendable {
@@ -150,10 +149,13 @@ public struct Configuration: Sendable {
             /// What ``atMost(_:)`` may be. Less than the shortest is over after one look; in the longest a core could as
             /// well be busy always.
             public static let durations: ClosedRange<Duration> = .microseconds(1) ... .milliseconds(1)
+            /// In a conversation over loopback the next event is some 15 us away; after 25 us a fifth of them are still
+            /// to come, after 40 us one in twenty, after 60 us no fewer (benchmarks/NOTES.md).
+            public static let standard = atMost(.microseconds(40))
         }
 
         /// What a loop does when it has nothing to do.
-        public var busyPoll = BusyPoll.off
+        public var busyPoll = BusyPoll.standard
         /// Put data that has already arrived from the client into the SYN to the backend (RFC 7413). A SYN may be
         /// delivered twice: only for requests that may be repeated.
         public var fastOpen = false

@@ -11,16 +11,17 @@ struct ArgumentLine {
         mayBeOptions = arguments.prefix { $0 != "--" }
     }
 
-    /// The arguments, in which the options of `optional` that lack their value have the one given there: the parser knows
-    /// no options with or without a value. What follows such an option is its value when it looks like a duration.
-    func completed(_ optional: [String: String]) -> [String] {
+    /// The arguments, in which the options of `optional` that lack their value have the first word given there: the parser
+    /// knows no options with or without a value. What follows such an option is its value when it is one of the words, or
+    /// looks like a duration.
+    func completed(_ optional: [String: [String]]) -> [String] {
         arguments.enumerated().map { place, argument in
-            guard place < mayBeOptions.endIndex, let value = optional[argument] else { return argument }
+            guard place < mayBeOptions.endIndex, let words = optional[argument] else { return argument }
             let next = place + 1 < arguments.count ? arguments[place + 1] : ""
             let number = next.prefix { $0.isASCII && $0.isNumber || $0 == "." }
             let unit = next.dropFirst(number.count)
             let isDuration = !number.isEmpty && !unit.isEmpty && unit.allSatisfy(\.isLetter)
-            return isDuration || next == value ? argument : "\(argument)=\(value)"
+            return isDuration || words.contains(next) ? argument : "\(argument)=\(words[0])"
         }
     }
 

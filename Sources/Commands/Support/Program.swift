@@ -7,10 +7,11 @@ extension ParsableCommand {
     ///
     /// - Parameters:
     ///   - repeatable: The options that may be given several times.
-    ///   - optional: The options whose value, a duration, may be left out, and the value that they have then.
+    ///   - optional: The options whose value may be left out: a duration, or one of these words, of which the first is
+    ///     the value then.
     ///   - surplus: What to do about more arguments than there is room for; it gets all arguments that are no options.
     public static func start(
-        repeatable: Set<String> = [], optional: [String: String] = [:], surplus: ([String]) -> String? = { _ in nil }
+        repeatable: Set<String> = [], optional: [String: [String]] = [:], surplus: ([String]) -> String? = { _ in nil }
     ) {
         let line = ArgumentLine(Array(CommandLine.arguments.dropFirst()))
         if let fault = line.unknownHelp(of: self) { end(ValidationError(fault)) }

@@ -22,5 +22,5 @@ import CommandSupport
         subcommands: [ServeCommand.self, StatusCommand.self, DemoCommand.self],
         defaultSubcommand: ServeCommand.self)
 
-    static func main() { start(optional: ["--busy-poll": LatencyOptions.always]) }
+    static func main() { start(optional: ["--busy-poll": LatencyOptions.words]) }
 }

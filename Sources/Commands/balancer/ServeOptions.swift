@@ -66,22 +66,28 @@ struct HealthOptions: ParsableArguments {
 struct LatencyOptions: ParsableArguments {
     private static let counts = NumberRange(0...Limits.warmConnectionsMax)
 
-    /// What `--busy-poll` without a value stands for.
-    static let always = "always"
+    /// What `--busy-poll` may be besides a duration; without a value it is the first.
+    static let words = [always, off]
+    private static let always = "always"
+    private static let off = "off"
     private static let looks = DurationRange(Configuration.Latency.BusyPoll.durations)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             """
-            Look on for events for so long before sleeping, \(looks), and only while that pays: events are then not \
-            delayed by a wake-up. Without a duration a loop never sleeps, and keeps a core busy. (default: off)
+            Look on for events for so long before sleeping, \(looks), while that pays: events are then not delayed by \
+            a wake-up. 'off' for never; without a value a loop never sleeps, and keeps a core busy. (default: 40us)
             """,
             valueName: "duration"),
         transform: { text throws(ArgumentFault) in
-            text == Self.always ? .always : .atMost(try Self.looks.parse(text))
+            switch text {
+            case always: .always
+            case off: .off
+            default: .atMost(try looks.parse(text))
+            }
         })
-    var busyPoll = Configuration.Latency.BusyPoll.off
+    var busyPoll = Configuration.Latency.BusyPoll.standard
 
     @Flag(help: "Send a client's first data with the SYN to the backend (TCP Fast Open); both systems must allow it.")
     var fastOpen = false

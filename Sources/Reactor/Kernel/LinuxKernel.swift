@@ -26,9 +26,13 @@ struct LinuxKernel {
 
     // MARK: time, wake-ups
 
-    func monotonicNanoseconds() -> UInt64 {
+    func monotonicNanoseconds() -> UInt64 { read(CLOCK_MONOTONIC) }
+
+    func threadProcessorNanoseconds() -> UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
+
+    @inline(__always) private func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        _ = unsafe clock_gettime(clock, &time)
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 

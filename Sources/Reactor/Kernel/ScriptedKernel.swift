@@ -18,6 +18,8 @@
         ) -> CInt
         /// clock_gettime(2), CLOCK_MONOTONIC.
         func monotonicNanoseconds() -> UInt64
+        /// clock_gettime(2), CLOCK_THREAD_CPUTIME_ID.
+        func threadProcessorNanoseconds() -> UInt64
         /// timerfd_create(2).
         func timerCreate() -> CInt
         /// timerfd_settime(2), absolute; 0 disarms.
@@ -105,6 +107,8 @@
         public func unacknowledged(_ socket: CInt) -> CInt { 0 }
         /// False: an output has no more room than the last write found.
         public func waitWritable(_ descriptor: CInt, milliseconds: CInt) -> Bool { false }
+        /// 0: a script takes no processor time.
+        public func threadProcessorNanoseconds() -> UInt64 { 0 }
         /// nil: the ends of a script's connections have no addresses.
         public func peerAddress(_ socket: CInt) -> SocketAddress? { nil }
         /// nil: a script has no routes.

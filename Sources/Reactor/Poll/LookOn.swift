@@ -1,38 +1,116 @@
 /// Looking on for events for a moment, before a loop goes to sleep.
 ///
 /// To fall asleep and be woken costs some microseconds of processor time, and in a virtual machine some ten more until
-/// the processor runs again; for so long an event waits. A loop that has just had an event, in a conversation whose next
-/// one is a few microseconds away, had better look on. How long at most is the owner's choice. Whether it pays is learned:
+/// the processor runs again; for so long an event waits. Looking on instead is quicker always, and cheaper or dearer
+/// according to the work: in a conversation, whose next event is some microseconds away, a sleep serves one event. Where
+/// many sessions have events as close together, a sleep gathers several of them. So it is tried out:
 ///
-/// - A look that finds an event in time, or a sleep that was so short that a look would have found it, speaks for looking.
-/// - A look in vain speaks against it, twice as much. A loop whose events come at long intervals soon looks no longer.
+/// ```
+///   64 waits asleep, measured --> 64 waits with looks, measured --> the cheaper way, for many waits --> again
+/// ```
 ///
-/// A loop that never pays loses its first few looks; one whose events come just too late, a third of its waits.
+/// - What is compared is the thread's processor time per event. Looks may cost an eighth more than sleeps, for what they
+///   save in latency.
+/// - A look in vain costs most. When fewer than six of seven find something, the loop sleeps from then on.
+/// - Where looks pay, the loop looks for 32,768 waits before it measures again. Where they do not, it sleeps for 64 waits,
+///   and for twice as many each time, up to 4,096. So a loop that it never pays for looks twice in 4,000 waits.
+///
+/// What it gains on this kind of work and that: benchmarks/NOTES.md, "Sleeping".
 struct LookOn {
     /// How long a loop looks on after its last event, in nanoseconds; 0 for not at all.
     let nanoseconds: UInt64
-    private var credit = creditMax
+    /// How often it looks at most meanwhile, so that a clock that stands still does not hold it: a look that finds
+    /// nothing takes longer than this on any processor.
+    let looksMax: UInt64
 
-    private static let creditMax = 8
-    private static let price = 2
-    /// A sleep of up to this multiple of `nanoseconds` would not have been needed: most of it is the time to wake up.
-    private static let sleepFactor: UInt64 = 3
+    private enum Phase {
+        case measuringSleeps
+        case measuringLooks
+        case settled
+    }
+
+    /// Processor time and what was had for it.
+    private struct Cost {
+        var nanoseconds: Double
+        var events: Double
+    }
+
+    private var phase = Phase.settled
+    private var isLooking = false
+    /// Waits until the phase is over.
+    private var waitsLeft: Int
+    /// How many waits the loop sleeps for when a try has not paid.
+    private var nextPause = pauseMin
+    /// What looks have earned; a try is over when there is nothing left.
+    private var credit = 0
+    /// The events of this phase, and the thread's processor time when it began.
+    private var events = 0
+    private var start: UInt64 = 0
+    private var sleeps = Cost(nanoseconds: 0, events: 0)
+
+    /// How many waits are measured: enough that one interrupt does not decide.
+    static let measured = 64
+    /// For how many waits the loop looks on when that has paid: one wait in 500 is a sleep, too few for the p99.
+    static let stay = 32_768
+    static let pauseMin = 64
+    static let pauseMax = 4_096
+    private static let creditStart = 8
+    private static let creditMax = 16
+    private static let price = 6
+    /// How much more looks may cost.
+    private static let margin = 1.125
+    private static let lookNanoseconds: UInt64 = 100
 
     init(nanoseconds: UInt64) {
         self.nanoseconds = nanoseconds
+        waitsLeft = nanoseconds > 0 ? 0 : .max
+        looksMax = nanoseconds / Self.lookNanoseconds + 1
     }
 
-    /// False when it has not paid lately.
-    @inline(__always) var isWorthIt: Bool { nanoseconds > 0 && credit >= Self.price }
+    /// A wait begins. True when it is to begin with a look. `processorTime` is the thread's, in nanoseconds.
+    @inline(__always) mutating func isWorthIt(_ processorTime: @autoclosure () -> UInt64) -> Bool {
+        if waitsLeft == 0 { advance(processorTime()) }
+        waitsLeft -= 1
+        return isLooking
+    }
 
-    /// A look found an event.
+    /// A poll delivered so many events.
+    @inline(__always) mutating func took(_ count: Int) { events &+= count }
+
+    /// A look found something in time.
     mutating func found() { credit = min(credit + 1, Self.creditMax) }
 
-    /// A look found none.
-    mutating func foundNothing() { credit -= Self.price }
+    /// A look found nothing.
+    mutating func foundNothing() {
+        credit -= Self.price
+        if credit <= 0 { settle(isLooking: false) }
+    }
 
-    /// The loop slept for so long, instead of a look.
-    mutating func slept(_ duration: UInt64) {
-        if duration <= nanoseconds * Self.sleepFactor { credit = min(credit + 1, Self.creditMax) }
+    @inline(never) private mutating func advance(_ now: UInt64) {
+        let cost = Cost(nanoseconds: Double(now &- start), events: Double(events))
+        start = now
+        events = 0
+        switch phase {
+        case .settled:
+            phase = .measuringSleeps
+            isLooking = false
+            waitsLeft = Self.measured
+        case .measuringSleeps:
+            sleeps = cost
+            phase = .measuringLooks
+            isLooking = true
+            waitsLeft = Self.measured
+            credit = Self.creditStart
+        case .measuringLooks:
+            let dearest = sleeps.nanoseconds * Self.margin
+            settle(isLooking: cost.nanoseconds * sleeps.events <= dearest * cost.events)
+        }
+    }
+
+    private mutating func settle(isLooking: Bool) {
+        phase = .settled
+        self.isLooking = isLooking
+        waitsLeft = isLooking ? Self.stay : nextPause
+        nextPause = isLooking ? Self.pauseMin : min(2 * nextPause, Self.pauseMax)
     }
 }

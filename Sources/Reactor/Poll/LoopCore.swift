@@ -142,12 +142,13 @@ public struct LoopCore: ~Copyable {
         mayExpire = false
         stall = 0
         let timeout = hasMoreToDo ? .immediately : timeout
-        if lookOn.nanoseconds == 0 || timeout == .immediately {
+        if timeout == .immediately || !lookOn.isWorthIt(kernel.threadProcessorNanoseconds()) {
             try poller.poll(into: &events, timeout: timeout)
         } else {
-            try wait(timeout)
+            try lookOnAndWait(timeout)
         }
         hadEvents = events.count > 0
+        lookOn.took(events.count)
         previous = now
         now = Instant(nanoseconds: clock.now().nanoseconds &- skipped)
         if now > stallFrom { leaveOutStall(since: previous) }
@@ -155,19 +156,16 @@ public struct LoopCore: ~Copyable {
         if isDue { timersLeft = timersPerTurn } else { putOff = 0 }
     }
 
-    /// Looks on for a moment if that has paid, then sleeps.
-    private mutating func wait(_ timeout: Poller.Timeout) throws(SystemCallError) {
+    /// Looks on for a moment, then sleeps. Not inlined, since most loops sleep at once.
+    @inline(never) private mutating func lookOnAndWait(_ timeout: Poller.Timeout) throws(SystemCallError) {
         let start = clock.now().nanoseconds
-        if lookOn.isWorthIt {
-            repeat {
-                try poller.poll(into: &events, timeout: .immediately)
-                if events.count > 0 || events.wasInterrupted { return lookOn.found() }
-            } while clock.now().nanoseconds &- start < lookOn.nanoseconds
-            lookOn.foundNothing()
-            return try poller.poll(into: &events, timeout: timeout)
+        for _ in 0..<lookOn.looksMax where clock.now().nanoseconds &- start < lookOn.nanoseconds {
+            try poller.poll(into: &events, timeout: .immediately)
+            if events.count > 0 { return lookOn.found() }
+            if events.wasInterrupted { return }
         }
+        lookOn.foundNothing()
         try poller.poll(into: &events, timeout: timeout)
-        lookOn.slept(clock.now().nanoseconds &- start)
     }
 
     /// True when the events have to be handled once more before timers may run: a timer is due, and the last poll began

@@ -44,6 +44,9 @@ struct SimulationRun {
         adjust(&limits)
         var timeouts = Configuration.Timeouts()
         timeouts.idle = .seconds(20)
+        var latency = latency
+        // The script's clock stands still between two waits. A spurious event at each look would keep it there.
+        if latency.busyPoll == .standard { latency.busyPoll = .off }
         configuration = try Configuration(
             listeners: (0..<pools).map {
                 .init(address: .ipv4(0x7F00_0001, port: UInt16(20000 + $0)), pool: $0)
