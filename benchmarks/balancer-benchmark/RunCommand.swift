@@ -53,7 +53,10 @@ struct RunCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The rate of each download of the row beside-bulk in MB/s, \(downloadRates). (default: 150)",
+            """
+            The rate of each of the 4 downloads of the row beside-bulk in MB/s, \(downloadRates); those of beside-bulk-300 \
+            and -1000 have twice as much in all. (default: 150)
+            """,
             valueName: "count"),
         transform: downloadRates.parse)
     var downloadRate = 150.0

@@ -16,7 +16,8 @@ public struct RunOptions: Sendable {
     public var threads: Int
     /// Requests per second of the open loop.
     public var rate: Double
-    /// The rate of each download of the row beside-bulk, in 10^6 bytes per second.
+    /// The rate of each download of the row beside-bulk, in 10^6 bytes per second; hundreds of downloads have twice
+    /// as much in all.
     public var downloadRate: Double
     /// Short connections per second of the row beside-storm.
     public var stormRate: Double

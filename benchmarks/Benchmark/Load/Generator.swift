@@ -23,8 +23,8 @@ public struct Generator: ~Copyable {
     /// What a bulk connection moves in a turn. Less beside exchanges, whose latency would otherwise be the generator's.
     static let shareBytes = Pattern.chunkBytes
     static let shareBytesBeside = 64 * 1024
-    /// The receive buffer of downloads beside the work that have no rate: hundreds of them, with buffers as large as the
-    /// kernel allows, would leave it without memory for TCP.
+    /// The receive buffer of many downloads beside the work: hundreds of them, with buffers as large as the kernel allows,
+    /// would leave it without memory for TCP.
     static let receiveBytesBeside = 256 * 1024
     /// Events taken from the kernel at a time.
     static let eventsPerTurn = 512
@@ -215,7 +215,9 @@ public struct Generator: ~Copyable {
         let source = role == .visit ? SocketAddress.ipv4(0x7F00_0002 + UInt32(number) % Self.sources, port: 0) : nil
         do throws(Errno) {
             let stream = try Stream(for: target, from: source)
-            if role == .metered, plan.downloadRate == 0 { stream.limitReceiveBuffer(bytes: Self.receiveBytesBeside) }
+            if role == .metered, max(plan.disturbers, plan.isBeside ? plan.connections : 0) > LoadPlan.fewDownloads {
+                stream.limitReceiveBuffer(bytes: Self.receiveBytesBeside)
+            }
             let began = due ?? clock.now().nanoseconds
             if case .failed(let errno) = stream.connect(to: target) { throw errno }
             let start = pattern.start(of: role.wish, number: role.wish == .echo ? number : 0)

@@ -44,6 +44,8 @@ public struct LoadPlan: Codable, Equatable, Sendable {
     public var disturbers = 0
     /// Bytes per second of each download that disturbs; 0 for as many as go through.
     public var downloadRate = 0
+    /// Up to so many downloads have the kernel's own buffers.
+    static let fewDownloads = 4
     /// The downloads of `down` are those that disturb other work, which another generator does.
     public var isBeside = false
     /// Short connections per second beside the work, while it is disturbed. Each is due at its instant, whatever

@@ -55,13 +55,16 @@ extension Row {
             plan(.pingPong, 16, beside: .storm, 0) { $0.visitRate = 1 }, cost: .p99),
     ]
 
-    /// Downloads as fast as they go, and new connections among them.
+    /// Downloads of twice the rate of `beside-bulk`, in all, and new connections among them.
     private static func besideBulk(_ count: Int) -> Row {
         Row(
             "beside-bulk-\(count)",
-            "64 B ping-pong, 16 connections, beside \(Numbers.short(Double(count))) downloads and short connections",
-            .request, plan(.pingPong, 16, beside: .downloads, count) { $0.visitRate = 100 }, cost: .p99,
-            secondsMin: 2)
+            "64 B ping-pong, 16 connections, beside \(Numbers.short(Double(count))) downloads",
+            .request,
+            plan(.pingPong, 16, beside: .downloads, count) {
+                $0.downloadRate = 1
+                $0.visitRate = 100
+            }, cost: .p99, secondsMin: 2)
     }
 
     /// Many backends, and many sessions.

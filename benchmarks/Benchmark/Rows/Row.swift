@@ -44,11 +44,17 @@ extension Row {
         row.plan.warmUp = options.warmUp
         if plan.work == .openLoop { row.plan.rate = options.rate }
         if plan.downloadRate > 0 {
-            row.plan.downloadRate = Int(options.downloadRate * 1_000_000)
-            row.title += " of \(Numbers.short(options.downloadRate)) MB/s each"
+            let few = Double(LoadPlan.fewDownloads)
+            let all = plan.disturbers > LoadPlan.fewDownloads ? Self.manyDownloadsFactor * few : few
+            let rate = options.downloadRate * all / Double(plan.disturbers)
+            row.plan.downloadRate = Int(rate * 1_000_000)
+            row.title += " of \(Numbers.short(rate)) MB/s each"
         }
         if plan.disturbance == .storm { row.plan.visitRate = options.stormRate }
-        if plan.visitRate > 0 { row.title += ", \(Numbers.short(row.plan.visitRate)) per second" }
+        if plan.visitRate > 0 {
+            let rate = Numbers.short(row.plan.visitRate)
+            row.title += ", " + (plan.disturbance == .storm ? "" : "and new connections, ") + "\(rate) per second"
+        }
         if plan.disturbance == .idlers {
             let room = max(0, sessionsMax - plan.connections - Self.spareSessions)
             row.plan.disturbers = min(LoadPlan.disturbersMax, room)
@@ -56,6 +62,9 @@ extension Row {
         }
         return row
     }
+
+    /// How much more hundreds of downloads ask for than the few of `beside-bulk`, in all.
+    private static let manyDownloadsFactor = 2.0
 
     /// Sessions that are left free beside idle ones.
     private static let spareSessions = 100
