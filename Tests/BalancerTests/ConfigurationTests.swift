@@ -22,8 +22,10 @@ import Testing
         #expect(configuration.pools[0].health.timeout == .seconds(2))
         #expect(configuration.pools[0].health.fall == 4)
         #expect(configuration.pools[0].health.rise == 1)
-        #expect(configuration.timeouts.connect == .seconds(5))
-        #expect(configuration.timeouts.idle == .seconds(3600))
+        #expect(configuration.pools[0].timeouts.connect == .seconds(5))
+        #expect(configuration.pools[0].timeouts.idle == .seconds(3600))
+        #expect(configuration.pools[0].timeouts.halfClosed == nil)
+        #expect(configuration.pools[0].timeouts.sessionAgeMax == nil)
         #expect(configuration.timeouts.drain == .seconds(10))
         #expect(configuration.log == .guide)
     }
@@ -173,6 +175,19 @@ import Testing
         #expect(twice == "two pools 'web': each needs a name of its own")
     }
 
+    @Test(
+        arguments: [
+            (.init(connect: .zero), "connect timeout"), (.init(idle: .seconds(1 << 40)), "idle timeout"),
+            (.init(halfClosed: .zero), "half-closed timeout"),
+            (.init(sessionAgeMax: .zero), "longest age of a session"), (.init(halfClosed: .seconds(7200)), ""),
+        ] as [(Configuration.PoolTimeouts, String)])
+    func timeoutsOfAPoolHaveBounds(timeouts: Configuration.PoolTimeouts, fault: String) {
+        let text = reason {
+            try Configuration(listeners: [listener], pools: [.init(backends: [backend], timeouts: timeouts)])
+        }
+        #expect(fault.isEmpty ? text.isEmpty : text.contains(fault))
+    }
+
     @Test func timesAndCountsHaveBounds() {
         func withHealth(_ change: (inout Configuration.HealthCheck) -> Void) -> String {
             var health = Configuration.HealthCheck()
@@ -195,9 +210,8 @@ import Testing
                 try Configuration(listeners: [listener], pools: [.init(backends: [backend])], timeouts: timeouts)
             }
         }
-        #expect(withTimeouts { $0.connect = .zero }.contains("connect timeout"))
-        #expect(withTimeouts { $0.idle = .seconds(1 << 40) }.contains("idle timeout"))
         #expect(withTimeouts { $0.drain = .zero }.isEmpty)
+        #expect(withTimeouts { $0.linger = .seconds(-1) }.contains("linger timeout"))
 
         for count in [0, -1, Limits.sessionsCeiling + 1] {
             let text = reason {

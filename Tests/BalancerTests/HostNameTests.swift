@@ -23,9 +23,8 @@ import Testing
             id: TargetID(rawValue: 0), name: "a:1", host: name("a"), address: address,
             counters: TargetCounters(loops: 1))
         let pool = PoolEntry(
-            id: PoolID(rawValue: 0), name: "default", policy: .roundRobin, health: .init(), source: nil,
-            targets: [entry])
-        let rhythm = ProbeRhythm(entry.id, of: 1, interval: pool.health.interval)
+            id: PoolID(rawValue: 0), name: "default", targets: [entry])
+        let rhythm = ProbeRhythm(entry.id, of: 1, interval: pool.settings.health.interval)
         return ProbedTarget(entry, of: pool, rhythm: rhythm, timer: TimerID.none, due: Instant(nanoseconds: 0))
     }
 

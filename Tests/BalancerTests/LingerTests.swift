@@ -13,10 +13,10 @@ private struct Stage: ~Copyable {
     let client: CInt
     let backend: CInt
 
-    init(_ kernel: StagedKernel, timeouts: Configuration.Timeouts = .init()) throws {
+    init(_ kernel: StagedKernel, adjust: (inout Configuration.Pool) -> Void = { _ in }) throws {
         let hand = ManualClock()
         var loop = try BalancerLoop(
-            .staged(backends: 1, interval: .seconds(365 * 24 * 3600), timeouts: timeouts), clock: .manual(hand),
+            .staged(backends: 1, interval: .seconds(365 * 24 * 3600), adjust: adjust), clock: .manual(hand),
             output: .silent)
         try loop.turn(.immediately)
         kernel.arrive(at: kernel.listeners[0])
@@ -60,11 +60,11 @@ private struct Stage: ~Copyable {
 /// What a side has been sent, it gets, and nothing more is done than that needs.
 @Suite struct LingerTests {
     private static func staged(
-        _ timeouts: Configuration.Timeouts = .init(), _ body: (StagedKernel, inout Stage) throws -> Void
+        _ adjust: (inout Configuration.Pool) -> Void = { _ in }, _ body: (StagedKernel, inout Stage) throws -> Void
     ) throws {
         let kernel = StagedKernel()
         try withScriptedKernel(kernel) {
-            var stage = try Stage(kernel, timeouts: timeouts)
+            var stage = try Stage(kernel, adjust: adjust)
             try body(kernel, &stage)
         }
         #expect(kernel.descriptors.isEmpty)
@@ -202,11 +202,7 @@ private struct Stage: ~Copyable {
 
     // MARK: idleness
 
-    private static var shortIdle: Configuration.Timeouts {
-        var timeouts = Configuration.Timeouts()
-        timeouts.idle = .seconds(8)
-        return timeouts
-    }
+    private static func shortIdle(_ pool: inout Configuration.Pool) { pool.timeouts.idle = .seconds(8) }
 
     /// No event comes while a reader empties a send buffer of megabytes.
     @Test func aReaderThatAcknowledgesIsNotIdle() throws {

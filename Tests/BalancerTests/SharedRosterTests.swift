@@ -171,8 +171,7 @@ private final class Reader: Sendable {
                 address: .ipv4(0x0A00_0001, port: UInt16(number + 1)), counters: TargetCounters(loops: 1))
         }
         let pool = PoolEntry(
-            id: PoolID(rawValue: 0), name: "default", policy: .roundRobin, health: .init(), source: nil,
-            targets: targets)
+            id: PoolID(rawValue: 0), name: "default", targets: targets)
         try change.check(
             Roster(pools: [pool]), [.init(address: OwnAddress(.ipv4(0, port: 20000)), pool: PoolID(rawValue: 0))])
     }

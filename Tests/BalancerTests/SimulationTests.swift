@@ -18,13 +18,16 @@ import Testing
     private func simulate(
         clients: Int = 12, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
         _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
-        latency: Configuration.Latency = .init(), adjust: (inout Limits) -> Void = { _ in },
+        latency: Configuration.Latency = .init(),
+        timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
+        adjust: (inout Limits) -> Void = { _ in },
         also check: (SimulationRun) -> Void = { _ in }
     ) throws {
         for seed in Self.seeds {
             var run = try SimulationRun(
                 seed: seed, clients: clients, pools: pools, backends: backends, changePercent: changePercent,
-                faults: faults, drainAfter: drainAfter, isSignalled: isSignalled, latency: latency, adjust: adjust)
+                faults: faults, drainAfter: drainAfter, isSignalled: isSignalled, latency: latency,
+                timeouts: timeouts, adjust: adjust)
             try run.run()
             let violations = run.violations()
             if !violations.isEmpty {
@@ -200,6 +203,23 @@ import Testing
         var idle = 0
         try simulate(.init(neverEndsPercent: 30), also: { idle += $0.kernel.output.occurrences(of: "reason=idle") })
         #expect(idle > 0)
+    }
+
+    /// Sessions of which one side has ended are waited for shorter, and none grows old: ``LoopWatch`` says when they may
+    /// end.
+    @Test func sessionsThatEndByTime() throws {
+        var ended: [String: Int] = [:]
+        for ageMax in [nil, Duration.seconds(10)] {
+            try simulate(
+                .init(resetPercent: 10, neverEndsPercent: 40, neverReadsPercent: 10),
+                timeouts: .init(idle: .seconds(20), halfClosed: .seconds(5), sessionAgeMax: ageMax),
+                also: { run in
+                    for reason in ["idle", "half-closed", "session-age"] {
+                        ended[reason, default: 0] += run.kernel.output.occurrences(of: "reason=\(reason)")
+                    }
+                })
+        }
+        #expect(ended.count == 3 && ended.values.allSatisfy { $0 > 0 }, "\(ended)")
     }
 
     @Test func hostsThatNeverReadBesideHostsThatReset() throws {

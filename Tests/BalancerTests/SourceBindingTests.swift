@@ -47,7 +47,7 @@ import Testing
             _ = try shared.apply(.move(TargetID(rawValue: 0), to: near))
             #expect(shared.current().targets.map(\.boundSource) == [pool.source, nil])
             let entry = shared.current().pools[0]
-            let rhythm = ProbeRhythm(entry.targets[1].id, of: 2, interval: entry.health.interval)
+            let rhythm = ProbeRhythm(entry.targets[1].id, of: 2, interval: entry.settings.health.interval)
             var target = ProbedTarget(
                 entry.targets[1], of: entry, rhythm: rhythm, timer: .none, due: Instant(nanoseconds: 0))
             let (wanted, isChecked) = (target.source.wanted, target.source.needsCheck)

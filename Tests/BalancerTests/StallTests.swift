@@ -16,10 +16,13 @@ import Testing
         let hand: ManualClock
         private let start: Instant
 
-        init(_ kernel: StagedKernel, backends: Int, timeouts: Configuration.Timeouts = .init()) throws {
+        init(
+            _ kernel: StagedKernel, backends: Int, timeouts: Configuration.Timeouts = .init(),
+            adjust: (inout Configuration.Pool) -> Void = { _ in }
+        ) throws {
             let hand = ManualClock()
             var loop = try BalancerLoop(
-                .staged(backends: backends, timeouts: timeouts), clock: .manual(hand), output: .silent)
+                .staged(backends: backends, timeouts: timeouts, adjust: adjust), clock: .manual(hand), output: .silent)
             try loop.turn(.immediately)
             // The first probes succeed.
             for connect in kernel.connects { kernel.post(connect.socket, CEPOLL_OUT) }
@@ -86,10 +89,8 @@ import Testing
     }
 
     @Test func anIdleSessionDoesNotPayForAStall() throws {
-        var timeouts = Configuration.Timeouts()
-        timeouts.idle = .seconds(20)
         try Self.staged { kernel in
-            var stage = try Stage(kernel, backends: 1, timeouts: timeouts)
+            var stage = try Stage(kernel, backends: 1) { $0.timeouts.idle = .seconds(20) }
             let ends = try stage.begin()
             kernel.post(ends.backend, CEPOLL_OUT)
             try stage.pass(.seconds(10))
@@ -107,10 +108,8 @@ import Testing
     }
 
     @Test func aConnectDoesNotPayForAStall() throws {
-        var timeouts = Configuration.Timeouts()
-        timeouts.connect = .seconds(5)
         try Self.staged { kernel in
-            var stage = try Stage(kernel, backends: 2, timeouts: timeouts)
+            var stage = try Stage(kernel, backends: 2) { $0.timeouts.connect = .seconds(5) }
             _ = try stage.begin()
             try stage.pass(.seconds(2))
             try stage.stall(.seconds(30))

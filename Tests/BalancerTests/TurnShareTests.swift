@@ -241,9 +241,7 @@ import Testing
 
     /// Its event has come, and there was no share for it: that is no silence, however long it was before.
     @Test func aSessionThatWaitsForItsShareIsNotIdle() throws {
-        var timeouts = Configuration.Timeouts()
-        timeouts.idle = .seconds(8)
-        try TurnStage.run(timeouts: timeouts) { kernel, stage in
+        try TurnStage.run(adjust: { $0.timeouts.idle = .seconds(8) }) { kernel, stage in
             let pairs = try stage.open(100)
             // All are due now. The first and the last of the wheel are among those that have to wait for a share.
             stage.hand.now = stage.hand.now + .milliseconds(8100)

@@ -23,7 +23,7 @@ enum Counter: Int, CaseIterable {
     case stalledNanoseconds
 
     // How sessions ended: ``EndReason``.
-    case endedFinished, endedReset, endedIdle, endedNoBackend, endedBackendsFull, endedConnectFailed, endedAbandoned,
+    case endedFinished, endedReset, endedIdle, endedHalfClosed, endedSessionAge, endedNoBackend, endedBackendsFull, endedConnectFailed, endedAbandoned,
         endedShortage
     case endedCut
 
@@ -38,6 +38,8 @@ extension EndReason {
         case .finished: .endedFinished
         case .reset: .endedReset
         case .idle: .endedIdle
+        case .halfClosed: .endedHalfClosed
+        case .sessionAge: .endedSessionAge
         case .noBackend: .endedNoBackend
         case .backendsFull: .endedBackendsFull
         case .connectFailed: .endedConnectFailed

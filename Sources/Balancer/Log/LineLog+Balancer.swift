@@ -108,6 +108,10 @@ extension LineLog.Record {
         append(record.endedBy.rawValue)
         append(" reason=")
         append(record.reason.rawValue)
+        if let limit = record.limit {
+            append(" limit=")
+            append(limit.rawValue)
+        }
         if let error = record.error {
             append(" error=\"")
             append(error.description)

@@ -18,11 +18,15 @@ public enum EndReason: String, Sendable, CaseIterable {
     case reset
     /// Nothing moved for the idle timeout.
     case idle
+    /// One side had ended its direction, and nothing moved for the half-closed timeout.
+    case halfClosed = "half-closed"
+    /// It was as old as sessions of its pool may become.
+    case sessionAge = "session-age"
     /// No backend was up.
     case noBackend = "no-backend"
     /// Every backend that is up had as many sessions as it may have.
     case backendsFull = "backends-full"
-    /// Every backend that was up was tried, and none accepted the connection.
+    /// Every backend that was up was tried, or as many as may be, and none accepted the connection.
     case connectFailed = "connect-failed"
     /// The client left before a backend was connected.
     case abandoned
@@ -59,6 +63,8 @@ public struct SessionRecord: Sendable {
     public var endedBy: Party
     /// Why it ended.
     public var reason: EndReason
+    /// What ended the attempts to connect before every backend was tried; nil where no limit did.
+    public var limit: ConnectLimit?
     /// The error that ended it, or the last one of a connect.
     public var error: Errno?
 

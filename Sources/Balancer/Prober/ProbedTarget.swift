@@ -41,12 +41,12 @@ struct ProbedTarget: ~Copyable {
         id = entry.id
         self.rhythm = rhythm
         host = entry.host
-        check = pool.health
-        wantedSource = pool.source
+        check = pool.settings.health
+        wantedSource = pool.settings.source
         address = entry.address
         announced = entry.address
-        source = Self.source(pool.source, towards: entry.address)
-        health = Health(rise: pool.health.rise, fall: pool.health.fall)
+        source = Self.source(pool.settings.source, towards: entry.address)
+        health = Health(rise: pool.settings.health.rise, fall: pool.settings.health.fall)
         probes = entry.probes
         probe = Probe(timer: timer, due: due)
         published = Finding(

@@ -81,7 +81,7 @@ struct Prober: ~Copyable {
         }
         for index in places.values { forget(index, &core) }
         for (entry, pool) in new {
-            let rhythm = ProbeRhythm(entry.id, of: roster.targetCount, interval: pool.health.interval)
+            let rhythm = ProbeRhythm(entry.id, of: roster.targetCount, interval: pool.settings.health.interval)
             add(entry, of: pool, rhythm, due: rhythm.first(of: new.count, now: core.now), &core)
         }
     }

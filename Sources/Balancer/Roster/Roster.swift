@@ -48,24 +48,18 @@ struct PoolEntry: Sendable {
     let id: PoolID
     /// Its configured name: its lasting identity, of which there is one at a time.
     let name: String
-    let policy: PolicyKind
-    let health: Configuration.HealthCheck
-    /// The source address of connections to backends; nil leaves it to the kernel.
-    let source: SocketAddress?
+    let settings: PoolSettings
     /// By their ids, in ascending order: each new one is at the end.
     private(set) var targets: [TargetEntry]
     /// What `targets` are, by number: maintained, so that nobody walks over all of them when one has changed.
     private(set) var census = TargetCensus()
 
     init(
-        id: PoolID, name: String, policy: PolicyKind, health: Configuration.HealthCheck, source: SocketAddress?,
-        targets: [TargetEntry]
+        id: PoolID, name: String, settings: PoolSettings = .init(), targets: [TargetEntry]
     ) {
         self.id = id
         self.name = name
-        self.policy = policy
-        self.health = health
-        self.source = source
+        self.settings = settings
         self.targets = targets
         for target in targets { census.count(target, 1) }
     }
@@ -98,6 +92,27 @@ struct PoolEntry: Sendable {
         if census.candidatesProbed > 0 { return .served }
         if census.untestedProbed > 0, census.candidates == 0 { return .starting }
         return census.candidates == 0 && census.untested == 0 ? .noBackend : .unknown
+    }
+}
+
+/// What a pool is set to, besides its name and its backends.
+struct PoolSettings: Hashable, Sendable {
+    var policy = PolicyKind.roundRobin
+    var health = Configuration.HealthCheck()
+    /// The source address of connections to backends; nil leaves it to the kernel.
+    var source: SocketAddress?
+    var timeouts = Configuration.PoolTimeouts()
+    var retries = Configuration.Retries()
+
+    /// The defaults.
+    init() {}
+
+    init(_ pool: Configuration.Pool) {
+        policy = pool.policy
+        health = pool.health
+        source = pool.source
+        timeouts = pool.timeouts
+        retries = pool.retries
     }
 }
 

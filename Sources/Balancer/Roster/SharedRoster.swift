@@ -77,7 +77,7 @@ final class SharedRoster: Sendable {
                 return .pool(id)
             case .add(let backend, let pool):
                 guard let place = pools.firstIndex(where: { $0.id == pool }) else { return nil }
-                let target = makeTarget(backend, source: pools[place].source)
+                let target = makeTarget(backend, source: pools[place].settings.source)
                 pools[place].append(target)
                 return .target(target.id)
             case .remove(let id):
@@ -137,7 +137,7 @@ final class SharedRoster: Sendable {
         _ id: TargetID, _ pools: inout [PoolEntry], _ change: (inout TargetEntry, _ source: SocketAddress?) -> Void
     ) -> RosterChange.Subject? {
         guard let (pool, place) = find(id, pools) else { return nil }
-        let source = pools[pool].source
+        let source = pools[pool].settings.source
         pools[pool].revise(place) { change(&$0, source) }
         return .target(id)
     }
@@ -153,8 +153,7 @@ final class SharedRoster: Sendable {
     private func makePool(_ pool: Configuration.Pool) -> PoolEntry {
         defer { unsafe nextPool += 1 }
         return PoolEntry(
-            id: PoolID(rawValue: unsafe nextPool), name: pool.name, policy: pool.policy, health: pool.health,
-            source: pool.source, targets: pool.backends.map { makeTarget($0, source: pool.source) })
+            id: PoolID(rawValue: unsafe nextPool), name: pool.name, settings: PoolSettings(pool), targets: pool.backends.map { makeTarget($0, source: pool.source) })
     }
 
     /// As ``makePool(_:)``.

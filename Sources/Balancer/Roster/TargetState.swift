@@ -23,6 +23,8 @@ struct TargetState: ~Copyable {
     var boundSource: SocketAddress?
     /// What its probes have shown, as the loop knows it.
     var probes: ProbeHistory
+    /// The timeouts of its sessions: those of its pool.
+    var timeouts: SessionTimeouts
     /// Connections held ready for new sessions.
     var warm: WarmConnections
     /// A socket can only connect to itself when the backend's port is in the range from which the kernel takes source
@@ -34,9 +36,8 @@ struct TargetState: ~Copyable {
     private let counters: TargetCounters
 
     init(
-        _ entry: TargetEntry, at address: SocketAddress, pool: Int, position: Int, isFollowed: Bool, warmMax: Int,
-        loop: Int,
-        ephemeralPortMin: UInt16
+        _ entry: TargetEntry, at address: SocketAddress, pool: Int, position: Int, isFollowed: Bool,
+        _ settings: PoolSettings, warmMax: Int, loop: Int, ephemeralPortMin: UInt16
     ) {
         id = entry.id
         self.address = address
@@ -45,6 +46,7 @@ struct TargetState: ~Copyable {
         self.isFollowed = isFollowed
         boundSource = entry.boundSource
         probes = entry.probes
+        timeouts = SessionTimeouts(settings.timeouts)
         warm = WarmConnections(max: warmMax)
         mayMeetItself = address.port >= ephemeralPortMin
         counters = entry.counters
@@ -59,6 +61,9 @@ struct TargetState: ~Copyable {
 struct PoolState: ~Copyable {
     let id: PoolID
     let name: String
+    let settings: PoolSettings
+    /// How often, and for how long, its backends are tried for a session.
+    let connectLimits: ConnectLimits
     /// The roster has it no more; its place is kept until ``holds`` is 0.
     var hasLeft = false
     /// Sessions that are not connected yet: they may still pick from it.
@@ -73,10 +78,13 @@ struct PoolState: ~Copyable {
     var full = Episode()
 
     init(_ entry: PoolEntry, share: Double) {
-        self.init(id: entry.id, name: entry.name, policy: entry.policy.make(share: share))
+        self.init(
+            id: entry.id, name: entry.name, policy: entry.settings.policy.make(share: share), entry.settings)
     }
 
-    init(id: PoolID, name: String, policy: any Policy) {
+    init(id: PoolID, name: String, policy: any Policy, _ settings: PoolSettings = .init()) {
+        self.settings = settings
+        connectLimits = ConnectLimits(settings.retries)
         self.id = id
         self.name = name
         self.policy = policy

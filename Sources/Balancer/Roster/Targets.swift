@@ -230,7 +230,7 @@ struct Targets: ~Copyable {
         guard let address = target.address else { return -1 }
         let state = TargetState(
             target, at: address, pool: pool, position: position, isFollowed: isFollowed(target, pool: pool),
-            warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
+            pools[pool].settings, warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
         // Limits.backendsMax is far below the slab's capacity: only removed backends that are still held could fill it.
         return states.insert(state)?.index ?? -1
     }

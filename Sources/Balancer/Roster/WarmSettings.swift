@@ -21,7 +21,7 @@ struct WarmSettings {
     init(max: Int, pools: [PoolEntry], _ core: inout LoopCore) {
         self.max = max
         timer = core.timers.add(Token(.warmTimer))
-        interval = (pools.map(\.health.interval).min() ?? .seconds(1)).wholeNanoseconds
+        interval = (pools.map(\.settings.health.interval).min() ?? .seconds(1)).wholeNanoseconds
         nextCheck = core.now
         if max > 0 { core.timers.arm(timer, at: core.now) }
     }

@@ -57,7 +57,7 @@ struct Session: ~Copyable {
     /// A fingerprint of what the hosts had acknowledged when the timer looked last: of two different counts, one pair in
     /// 65,536 has the same. A look that misses progress for that reason is followed by others before a session ends.
     private var acknowledged: UInt16 = 0
-    /// One timer: the connect timeout, the idle check, or the end of lingering.
+    /// One timer: the connect timeout, the check for idleness and age, or the end of lingering.
     let timer: TimerID
     /// The place of the backend that was tried last; -1 before the first.
     var target: Int32 = -1
@@ -155,14 +155,20 @@ struct Session: ~Copyable {
         set { connectFailed = OptionalErrno(newValue) }
     }
 
-    /// Records which side ended first.
-    @inline(__always) mutating func recordFirstEnd() {
-        guard firstEnd == nil else { return }
+    /// Records which side ended first; true when that is news.
+    @inline(__always) mutating func recordFirstEnd() -> Bool {
+        guard firstEnd == nil else { return false }
         if link.client.hasEnded || link.client.isBroken {
             firstEnd = .client
         } else if link.backend.hasEnded || link.backend.isBroken {
             firstEnd = .backend
         }
+        return firstEnd != nil
+    }
+
+    /// When it is too old; nil for never.
+    @inline(__always) func ageEnd(_ timeouts: borrowing SessionTimeouts) -> Instant? {
+        timeouts.ageEnd(accepted: times.accepted, timer)
     }
 }
 

@@ -11,6 +11,8 @@ struct SessionTimes {
 
     /// A tick is 2^24 ns, 17 ms: an idle timeout may be late by that much.
     private static let tickBits: UInt64 = 24
+    /// The length of a tick.
+    static let tickNanoseconds: UInt64 = 1 << tickBits
 
     init(accepted: Instant) {
         self.accepted = accepted

@@ -2,8 +2,8 @@ import Reactor
 
 // From an accepted client to a connected backend.
 extension Sessions {
-    /// Tries the backends not yet tried for a session, until a connect succeeds or is in progress. When none is left
-    /// the session ends at once; when the turn's connects are used up, it goes on in the next turn:
+    /// Tries the backends not yet tried for a session, until a connect succeeds or is in progress. When none is left, or
+    /// the pool's limits on attempts are reached, the session ends at once; when the turn's connects are used up, it goes on in the next turn:
     /// ``Sessions/next(in:)``.
     mutating func connectNext(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
@@ -13,12 +13,14 @@ extension Sessions {
                 queueConnect(index, &core)
                 return .continues
             }
-            guard let place = pick(for: index, &targets) else { break }
+            guard connectLimit(of: index, &targets, core.now) == nil, let place = pick(for: index, &targets) else {
+                break
+            }
             connectsLeft -= 1
             countAttempt(index, on: place, &targets, journal.cells)
             switch beginConnect(index, to: place, &targets, &core) {
             case .inProgress:
-                core.timers.arm(slab[index].timer, at: core.now.advanced(nanoseconds: timeouts.connect))
+                armConnect(index, to: place, &targets, &core)
                 return .continues
             case .connected:
                 return connected(index, &targets, &core, &journal)
@@ -35,6 +37,23 @@ extension Sessions {
         let request = PickRequest(
             tried: slab[index].tried, clientKey: slab[index].clientKey(ipv6Hosts, at: index))
         return targets.pick(from: Int(slab[index].pool), for: request)
+    }
+
+    /// The limit on attempts that the session has reached; nil for none.
+    @inline(__always) mutating func connectLimit(
+        of index: Int, _ targets: inout Targets, _ now: Instant
+    ) -> ConnectLimit? {
+        targets.pools[Int(slab[index].pool)].connectLimits.reached(
+            slab[index].attempts, accepted: slab[index].times.accepted, now: now)
+    }
+
+    /// An attempt is in progress: it may take the connect timeout, and what is left of the time for all attempts.
+    private mutating func armConnect(
+        _ index: Int, to place: Int, _ targets: inout Targets, _ core: inout LoopCore
+    ) {
+        let end = core.now.advanced(nanoseconds: targets.states[place].timeouts.connect)
+        let last = targets.pools[Int(slab[index].pool)].connectLimits.end(slab[index].times.accepted)
+        core.timers.arm(slab[index].timer, at: min(end, last))
     }
 
     private mutating func countAttempt(_ index: Int, on place: Int, _ targets: inout Targets, _ all: CounterCells) {
@@ -98,7 +117,7 @@ extension Sessions {
         return targets.dropAllWarm()
     }
 
-    /// Ends a session for which no backend is left to try.
+    /// Ends a session for which no backend is left to try, or may be tried.
     mutating func endUnconnected(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
@@ -168,7 +187,9 @@ extension Sessions {
         slab[index].times.recordConnected(core.now)
         if slab[index].link.upstream.delivered > 0 { takeSentEarly(index, targets.states[place].cells, journal.cells) }
         slab[index].link.backend.isWritable = true
-        core.timers.arm(slab[index].timer, at: core.now.advanced(nanoseconds: timeouts.firstIdleCheck))
+        let check = core.now.advanced(nanoseconds: targets.states[place].timeouts.firstIdleCheck)
+        let ageEnd = slab[index].ageEnd(targets.states[place].timeouts)
+        core.timers.arm(slab[index].timer, at: ageEnd.map { min($0, check) } ?? check)
         return ready(index, &targets, &core, &journal)
     }
 

@@ -84,7 +84,7 @@ extension Sessions {
     mutating func service(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
-        switch Self.serve(&slab[index], &relay, &targets, &core, journal.cells, timeouts) {
+        switch Self.serve(&slab[index], &relay, &targets, &core, journal.cells, linger) {
         case .waits:
             return .continues
         case .more:
@@ -98,7 +98,7 @@ extension Sessions {
     /// A function of one session, so that its place in the slab is looked up once.
     private static func serve(
         _ session: inout Session, _ relay: inout Relay, _ targets: inout Targets, _ core: inout LoopCore,
-        _ all: CounterCells, _ timeouts: SessionTimeouts
+        _ all: CounterCells, _ linger: UInt64
     ) -> Served {
         if session.phase != .lingering { session.times.recordActivity(core.now) }
         let upBefore = session.link.upstream.delivered
@@ -111,10 +111,12 @@ extension Sessions {
             all.add(up: up, down: down)
             targets.states[Int(session.target)].cells.add(up: up, down: down)
         }
-        session.recordFirstEnd()
+        let isFirstEnd = session.recordFirstEnd()
         if session.link.isOver { return .over }
         if session.link.isOnlyDiscarding || session.link.isReset {
-            if lingeringIsOver(&session, &relay, &core, timeouts) { return .over }
+            if lingeringIsOver(&session, &relay, &core, linger) { return .over }
+        } else if isFirstEnd {
+            beginHalfClosed(&session, targets.states[Int(session.target)].timeouts, &core)
         }
         return hasMore ? .more : .waits
     }
@@ -122,59 +124,81 @@ extension Sessions {
     /// One side is gone. The other gets the bytes that are left for as long as its host acknowledges some of them. True
     /// when none are left.
     @inline(never) private static func lingeringIsOver(
-        _ session: inout Session, _ relay: inout Relay, _ core: inout LoopCore, _ timeouts: SessionTimeouts
+        _ session: inout Session, _ relay: inout Relay, _ core: inout LoopCore, _ linger: UInt64
     ) -> Bool {
         if relay.finishDiscarding(&session.link) { return true }
         guard session.phase != .lingering else { return false }
         session.move(to: .lingering)
         _ = session.lookAtAcknowledged()
         core.timers.arm(
-            session.timer, at: core.now.advanced(nanoseconds: timeouts.lingerCheck(0, limit: timeouts.linger)))
+            session.timer, at: core.now.advanced(nanoseconds: SessionTimeouts.lingerCheck(0, limit: linger)))
         return false
+    }
+
+    /// One side has ended its direction, and the other goes on. Where that may take less time than the session may be
+    /// idle, the timer looks earlier: once per session, and never at an event.
+    @inline(never) private static func beginHalfClosed(
+        _ session: inout Session, _ timeouts: SessionTimeouts, _ core: inout LoopCore
+    ) {
+        guard timeouts.halfClosed < timeouts.idle else { return }
+        // The last activity is known to a tick.
+        let end = core.now.advanced(nanoseconds: timeouts.halfClosed + SessionTimes.tickNanoseconds)
+        core.timers.arm(session.timer, at: session.ageEnd(timeouts).map { min($0, end) } ?? end)
     }
 
     /// True when the host of the side that is left has acknowledged nothing for too long; otherwise the next check is due
     /// at a later time.
     static func lingersTooLong(
-        _ session: inout Session, _ core: inout LoopCore, _ timeouts: SessionTimeouts
+        _ session: inout Session, _ core: inout LoopCore, _ timeouts: SessionTimeouts, _ linger: UInt64
     ) -> Bool {
         if session.lookAtAcknowledged().hasProgressed { session.times.recordActivity(core.now) }
-        let limit = timeouts.lingerLimit(hasBytesForClient: session.link.mayDeliverToClient)
+        let limit = timeouts.lingerLimit(linger, hasBytesForClient: session.link.mayDeliverToClient)
         let end = session.times.lastActive(now: core.now).advanced(nanoseconds: limit)
         guard end > core.now else { return true }
         session.lingerChecks = min(session.lingerChecks + 1, 100)
-        let next = core.now.advanced(nanoseconds: timeouts.lingerCheck(session.lingerChecks, limit: limit))
+        let next = core.now.advanced(nanoseconds: SessionTimeouts.lingerCheck(session.lingerChecks, limit: limit))
         core.timers.arm(session.timer, at: min(next, end))
         return false
     }
 
-    /// True when nothing was relayed, and no host has acknowledged anything, for the idle timeout. The timer is not
-    /// re-armed at each event; when it fires, the age of the last event decides. So an event costs one store.
+    /// Looks after a session whose timer has expired: why it ends, or nil, and then the timer is armed again.
     ///
-    /// While bytes are unacknowledged, the timer looks four times per idle timeout: a slow reader causes no event for
-    /// as long as the kernel's send buffer suffices. Such a session may end later than its idle timeout by the time
-    /// between two checks; at the first, that is up to the timeout itself.
-    mutating func checkIdle(_ index: Int, _ core: inout LoopCore) -> Bool {
+    /// A session ends when it is too old, or when nothing was relayed and no host has acknowledged anything for the idle
+    /// timeout, or for the half-closed one where a side has ended its direction. The timer is not re-armed at each event;
+    /// when it fires, the age of the last event decides. So an event costs one store.
+    ///
+    /// While bytes are unacknowledged, the timer looks four times per timeout: a slow reader causes no event for as long
+    /// as the kernel's send buffer suffices. Such a session may end later than its timeout by the time between two
+    /// checks; at the first, that is up to the timeout itself.
+    mutating func check(_ index: Int, _ timeouts: SessionTimeouts, _ core: inout LoopCore) -> EndReason? {
         let now = core.now
+        let ageEnd = slab[index].ageEnd(timeouts)
+        if let ageEnd, ageEnd <= now { return .sessionAge }
         // Its event has come, and only the turn's share was used up: events win over timers.
         if slab[index].isQueued { slab[index].times.recordActivity(now) }
         let (hasProgressed, unacknowledged) = slab[index].lookAtAcknowledged()
         let wasWatched = slab[index].isWatched
         if wasWatched, hasProgressed { slab[index].times.recordActivity(now) }
-        var idleFrom = slab[index].times.lastActive(now: now).advanced(nanoseconds: timeouts.idle)
-        if idleFrom <= now {
-            guard unacknowledged > 0, hasProgressed else { return true }
+        let isHalfClosed = slab[index].firstEnd != nil && timeouts.halfClosed < timeouts.idle
+        let limit = isHalfClosed ? timeouts.halfClosed : timeouts.idle
+        var end = slab[index].times.lastActive(now: now).advanced(nanoseconds: limit)
+        if end <= now {
+            guard unacknowledged > 0, hasProgressed else { return isHalfClosed ? .halfClosed : .idle }
             // The progress was at some time since the last check.
             slab[index].times.recordActivity(now)
-            idleFrom = now.advanced(nanoseconds: timeouts.idle)
+            end = now.advanced(nanoseconds: limit)
         }
         if !slab[index].hasBackendKeepalive {
             slab[index].hasBackendKeepalive = true
             slab[index].link.backend.stream.setKeepalive(.standard)
         }
         slab[index].isWatched = unacknowledged > 0
-        let next = unacknowledged > 0 ? min(idleFrom, now.advanced(nanoseconds: timeouts.idleCheck)) : idleFrom
-        core.timers.arm(slab[index].timer, at: next)
-        return false
+        if unacknowledged > 0 {
+            let next = now.advanced(nanoseconds: SessionTimeouts.idleCheck(limit: limit))
+            // Nothing is known of acknowledgements since the last event: the first look is no verdict soon afterwards.
+            end = wasWatched ? min(end, next) : next
+        }
+        core.timers.arm(slab[index].timer, at: ageEnd.map { min($0, end) } ?? end)
+        return nil
     }
 }

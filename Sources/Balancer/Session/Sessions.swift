@@ -30,7 +30,9 @@ struct Sessions: ~Copyable {
     private(set) var connects: TokenQueue
     /// How many connects may still be begun in this turn.
     var connectsLeft = 0
-    let timeouts: SessionTimeouts
+    /// How long a side may acknowledge nothing after the other has gone, in nanoseconds: see
+    /// ``SessionTimeouts/lingerLimit(_:hasBytesForClient:)``.
+    let linger: UInt64
     /// Put data that has already arrived from the client into the SYN to the backend.
     let fastOpen: Bool
     /// Attempts that failed for lack of descriptors, ports or memory.
@@ -50,7 +52,7 @@ struct Sessions: ~Copyable {
         bulk = TokenQueue(capacity: count)
         late = TokenQueue(capacity: count)
         connects = TokenQueue(capacity: count)
-        timeouts = SessionTimeouts(configuration.timeouts)
+        linger = configuration.timeouts.linger.wholeNanoseconds
         fastOpen = configuration.latency.fastOpen
         guard reserve(count, &core) else {
             throw SystemCallError(call: "malloc", subject: "sessions", errno: .outOfMemory)
@@ -198,11 +200,13 @@ struct Sessions: ~Copyable {
             }
             return redispatch(index, .timedOut, &targets, &core, &journal)
         case .relaying:
-            return checkIdle(index, &core) ? end(index, .idle, &targets, &core, &journal) : .continues
+            let reason = check(index, targets.states[Int(slab[index].target)].timeouts, &core)
+            return reason.map { end(index, $0, &targets, &core, &journal) } ?? .continues
         case .lingering:
             relay.discardSome(&slab[index].link)
             let isOver = relay.finishDiscarding(&slab[index].link)
-            guard isOver || Self.lingersTooLong(&slab[index], &core, timeouts) else { return .continues }
+            let timeouts = targets.states[Int(slab[index].target)].timeouts
+            guard isOver || Self.lingersTooLong(&slab[index], &core, timeouts, linger) else { return .continues }
             return end(
                 index, isOver && !slab[index].link.isBroken ? .finished : .reset, &targets, &core, &journal)
         case .ended:
@@ -251,7 +255,7 @@ struct Sessions: ~Copyable {
             case .finished, .reset: slab[index].firstEnd ?? .balancer
             case .abandoned: .client
             case .connectFailed: .backend
-            case .idle, .noBackend, .backendsFull, .shortage, .cut: .balancer
+            case .idle, .halfClosed, .sessionAge, .noBackend, .backendsFull, .shortage, .cut: .balancer
             }
         lastRecord = SessionRecord(
             client: slab[index].clientAddress(ipv6Hosts, at: index),
@@ -266,6 +270,7 @@ struct Sessions: ~Copyable {
             attempts: Int(slab[index].attempts),
             endedBy: end,
             reason: reason,
+            limit: reason == .connectFailed ? connectLimit(of: index, &targets, now) : nil,
             error: wasConnected
                 ? slab[index].link.client.failure ?? slab[index].link.backend.failure : slab[index].connectFailure)
     }

@@ -164,7 +164,8 @@ extension ServeCommand {
                 listeners: listeners,
                 pools: [
                     .init(
-                        backends: targets, health: health.check, source: source.with(port: 0))
+                        backends: targets, health: health.check, source: source.with(port: 0),
+                        timeouts: sessions.poolTimeouts)
                 ],
                 timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: log, threads: threads,
                 status: sockets.status.map { .inherited($0) } ?? StatusPath.chosen(statusSocket).map { .path($0) })

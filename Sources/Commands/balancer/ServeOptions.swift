@@ -118,6 +118,7 @@ struct SessionOptions: ParsableArguments {
     private static let drainTimes = DurationRange(.zero...Configuration.durationMax)
     private static let counts = NumberRange(1...Limits.sessionsCeiling)
     private static let standard = Configuration.Timeouts()
+    private static let ofPools = Configuration.PoolTimeouts()
 
     @Option(
         parsing: .unconditional,
@@ -127,7 +128,7 @@ struct SessionOptions: ParsableArguments {
             """,
             valueName: "duration"),
         transform: durations.parse)
-    var connectTimeout = standard.connect
+    var connectTimeout = ofPools.connect
 
     @Option(
         parsing: .unconditional,
@@ -135,7 +136,7 @@ struct SessionOptions: ParsableArguments {
             "A session in which no byte moves for this long is ended, \(durations). (default: 1h)",
             valueName: "duration"),
         transform: durations.parse)
-    var idleTimeout = standard.idle
+    var idleTimeout = ofPools.idle
 
     @Option(
         parsing: .unconditional,
@@ -160,11 +161,11 @@ struct SessionOptions: ParsableArguments {
 
     var timeouts: Configuration.Timeouts {
         var timeouts = Self.standard
-        timeouts.connect = connectTimeout
-        timeouts.idle = idleTimeout
         timeouts.drain = drainTime
         return timeouts
     }
+
+    var poolTimeouts: Configuration.PoolTimeouts { .init(connect: connectTimeout, idle: idleTimeout) }
 }
 
 extension LogMode: ExpressibleByArgument {}

@@ -1,6 +1,7 @@
 /// A timer of a ``TimerWheel``: its place there.
 @frozen public struct TimerID: Hashable, Sendable {
-    @usableFromInline let index: Int32
+    /// The place; -1 of ``none``.
+    public let index: Int32
 
     @usableFromInline init(index: Int32) { self.index = index }
 

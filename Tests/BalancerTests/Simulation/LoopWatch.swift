@@ -12,7 +12,7 @@ struct LoopWatch {
     private(set) var counts = CountedTotals()
     /// The counters of all backends that there ever were.
     private var targetCounters: [TargetID: TargetCounters] = [:]
-    private let timeouts: Configuration.Timeouts
+    private let timeouts: Configuration.PoolTimeouts
     /// What a turn does, and who waits for the next.
     private(set) var shares: ShareWatch
     private let probeTimeout: Duration
@@ -42,7 +42,7 @@ struct LoopWatch {
 
     init(_ kernel: SimulatedKernel, _ configuration: Configuration) {
         self.kernel = kernel
-        timeouts = configuration.timeouts
+        timeouts = configuration.pools[0].timeouts
         shares = ShareWatch(configuration)
         probeTimeout = configuration.pools.map(\.health.timeout).min() ?? .zero
     }
@@ -116,8 +116,9 @@ struct LoopWatch {
     /// which the process had not run long enough.
     private mutating func lookAtTimers(_ loop: borrowing BalancerLoop) {
         let records = PrintedRecord.all(in: kernel.newOutput)
-        let idle = records.filter { $0.reason == .idle }
+        let idle = records.filter { $0.reason == .idle || $0.reason == .halfClosed }
         for record in idle { checkIdle(record) }
+        for record in records where record.reason == .sessionAge { checkAge(record) }
         // Attempts that may have timed out: they began long enough ago, and were neither answered nor refused.
         let unanswered = kernel.closed.count {
             !$0.socket.resetsOnClose && $0.state == .connecting && $0.age >= timeouts.connect.wholeNanoseconds
@@ -190,9 +191,18 @@ struct LoopWatch {
         }
         let heard = ends.compactMap(\.lastHeard).max() ?? 0
         let silence = kernel.pace.counted(at: kernel.nanoseconds) - heard
-        if silence < timeouts.idle.wholeNanoseconds {
-            note("\(record.client) ended for idleness after \(silence) ns")
+        let limit = record.reason == .idle ? timeouts.idle : timeouts.halfClosed ?? timeouts.idle
+        if silence < limit.wholeNanoseconds {
+            note("\(record.client) ended for \(record.reason) after \(silence) ns")
         }
+        if record.reason == .halfClosed, !ends.contains(where: \.inboxEnded) {
+            note("\(record.client) ended as half-closed, and no side has ended its direction")
+        }
+    }
+
+    private mutating func checkAge(_ record: PrintedRecord) {
+        guard let limit = timeouts.sessionAgeMax?.milliseconds else { return note("a session without a limit aged") }
+        if record.milliseconds < 0.9 * limit { note("\(record.client) was too old after \(record.milliseconds) ms") }
     }
 
     private mutating func checkProbe(_ probe: ClosedSocket) {

@@ -11,6 +11,7 @@ struct PrintedRecord {
     var discarded: Int
     var isConnected: Bool
     var attempts: Int
+    var milliseconds: Double
     var reason: EndReason
 
     /// nil of a line that is no record.
@@ -30,6 +31,7 @@ struct PrintedRecord {
         up = Int(fields["up"] ?? "") ?? -1
         down = Int(fields["down"] ?? "") ?? -1
         discarded = Int(fields["discarded"] ?? "") ?? -1
+        milliseconds = Double(fields["duration_ms"] ?? "") ?? -1
         attempts = Int(fields["attempts"] ?? "") ?? -1
         isConnected = fields["connect_ms"] != "-"
     }
@@ -55,7 +57,7 @@ struct PrintedRecord {
         // A client that had left before it was accepted gets no attempt.
         case .abandoned, .cut: return max(0, attempts - 1)
         case .connectFailed, .shortage, .noBackend, .backendsFull: return attempts
-        case .finished, .reset, .idle: return -1
+        case .finished, .reset, .idle, .halfClosed, .sessionAge: return -1
         }
     }
 }

@@ -69,7 +69,7 @@ struct RosterScript {
         lastPool = lastPool == 250 ? 10 : lastPool + 1
         let backend = Configuration.Backend(address: Self.address(1, in: lastPool))
         guard !loop.shared.roster.current().pools.contains(where: { $0.name == "\(lastPool)" }) else { return }
-        apply(.addPool(.init(name: "\(lastPool)", backends: [backend], health: pool.health)), &loop)
+        apply(.addPool(.init(name: "\(lastPool)", backends: [backend], health: pool.settings.health)), &loop)
     }
 
     /// A backend that the pool does not have, at times with a limit.

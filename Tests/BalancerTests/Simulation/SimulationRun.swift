@@ -30,7 +30,8 @@ struct SimulationRun {
     init(
         seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
         faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
-        latency: Configuration.Latency = .init(), adjust: (inout Limits) -> Void = { _ in }
+        latency: Configuration.Latency = .init(), timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
+        adjust: (inout Limits) -> Void = { _ in }
     ) throws {
         self.seed = seed
         self.drainAfter = drainAfter
@@ -42,8 +43,6 @@ struct SimulationRun {
         limits.chunkBytes = 128
         limits.pipesMax = 4
         adjust(&limits)
-        var timeouts = Configuration.Timeouts()
-        timeouts.idle = .seconds(20)
         var latency = latency
         // The script's clock stands still between two waits. A spurious event at each look would keep it there.
         if latency.busyPoll == .standard { latency.busyPoll = .off }
@@ -54,9 +53,10 @@ struct SimulationRun {
             pools: (0..<pools).map { pool in
                 .init(
                     name: "\(pool)",
-                    backends: (1...backends).map { .init(address: RosterScript.address($0, in: pool)) })
+                    backends: (1...backends).map { .init(address: RosterScript.address($0, in: pool)) },
+                    timeouts: timeouts)
             },
-            timeouts: timeouts, limits: limits, latency: latency, log: .sessions)
+            limits: limits, latency: latency, log: .sessions)
         watch = LoopWatch(kernel, configuration)
     }
 
@@ -204,7 +204,7 @@ struct SimulationRun {
             if record.reason == .finished, client.host.sawReset { found.append("\(name) finished, and was reset") }
         case .noBackend, .backendsFull, .connectFailed, .abandoned, .shortage:
             if !client.host.received.isEmpty { found.append("\(name) received bytes without a backend") }
-        case .idle:
+        case .idle, .halfClosed:
             let hosts = [client.host, backend?.host, source?.host].compactMap { $0 }
             // A backend that nothing was sent to cannot be found by what it received.
             let isKnown = backend != nil || source != nil
@@ -215,6 +215,9 @@ struct SimulationRun {
             if hosts.contains(where: { $0.isGone && $0.farewell == .reset }) {
                 found.append("\(name) or its backend reset, and the session stayed until it was idle")
             }
+        case .sessionAge:
+            // When: LoopWatch.
+            break
         case .cut:
             if drainAfter == nil { found.append("\(name) was cut") }
         }

@@ -17,20 +17,23 @@ extension SocketAddress {
 
 extension Configuration {
     /// One pool with `backends` backends, one listener unless `listeners` says otherwise, no log, and probes that come once a
-    /// minute.
+    /// minute. `adjust` sets what else the pool is to have.
     static func staged(
         backends: Int, listeners: Int = 1, warm: Int = 0, interval: Duration = .seconds(60),
         timeouts: Timeouts = .init(),
-        limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, status: StatusSocket? = nil
+        limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, status: StatusSocket? = nil,
+        adjust: (inout Pool) -> Void = { _ in }
     ) throws -> Configuration {
         var health = HealthCheck()
         health.interval = interval
         health.timeout = min(health.timeout, interval)
         var latency = Latency()
         latency.warmConnections = warm
+        var pool = Pool(backends: (0..<backends).map { .init(address: .backend($0)) }, health: health)
+        adjust(&pool)
         return try Configuration(
             listeners: (0..<listeners).map { .init(address: .ipv4(0x7F00_0001, port: UInt16(20_000 + $0))) },
-            pools: [.init(backends: (0..<backends).map { .init(address: .backend($0)) }, health: health)],
+            pools: [pool],
             timeouts: timeouts, limits: sessionsMax.map { .init(sessionsMax: $0) } ?? limits, latency: latency,
             log: .none,
             threads: threads, status: status)

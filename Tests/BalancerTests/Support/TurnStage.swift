@@ -14,14 +14,14 @@ struct TurnStage: ~Copyable {
 
     /// No probe comes in the way: the first ones have succeeded, and the next are due after a year.
     init(
-        _ kernel: StagedKernel, backends: Int = 1, listeners: Int = 1, timeouts: Configuration.Timeouts = .init(),
-        limits: Limits = .init()
+        _ kernel: StagedKernel, backends: Int = 1, listeners: Int = 1, limits: Limits = .init(),
+        adjust: (inout Configuration.Pool) -> Void = { _ in }
     ) throws {
         let hand = ManualClock()
         var loop = try BalancerLoop(
             .staged(
-                backends: backends, listeners: listeners, interval: .seconds(365 * 24 * 3600), timeouts: timeouts,
-                limits: limits),
+                backends: backends, listeners: listeners, interval: .seconds(365 * 24 * 3600), limits: limits,
+                adjust: adjust),
             clock: .manual(hand), output: .silent)
         let answer = kernel.connectAnswer
         kernel.connectAnswer = { _ in 0 }
@@ -38,13 +38,14 @@ struct TurnStage: ~Copyable {
 
     /// Runs `body` on a stage, then stops its loop: no descriptor may be left.
     static func run(
-        backends: Int = 1, listeners: Int = 1, timeouts: Configuration.Timeouts = .init(), limits: Limits = .init(),
+        backends: Int = 1, listeners: Int = 1, limits: Limits = .init(),
+        adjust: (inout Configuration.Pool) -> Void = { _ in },
         _ body: (StagedKernel, inout TurnStage) throws -> Void
     ) throws {
         let kernel = StagedKernel()
         try withScriptedKernel(kernel) {
             var stage = try TurnStage(
-                kernel, backends: backends, listeners: listeners, timeouts: timeouts, limits: limits)
+                kernel, backends: backends, listeners: listeners, limits: limits, adjust: adjust)
             try body(kernel, &stage)
             stage.loop.stop()
         }
@@ -99,6 +100,21 @@ struct TurnStage: ~Copyable {
     func reset(_ socket: CInt) {
         kernel.reset.insert(socket)
         kernel.post(socket, CEPOLL_IN | CEPOLL_OUT | CEPOLL_ERR | CEPOLL_HUP | CEPOLL_RDHUP)
+    }
+
+    /// The other host ends its direction, and the poller reports it.
+    func end(_ socket: CInt) {
+        kernel.ended.insert(socket)
+        kernel.post(socket, CEPOLL_IN | CEPOLL_OUT | CEPOLL_RDHUP)
+    }
+
+    /// Time passes in small steps; the timers that are due run.
+    mutating func pass(_ duration: Duration) throws {
+        let end = hand.now + duration
+        while hand.now < end {
+            hand.now = min(end, hand.now + .milliseconds(50))
+            repeat { try turn() } while loop.hasMoreToDo
+        }
     }
 
     /// The process stands still for longer than until its next deadline, that of a probe.

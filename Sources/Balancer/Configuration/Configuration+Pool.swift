@@ -1,0 +1,124 @@
+import Reactor
+
+// Pools and their backends.
+extension Configuration {
+    /// One backend of a pool.
+    public struct Backend: Hashable, Sendable {
+        /// Its address; nil while its name has none. Never `0.0.0.0` or `::`: see ``unspecified``.
+        public let address: SocketAddress?
+        /// `0.0.0.0` or `::`, if that was configured: ``address`` is then loopback, where connect(2) leads.
+        public let unspecified: SocketAddress?
+        /// The name that is looked up periodically for its address; nil for a backend configured by address.
+        public let name: HostName?
+        /// The most sessions that it gets at the same time; nil for no limit. Several loops divide it among them.
+        public let sessionsMax: Int32?
+
+        /// A backend at an address.
+        public init(address: SocketAddress, sessionsMax: Int32? = nil) {
+            self.address = address.destination
+            unspecified = address.canonical.isWildcard ? address.canonical : nil
+            self.sessionsMax = sessionsMax
+            name = nil
+        }
+
+        /// A backend with a name, and the address that the name has now, if it has one.
+        public init(name: HostName, address: SocketAddress?, sessionsMax: Int32? = nil) {
+            self.address = address?.destination
+            unspecified = nil
+            self.name = name
+            self.sessionsMax = sessionsMax
+        }
+
+        /// What identifies it in its pool: its name, `HOST:PORT`, or its address.
+        var title: String {
+            name.map { "\($0.host):\($0.port)" } ?? address?.description ?? "-"
+        }
+    }
+
+    /// Backends that serve the same clients, and how they are picked and probed.
+    public struct Pool: Hashable, Sendable {
+        /// What identifies it in the process.
+        public let name: String
+        /// The backends, in the order of round robin.
+        public let backends: [Backend]
+        /// How a backend is picked.
+        public let policy: PolicyKind
+        /// How they are probed.
+        public let health: HealthCheck
+        /// The source address of connections to backends; nil leaves it to the kernel. Not used towards a backend that
+        /// cannot be reached from it: see `SocketAddress.usable(towards:)`.
+        public let source: SocketAddress?
+        /// How long its sessions may take.
+        public var timeouts: PoolTimeouts
+        /// How often, and for how long, backends are tried for a client.
+        public var retries: Retries
+
+        /// A pool.
+        public init(
+            name: String = "default", backends: [Backend], policy: PolicyKind = .roundRobin,
+            health: HealthCheck = .init(),
+            source: SocketAddress? = nil, timeouts: PoolTimeouts = .init(),
+            retries: Retries = .init()
+        ) {
+            self.name = name
+            self.backends = backends
+            self.policy = policy
+            self.health = health
+            self.source = source.flatMap { $0.canonical.isWildcard ? nil : $0.canonical }
+            self.timeouts = timeouts
+            self.retries = retries
+        }
+    }
+
+    /// How backends are probed. The defaults are those of the reference system's guide.
+    public struct HealthCheck: Hashable, Sendable {
+        /// From the start of one probe to the start of the next.
+        public var interval: Duration = .seconds(5)
+        /// A probe that has not connected within this time has failed.
+        public var timeout: Duration = .seconds(2)
+        /// Failures in a row that take a backend out of rotation.
+        public var fall: Int = 4
+        /// Successes in a row that put it back.
+        public var rise: Int = 1
+
+        /// The defaults.
+        public init() {}
+    }
+}
+
+extension Configuration.Pool {
+    /// Throws an error that names the fault and the remedy.
+    func check() throws(ConfigurationError) {
+        guard !backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
+        var titles: Set<String> = []
+        for backend in backends {
+            guard titles.insert(backend.title).inserted else {
+                throw ConfigurationError("backend \(backend.title) is named twice: name each once")
+            }
+            try backend.check()
+        }
+        try timeouts.check()
+        try retries.check()
+        try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
+        try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)
+        guard health.timeout <= health.interval else {
+            throw ConfigurationError(
+                "probe timeout \(health.timeout) is longer than the probe interval \(health.interval): "
+                    + "a probe must end before the next one starts")
+        }
+        for (name, value) in [("fall", health.fall), ("rise", health.rise)] {
+            guard (1...Configuration.thresholdMax).contains(value) else {
+                throw ConfigurationError("\(name) count \(value): it must be 1 to \(Configuration.thresholdMax)")
+            }
+        }
+    }
+}
+
+extension Configuration.Backend {
+    /// Throws an error that names the fault and the remedy.
+    func check() throws(ConfigurationError) {
+        try checkScope()
+        guard let sessionsMax, !(1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else { return }
+        throw ConfigurationError("\(title): \(sessionsMax) sessions at most: it must be 1 to \(Limits.sessionsCeiling)")
+    }
+}
