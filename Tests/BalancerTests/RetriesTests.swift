@@ -74,13 +74,15 @@ import Testing
 
     @Test func theRecordNamesTheLimit() throws {
         let pipe = try Pipe()
-        var log = LineLog(OutputStream(number: pipe.writer.rawValue))
+        var log = EventLog(
+            .sessions, output: OutputStream(number: pipe.inputNumber), errors: OutputStream(number: pipe.inputNumber))
         var record = SessionRecord.none
         record.reason = .connectFailed
         record.limit = .time
-        log.record { $0.append(record) }
+        log.sessionEnded(record) { 0 }
         log.flush()
-        #expect(pipe.readText().contains(" reason=connect-failed limit=retries.timeout"))
+        let text = String(decoding: pipe.read(atMost: 4096), as: UTF8.self)
+        #expect(text.hasSuffix(" reason=connect-failed limit=retries.timeout\n"))
     }
 
     @Test(

@@ -80,15 +80,16 @@ private enum Outcome: Equatable {
     }
 
     @Test(arguments: [loopback, loopback6])
-    func acceptedSocketsInheritNoDelayAndKeepalive(address: SocketAddress) throws {
+    func acceptedSocketsInheritTheListenersOptions(address: SocketAddress) throws {
         let kernel = ForwardingKernel()
         try withScriptedKernel(kernel) {
             let keepalive = Keepalive(idleSeconds: 77, intervalSeconds: 11, count: 5)
-            let listener = try Listener(address, keepalive: keepalive)
+            let listener = try Listener(address, keepalive: keepalive, userTimeout: 12_345)
             let connection = try Connection(through: listener)
             let accepted = try #require(kernel.opened.last)
             #expect(option(accepted, CInt(IPPROTO_TCP), TCP_NODELAY) == 1)
             #expect(option(accepted, SOL_SOCKET, SO_KEEPALIVE) == 1)
+            #expect(option(accepted, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT) == 12_345)
             #expect(option(accepted, CInt(IPPROTO_TCP), TCP_KEEPIDLE) == 77)
             #expect(option(accepted, CInt(IPPROTO_TCP), TCP_KEEPINTVL) == 11)
             #expect(option(accepted, CInt(IPPROTO_TCP), TCP_KEEPCNT) == 5)
@@ -105,6 +106,7 @@ private enum Outcome: Equatable {
             let connection = try Connection(through: listener)
             let accepted = try #require(kernel.opened.last)
             #expect(option(accepted, SOL_SOCKET, SO_KEEPALIVE) == 0)
+            #expect(option(accepted, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT) == 0)
             #expect(option(accepted, CInt(IPPROTO_TCP), TCP_NODELAY) == 1)
             #expect(connection.server.isOpen as Bool)
         }

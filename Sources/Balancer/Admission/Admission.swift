@@ -10,9 +10,23 @@ struct Entrance: ~Copyable {
     /// Failed accepts since the last one that succeeded.
     fileprivate var failures = 0
 
-    init(acceptor: consuming Acceptor, pool: Int) {
-        self.acceptor = acceptor
-        self.pool = pool
+    /// Binds a listener, or takes the socket that the service manager has made. `address` is where several loops listen;
+    /// `joining`: as one of these.
+    init(
+        _ settings: Configuration.ListenerSettings, at address: SocketAddress? = nil, backlog: Int?, joining: Bool = false
+    ) throws(SystemCallError) {
+        let keepalive = settings.socketOptions.keepalive?.settings
+        let userTimeout = settings.socketOptions.userTimeoutMilliseconds
+        let listener: Listener
+        if let socket = settings.inherited {
+            listener = try Listener(sharing: socket, keepalive: keepalive, userTimeout: userTimeout)
+        } else {
+            listener = try Listener(
+                address ?? settings.address, keepalive: keepalive, userTimeout: userTimeout, backlog: backlog,
+                joining: joining)
+        }
+        acceptor = Acceptor(listener)
+        pool = settings.pool
     }
 }
 
@@ -84,13 +98,7 @@ struct Admission: ~Copyable {
     ) throws(SystemCallError) -> Slab<Entrance> {
         var entrances = Slab<Entrance>(capacity: Limits.listenersMax, reserving: listeners.count)
         for settings in listeners {
-            let listener: Listener
-            if let socket = settings.inherited {
-                listener = try Listener(sharing: socket)
-            } else {
-                listener = try Listener(settings.address, backlog: backlog)
-            }
-            _ = entrances.insert(Entrance(acceptor: Acceptor(listener), pool: settings.pool))
+            _ = entrances.insert(try Entrance(settings, backlog: backlog))
         }
         return entrances
     }

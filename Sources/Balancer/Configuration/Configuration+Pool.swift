@@ -52,13 +52,15 @@ extension Configuration {
         public var timeouts: PoolTimeouts
         /// How often, and for how long, backends are tried for a client.
         public var retries: Retries
+        /// Options of the sockets of its backends.
+        public var socketOptions: SocketOptions
 
         /// A pool.
         public init(
             name: String = "default", backends: [Backend], policy: PolicyKind = .roundRobin,
             health: HealthCheck = .init(),
             source: SocketAddress? = nil, timeouts: PoolTimeouts = .init(),
-            retries: Retries = .init()
+            retries: Retries = .init(), socketOptions: SocketOptions = .init()
         ) {
             self.name = name
             self.backends = backends
@@ -67,6 +69,7 @@ extension Configuration {
             self.source = source.flatMap { $0.canonical.isWildcard ? nil : $0.canonical }
             self.timeouts = timeouts
             self.retries = retries
+            self.socketOptions = socketOptions
         }
     }
 
@@ -99,6 +102,7 @@ extension Configuration.Pool {
         }
         try timeouts.check()
         try retries.check()
+        try socketOptions.check("pool '\(name)'")
         try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
         try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)
         guard health.timeout <= health.interval else {

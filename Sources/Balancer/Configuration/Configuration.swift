@@ -11,18 +11,22 @@ public struct Configuration: Sendable {
         public let pool: Int
         /// The socket that the service manager made for it; nil when the balancer binds one itself.
         public let inherited: InheritedSocket?
+        /// Options of the sockets of its clients.
+        public var socketOptions: SocketOptions
 
         /// A listener of a pool.
-        public init(address: SocketAddress, pool: Int = 0) {
+        public init(address: SocketAddress, pool: Int = 0, socketOptions: SocketOptions = .init()) {
             self.address = address.canonical
             self.pool = pool
+            self.socketOptions = socketOptions
             inherited = nil
         }
 
         /// A listener on a socket that exists already.
-        public init(inherited: InheritedSocket, pool: Int = 0) {
+        public init(inherited: InheritedSocket, pool: Int = 0, socketOptions: SocketOptions = .init()) {
             address = inherited.address
             self.pool = pool
+            self.socketOptions = socketOptions
             self.inherited = inherited
         }
     }
@@ -211,6 +215,7 @@ extension Configuration {
             throw ConfigurationError("listener \(listener.address): there is no pool \(listener.pool)")
         }
         try checkAddresses(listener)
+        try listener.socketOptions.check("listener \(listener.address)")
         if listeners.filter({ $0.address == listener.address }).count > 1 {
             throw ConfigurationError("two listeners on \(listener.address): name each address once")
         }

@@ -114,20 +114,16 @@ private final class BoundListeners: @unchecked Sendable {
         let sets = (0..<configuration.threads).map { _ in BoundListeners(capacity: configuration.listeners.count) }
         let backlog = configuration.limits.backlog
         for settings in configuration.listeners {
-            if let socket = settings.inherited {
-                for set in sets {
-                    let listener = try Listener(sharing: socket)
-                    _ = set.entrances.insert(Entrance(acceptor: Acceptor(listener), pool: settings.pool))
-                }
+            if settings.inherited != nil {
+                for set in sets { _ = set.entrances.insert(try Entrance(settings, backlog: backlog)) }
                 continue
             }
-            let first = try Listener(settings.address, backlog: backlog)
-            try first.share()
-            let address = first.address
-            _ = sets[0].entrances.insert(Entrance(acceptor: Acceptor(first), pool: settings.pool))
+            let first = try Entrance(settings, backlog: backlog)
+            try first.acceptor.listener.share()
+            let address = first.acceptor.listener.address
+            _ = sets[0].entrances.insert(first)
             for set in sets.dropFirst() {
-                let listener = try Listener(address, backlog: backlog, joining: true)
-                _ = set.entrances.insert(Entrance(acceptor: Acceptor(listener), pool: settings.pool))
+                _ = set.entrances.insert(try Entrance(settings, at: address, backlog: backlog, joining: true))
             }
         }
         return sets

@@ -103,6 +103,7 @@ struct PoolSettings: Hashable, Sendable {
     var source: SocketAddress?
     var timeouts = Configuration.PoolTimeouts()
     var retries = Configuration.Retries()
+    var socketOptions = Configuration.SocketOptions()
 
     /// The defaults.
     init() {}
@@ -113,6 +114,7 @@ struct PoolSettings: Hashable, Sendable {
         source = pool.source
         timeouts = pool.timeouts
         retries = pool.retries
+        socketOptions = pool.socketOptions
     }
 }
 

@@ -25,6 +25,10 @@ struct TargetState: ~Copyable {
     var probes: ProbeHistory
     /// The timeouts of its sessions: those of its pool.
     var timeouts: SessionTimeouts
+    /// TCP_USER_TIMEOUT of its sockets, in milliseconds; 0 for the kernel's own time.
+    var userTimeout: CInt
+    /// Keepalive of its sockets, once a session has lasted; nil for none.
+    var keepalive: Keepalive?
     /// Connections held ready for new sessions.
     var warm: WarmConnections
     /// A socket can only connect to itself when the backend's port is in the range from which the kernel takes source
@@ -46,11 +50,22 @@ struct TargetState: ~Copyable {
         self.isFollowed = isFollowed
         boundSource = entry.boundSource
         probes = entry.probes
-        timeouts = SessionTimeouts(settings.timeouts)
+        timeouts = SessionTimeouts(settings.timeouts, settings.socketOptions.keepalive)
+        userTimeout = settings.socketOptions.userTimeoutMilliseconds
+        keepalive = settings.socketOptions.keepalive?.settings
         warm = WarmConnections(max: warmMax)
         mayMeetItself = address.port >= ephemeralPortMin
         counters = entry.counters
         cells = entry.counters.cells(ofLoop: loop)
+    }
+
+    /// A socket for a connection to it, not connected yet.
+    func makeStream() throws(Errno) -> Stream {
+        let stream = try Stream(for: address, from: boundSource)
+        guard !address.isUnix else { return stream }
+        stream.keepUrgentInline()
+        if userTimeout > 0 { stream.setUserTimeout(milliseconds: userTimeout) }
+        return stream
     }
 
     /// True when it gets no more sessions: it was removed from the roster, or has moved.

@@ -381,8 +381,7 @@ struct Targets: ~Copyable {
         while left > 0, states[place].warm.hasRoom {
             left -= 1
             // A lack of descriptors is logged when it affects a session.
-            guard let stream = try? Stream(for: states[place].address, from: states[place].boundSource) else { return }
-            if !states[place].address.isUnix { stream.keepUrgentInline() }
+            guard let stream = try? states[place].makeStream() else { return }
             if case .failed = stream.connect(to: states[place].address) { return }
             states[place].warm.keep(stream, now: now)
             warmCount += 1

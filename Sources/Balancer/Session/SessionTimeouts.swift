@@ -50,9 +50,11 @@ struct SessionTimeouts: Hashable {
         return accepted.advanced(nanoseconds: ageMax - ageMax / 10 + jitter)
     }
 
-    init(_ timeouts: Configuration.PoolTimeouts) {
+    init(_ timeouts: Configuration.PoolTimeouts, _ keepalive: Configuration.Keepalive? = nil) {
         connect = timeouts.connect.wholeNanoseconds
-        firstIdleCheck = min(timeouts.idle, Self.keepaliveAfter).wholeNanoseconds
+        // The kernel counts its keepalive from the last byte, so it is late for nothing.
+        firstIdleCheck =
+            min(timeouts.idle, Self.keepaliveAfter, keepalive?.idle ?? Self.keepaliveAfter).wholeNanoseconds
         idle = timeouts.idle.wholeNanoseconds
         halfClosed = min(timeouts.idle, timeouts.halfClosed ?? timeouts.idle).wholeNanoseconds
         ageMax = timeouts.sessionAgeMax?.wholeNanoseconds ?? .max

@@ -81,11 +81,10 @@ extension Sessions {
             stream = warm
         } else {
             do throws(Errno) {
-                stream = try Stream(for: address, from: targets.states[place].boundSource)
+                stream = try targets.states[place].makeStream()
             } catch {
                 return .failed(error)
             }
-            if !address.isUnix { stream.keepUrgentInline() }
             result =
                 fastOpen ? relay.connect(stream, to: address, &slab[index].link) : stream.connect(to: address)
         }

@@ -170,7 +170,9 @@ extension Sessions {
     /// While bytes are unacknowledged, the timer looks four times per timeout: a slow reader causes no event for as long
     /// as the kernel's send buffer suffices. Such a session may end later than its timeout by the time between two
     /// checks; at the first, that is up to the timeout itself.
-    mutating func check(_ index: Int, _ timeouts: SessionTimeouts, _ core: inout LoopCore) -> EndReason? {
+    mutating func check(_ index: Int, _ targets: inout Targets, _ core: inout LoopCore) -> EndReason? {
+        let place = Int(slab[index].target)
+        let timeouts = targets.states[place].timeouts
         let now = core.now
         let ageEnd = slab[index].ageEnd(timeouts)
         if let ageEnd, ageEnd <= now { return .sessionAge }
@@ -190,7 +192,9 @@ extension Sessions {
         }
         if !slab[index].hasBackendKeepalive {
             slab[index].hasBackendKeepalive = true
-            slab[index].link.backend.stream.setKeepalive(.standard)
+            if let keepalive = targets.states[place].keepalive {
+                slab[index].link.backend.stream.setKeepalive(keepalive)
+            }
         }
         slab[index].isWatched = unacknowledged > 0
         if unacknowledged > 0 {

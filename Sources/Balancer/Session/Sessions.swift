@@ -200,8 +200,8 @@ struct Sessions: ~Copyable {
             }
             return redispatch(index, .timedOut, &targets, &core, &journal)
         case .relaying:
-            let reason = check(index, targets.states[Int(slab[index].target)].timeouts, &core)
-            return reason.map { end(index, $0, &targets, &core, &journal) } ?? .continues
+            guard let reason = check(index, &targets, &core) else { return .continues }
+            return end(index, reason, &targets, &core, &journal)
         case .lingering:
             relay.discardSome(&slab[index].link)
             let isOver = relay.finishDiscarding(&slab[index].link)

@@ -32,16 +32,18 @@ public struct Listener: ~Copyable {
     /// Binds and listens.
     ///
     /// SO_REUSEADDR allows a restart to bind while old connections are in TIME_WAIT. Accepted sockets inherit
-    /// TCP_NODELAY, SO_OOBINLINE and the keepalive settings from the listener (tested), which saves the calls per
-    /// connection. A listener on `::` accepts IPv4 as well.
+    /// TCP_NODELAY, SO_OOBINLINE, TCP_USER_TIMEOUT and the keepalive settings from the listener (tested), which saves the
+    /// calls per connection. A listener on `::` accepts IPv4 as well.
     ///
     /// - Parameters:
+    ///   - keepalive: Of accepted sockets; nil for none.
+    ///   - userTimeout: TCP_USER_TIMEOUT of accepted sockets, in milliseconds; 0 for the kernel's own time.
     ///   - backlog: How many connections wait to be accepted at the most; nil for as many as the kernel allows.
     ///   - joining: Other listeners may have the same address if ``share()`` was called on them.
     ///   - mode: The permissions of a Unix socket's file, whatever the umask is; nil for those that the umask leaves.
     public init(
-        _ address: SocketAddress, keepalive: Keepalive? = .standard, backlog: Int? = nil, joining: Bool = false,
-        mode: mode_t? = nil
+        _ address: SocketAddress, keepalive: Keepalive? = .standard, userTimeout: CInt = 0, backlog: Int? = nil,
+        joining: Bool = false, mode: mode_t? = nil
     ) throws(SystemCallError) {
         let subject = address.description
         let descriptor = FileDescriptor(owning: try check(kernel.socket(domain: address.family), "socket", subject))
@@ -54,7 +56,7 @@ public struct Listener: ~Copyable {
         if case .ipv6 = address {
             _ = kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: 0)
         }
-        if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
+        if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive, userTimeout) }
         try check(kernel.bind(number, to: address), "bind", subject)
         // Before anybody can connect.
         if case .unix(let path) = address, let mode {
@@ -72,24 +74,30 @@ public struct Listener: ~Copyable {
     ///
     /// Loops otherwise share a port with SO_REUSEPORT. Here that is impossible, because the kernel refuses a socket of
     /// another user, the manager's; and connections that wait at a socket of this process would be lost at a restart.
-    public init(sharing socket: InheritedSocket, keepalive: Keepalive? = .standard) throws(SystemCallError) {
+    public init(
+        sharing socket: InheritedSocket, keepalive: Keepalive? = .standard, userTimeout: CInt = 0
+    ) throws(SystemCallError) {
         let number = try check(LinuxKernel.duplicate(socket.descriptor), "fcntl", socket.address.description)
         descriptor = FileDescriptor(owning: number)
         address = socket.address
         isInherited = true
         isIPv6Only = socket.isIPv6Only
-        if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive) }
+        if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive, userTimeout) }
     }
 
     /// The address, with which connections reach the listener.
     public var ownAddress: OwnAddress { OwnAddress(address, isIPv6Only: isIPv6Only) }
 
     /// Sets the options that accepted sockets inherit.
-    private static func setInheritedOptions(_ descriptor: borrowing FileDescriptor, _ keepalive: Keepalive?) {
+    private static func setInheritedOptions(
+        _ descriptor: borrowing FileDescriptor, _ keepalive: Keepalive?, _ userTimeout: CInt
+    ) {
         let number = descriptor.rawValue
         _ = kernel.setOption(number, level: CInt(IPPROTO_TCP), option: TCP_NODELAY, value: 1)
         _ = kernel.setOption(number, level: SOL_SOCKET, option: SO_OOBINLINE, value: 1)
         keepalive?.apply(to: descriptor)
+        // 0 would undo what the socket unit of the service manager may have set.
+        if userTimeout > 0 { UserTimeout.apply(userTimeout, to: descriptor) }
     }
 
     /// Lets other listeners bind to the same address (SO_REUSEPORT): the kernel then distributes connections among them

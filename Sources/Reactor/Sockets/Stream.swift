@@ -235,10 +235,22 @@ public struct Stream: ~Copyable {
         keepalive.apply(to: descriptor)
     }
 
+    /// TCP_USER_TIMEOUT: the kernel ends the connection when sent bytes stay unacknowledged for so many milliseconds, with
+    /// ETIMEDOUT (tcp(7), RFC 5482). Set before connect(2), it also limits the handshake. No effect on a Unix socket.
+    public func setUserTimeout(milliseconds: CInt) { UserTimeout.apply(milliseconds, to: descriptor) }
+
     /// Makes the close that follows send a RST. For probes: their connections leave no TIME_WAIT behind, and a server
     /// that reads sees a reset instead of a client that left in order.
     public func resetOnClose() {
         _ = kernel.setResetOnClose(descriptor.rawValue)
+    }
+}
+
+/// TCP_USER_TIMEOUT of a stream, or of a listener, from which accepted sockets inherit it (tcp(7)).
+enum UserTimeout {
+    static func apply(_ milliseconds: CInt, to descriptor: borrowing FileDescriptor) {
+        _ = kernel.setOption(
+            descriptor.rawValue, level: CInt(IPPROTO_TCP), option: TCP_USER_TIMEOUT, value: milliseconds)
     }
 }
 
