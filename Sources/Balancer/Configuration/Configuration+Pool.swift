@@ -12,26 +12,44 @@ extension Configuration {
         public let name: HostName?
         /// The most sessions that it gets at the same time; nil for no limit. Several loops divide it among them.
         public let sessionsMax: Int32?
+        /// What the operator calls it; nil for its ``title``.
+        public let label: String?
+        /// Its share of the clients relative to the others' of its pool, 0 to ``Limits/weightMax``; with 0 it gets none.
+        public let weight: Int32
+        /// It gets clients only while no other backend of its pool is up; several backups share them.
+        public let isBackup: Bool
 
         /// A backend at an address.
-        public init(address: SocketAddress, sessionsMax: Int32? = nil) {
+        public init(
+            address: SocketAddress, sessionsMax: Int32? = nil, label: String? = nil, weight: Int32 = 1,
+            isBackup: Bool = false
+        ) {
             self.address = address.destination
             unspecified = address.canonical.isWildcard ? address.canonical : nil
-            self.sessionsMax = sessionsMax
             name = nil
+            self.sessionsMax = sessionsMax
+            self.label = label
+            self.weight = weight
+            self.isBackup = isBackup
         }
 
         /// A backend with a name, and the address that the name has now, if it has one.
-        public init(name: HostName, address: SocketAddress?, sessionsMax: Int32? = nil) {
+        public init(
+            name: HostName, address: SocketAddress?, sessionsMax: Int32? = nil, label: String? = nil, weight: Int32 = 1,
+            isBackup: Bool = false
+        ) {
             self.address = address?.destination
             unspecified = nil
             self.name = name
             self.sessionsMax = sessionsMax
+            self.label = label
+            self.weight = weight
+            self.isBackup = isBackup
         }
 
-        /// What identifies it in its pool: its name, `HOST:PORT`, or its address.
-        var title: String {
-            name.map { "\($0.host):\($0.port)" } ?? address?.description ?? "-"
+        /// What identifies it in its pool: its label, its name as `HOST:PORT`, or its address.
+        public var title: String {
+            label ?? name.map { "\($0.host):\($0.port)" } ?? address?.description ?? "-"
         }
     }
 
@@ -122,7 +140,28 @@ extension Configuration.Backend {
     /// Throws an error that names the fault and the remedy.
     func check() throws(ConfigurationError) {
         try checkScope()
+        if let label, !Self.isLabel(label) {
+            throw ConfigurationError(
+                "backend '\(label)': a label has 1 to \(Limits.labelBytesMax) bytes, without spaces, control characters, "
+                    + "quotes or '='")
+        }
+        try Self.check(weight: weight, of: title)
         guard let sessionsMax, !(1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else { return }
         throw ConfigurationError("\(title): \(sessionsMax) sessions at most: it must be 1 to \(Limits.sessionsCeiling)")
+    }
+    /// Throws an error that names the fault and the remedy.
+    static func check(weight: Int32, of title: String? = nil) throws(ConfigurationError) {
+        guard !(0...Limits.weightMax).contains(weight) else { return }
+        throw ConfigurationError(
+            (title.map { "backend \($0): " } ?? "") + "weight \(weight): it must be 0 to \(Limits.weightMax)")
+    }
+
+    /// A label stands in lines of `key=value`, where it must not look like anything else.
+    private static func isLabel(_ text: String) -> Bool {
+        (1...Limits.labelBytesMax).contains(text.utf8.count)
+            && text.unicodeScalars.allSatisfy { character in
+                !character.properties.isWhitespace && character.properties.generalCategory != .control
+                    && character.properties.generalCategory != .format && !"\"'=".unicodeScalars.contains(character)
+            }
     }
 }

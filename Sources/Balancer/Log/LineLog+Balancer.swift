@@ -23,7 +23,7 @@ extension LineLog.Record {
         append("': ")
     }
 
-    /// `10.0.0.5:8090`; `server1:8090` while it has no address.
+    /// `10.0.0.5:8090`; `server1:8090` while it has no address; the label where there is one.
     mutating func append(title: BackendTitle) {
         switch title {
         case .address(let address):
@@ -32,6 +32,8 @@ extension LineLog.Record {
             append(name.host)
             append(":")
             append(name.port)
+        case .label(let label, _):
+            append(label)
         }
     }
 
@@ -39,18 +41,31 @@ extension LineLog.Record {
     /// reference system's alive line has.
     mutating func appendProbe(_ start: StaticString, _ backend: BackendTitle, _ verdict: StaticString) {
         append(start)
-        switch backend {
-        case .address(let address): append(host: address)
-        case .name(let name): append(name.host)
-        }
+        appendHost(of: backend)
         append(">, Port : <")
         append(backend.port)
         append("> ")
         append(verdict)
     }
 
-    /// `server1:8090 at 10.0.0.5:8090` where a name has an address; otherwise the one of both that there is.
+    /// The guide's lines have addresses and names, and no labels.
+    private mutating func appendHost(of backend: BackendTitle) {
+        switch backend {
+        case .address(let address): append(host: address)
+        case .name(let name): append(name.host)
+        case .label(_, let title): appendHost(of: title)
+        }
+    }
+
+    /// `server1:8090 at 10.0.0.5:8090` where a name has an address; otherwise the one of both that there is. A label stands
+    /// for the name.
     mutating func append(title: BackendTitle, named name: HostName?) {
+        if case .label(let label, let title) = title {
+            append(label)
+            guard case .address = title else { return }
+            append(" at ")
+            return append(title: title)
+        }
         guard case .address = title, let name else { return append(title: title) }
         append(title: .name(name))
         append(" at ")
@@ -91,6 +106,10 @@ extension LineLog.Record {
         append("session client=")
         append(endpoint: record.client)
         append(" backend=")
+        if let label = record.label {
+            append(label)
+            append(" address=")
+        }
         if let backend = record.backend { append(endpoint: backend) } else { append("-") }
         append(" up=")
         append(record.bytesUp)

@@ -43,6 +43,8 @@ public struct SessionRecord: Sendable {
     /// The address, at that time, of the last backend that was tried; nil when there was none, and for a client that
     /// had left before it was accepted.
     public var backend: SocketAddress?
+    /// What the operator calls that backend; nil where that is its address or name.
+    public var label: String?
     /// The id of that backend.
     public var target: TargetID?
     /// Bytes written to the backend's socket.

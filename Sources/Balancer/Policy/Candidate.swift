@@ -14,21 +14,25 @@ public struct Candidate: Hashable, Sendable {
     public internal(set) var sessions: Int32 = 0
     /// The most sessions that this loop may send to it.
     public internal(set) var sessionsMax = Int32.max
-    /// True when it may get new sessions: its health allows them, and it has an address and a weight above 0.
+    /// True when it may get new sessions: its health allows them, it has an address and a weight above 0, and if it is a
+    /// backup, it is needed.
     public internal(set) var isUp: Bool
     /// The last connect to it failed: a policy may avoid it before a probe has judged.
     public internal(set) var isSuspect = false
+    /// It is up only while no other backend of the pool is, besides further backups.
+    public let isBackup: Bool
     /// A hash of its name, the same in every process and version: the key for hashing policies.
     public let scoreKey: UInt64
 
     /// True when it has as many sessions as it may have.
     @inline(__always) public var isFull: Bool { sessions >= sessionsMax }
 
-    init(id: TargetID, place: Int32, weight: Int32, isUp: Bool, scoreKey: UInt64) {
+    init(id: TargetID, place: Int32, weight: Int32, isUp: Bool, isBackup: Bool = false, scoreKey: UInt64) {
         self.id = id
         self.place = place
         self.weight = weight
         self.isUp = isUp
+        self.isBackup = isBackup
         self.scoreKey = scoreKey
     }
 

@@ -1,4 +1,5 @@
-/// Each backend in turn. One that may not be picked is skipped and loses its turn.
+/// Each backend in turn. One that may not be picked is skipped and loses its turn. Where weights differ, backends with
+/// more weight have more turns: ``WeightedTurns``.
 public struct RoundRobin: Policy, Hashable {
     /// The place whose turn is next.
     private var next = 0
@@ -9,6 +10,12 @@ public struct RoundRobin: Policy, Hashable {
     /// search always began at the turn, one backend would get all that a silent one leaves.
     private var nextAgain = 0
     private let share: Double
+    /// Weights differ: the turns are those of new clients, and of sessions that another backend has failed.
+    private var isWeighted = false
+    private var turns = WeightedTurns()
+    private var turnsAgain = WeightedTurns()
+    /// The ids of the candidates by their places, while weights differ.
+    private var ids: [TargetID] = []
 
     /// Starts at the fraction `share` of the candidates: 0 is the first.
     public init(share: Double = 0) {
@@ -18,9 +25,10 @@ public struct RoundRobin: Policy, Hashable {
     /// The first candidate that is allowed, from the one whose turn it is; the turn passes to the one after it. A
     /// session that has tried a backend moves no turn.
     ///
-    /// - Complexity: O(candidates), but one step in the usual case.
+    /// - Complexity: O(candidates), but one step in the usual case of equal weights.
     public mutating func pick(from candidates: Span<Candidate>, for request: borrowing PickRequest) -> Int? {
         let isAgain = request.hasTried
+        if isWeighted { return pickByWeight(from: candidates, for: request, isAgain: isAgain) }
         var place = isAgain ? nextAgain : next
         for _ in candidates.indices {
             let following = place + 1 == candidates.count ? 0 : place + 1
@@ -38,8 +46,18 @@ public struct RoundRobin: Policy, Hashable {
         return nil
     }
 
+    private mutating func pickByWeight(
+        from candidates: Span<Candidate>, for request: borrowing PickRequest, isAgain: Bool
+    ) -> Int? {
+        let start = Int(Double(candidates.count) * share)
+        return isAgain
+            ? turnsAgain.pick(from: candidates, for: request, start: start)
+            : turns.pick(from: candidates, for: request, start: start)
+    }
+
     /// The turn stays with the candidate that has it.
     public mutating func candidatesChanged(_ candidates: Span<Candidate>) {
+        followWeights(candidates)
         if nextAgain >= candidates.count { nextAgain = 0 }
         guard let nextID else {
             next = Int(Double(candidates.count) * share)
@@ -53,5 +71,25 @@ public struct RoundRobin: Policy, Hashable {
         // That candidate has left: the one that is now at its place is next.
         next = candidates.isEmpty ? 0 : next % candidates.count
         self.nextID = candidates.isEmpty ? nil : candidates[next].id
+    }
+    /// Equal weights need no credits, and their order is that of the places.
+    private mutating func followWeights(_ candidates: Span<Candidate>) {
+        isWeighted = Self.differ(candidates, backups: false) || Self.differ(candidates, backups: true)
+        guard isWeighted else { return ids.removeAll() }
+        let before = Dictionary(uniqueKeysWithValues: zip(ids, ids.indices))
+        turns.follow(candidates, before: before)
+        turnsAgain.follow(candidates, before: before)
+        ids = candidates.indices.map { candidates[$0].id }
+    }
+
+    /// True when weights of backups, or of others, differ; one without weight has no turn.
+    private static func differ(_ candidates: Span<Candidate>, backups: Bool) -> Bool {
+        var weight: Int32?
+        for place in candidates.indices
+        where candidates[place].isBackup == backups && candidates[place].weight > 0 {
+            if let weight, weight != candidates[place].weight { return true }
+            weight = candidates[place].weight
+        }
+        return false
     }
 }

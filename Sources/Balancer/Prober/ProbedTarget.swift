@@ -3,6 +3,7 @@ import Reactor
 /// The prober's state of one backend.
 struct ProbedTarget: ~Copyable {
     let id: TargetID
+    private let label: String?
     /// The name that is looked up for its address; nil for a backend configured by address.
     let host: HostName?
     let check: Configuration.HealthCheck
@@ -39,6 +40,7 @@ struct ProbedTarget: ~Copyable {
 
     init(_ entry: TargetEntry, of pool: PoolEntry, rhythm: ProbeRhythm, timer: TimerID, due: Instant) {
         id = entry.id
+        label = entry.label
         self.rhythm = rhythm
         host = entry.host
         check = pool.settings.health
@@ -66,7 +68,9 @@ struct ProbedTarget: ~Copyable {
     }
 
     /// Its name in log lines.
-    var title: BackendTitle {
+    var title: BackendTitle { label.map { .label($0, addressOrName) } ?? addressOrName }
+
+    private var addressOrName: BackendTitle {
         if let address { return .address(address) }
         if let host { return .name(host) }
         preconditionFailure("a backend has an address or a name: Configuration.Backend")

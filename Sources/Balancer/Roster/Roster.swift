@@ -87,6 +87,12 @@ struct PoolEntry: Sendable {
         census.count(targets[position], 1)
     }
 
+    /// True while no backend is up that is not a backup.
+    var usesBackups: Bool { census.primaries == 0 }
+
+    /// True when policies may pick this backend of the pool.
+    func isCandidate(_ target: TargetEntry) -> Bool { target.isCandidate && (!target.isBackup || usesBackups) }
+
     /// What a new client may expect.
     var prospect: Prospect {
         if census.candidatesProbed > 0 { return .served }
@@ -120,6 +126,8 @@ struct PoolSettings: Hashable, Sendable {
 
 /// How many backends of a pool are what.
 struct TargetCensus: Hashable, Sendable {
+    /// Policies may pick them, and they are no backups.
+    private(set) var primaries = 0
     /// Up, and have answered a probe.
     private(set) var proven = 0
     /// Of these, those that policies may pick.
@@ -136,6 +144,7 @@ struct TargetCensus: Hashable, Sendable {
     /// Counts a backend in (`step` 1) or out (-1).
     mutating func count(_ target: TargetEntry, _ step: Int) {
         if target.address == nil { unresolved += step }
+        if target.isCandidate, !target.isBackup { primaries += step }
         if target.isProven {
             proven += step
             guard target.isCandidate else { return }
@@ -165,10 +174,14 @@ extension Array {
 /// One backend of a roster.
 struct TargetEntry: Sendable {
     let id: TargetID
-    /// Its configured name or address: its lasting identity, which hashing policies use as their key.
+    /// Its label, or else its configured name or address: its lasting identity, which hashing policies use as their key.
     let name: String
+    /// What the operator calls it; nil where ``name`` is its host or address.
+    var label: String?
     /// The host name that is looked up for its address; nil for a backend configured by address.
     let host: HostName?
+    /// It may be picked only while no other backend of its pool may be: see ``PoolEntry/isCandidate(_:)``.
+    var isBackup = false
     /// Its address; nil while its name has none.
     var address: SocketAddress?
     /// Its share relative to the others'.
@@ -194,6 +207,6 @@ struct TargetEntry: Sendable {
     /// True when new sessions may be sent to it.
     var isEligible: Bool { isUp && address != nil }
 
-    /// True when policies may pick it.
+    /// True when policies may pick it; a backup only in its turn.
     var isCandidate: Bool { isEligible && weight > 0 }
 }

@@ -51,9 +51,7 @@ extension RosterChange {
         case .move(_, let address):
             try Self.check(address, listeners)
         case .weigh(_, let weight):
-            guard (0...Limits.weightMax).contains(weight) else {
-                throw ConfigurationError("weight \(weight): it must be 0 to \(Limits.weightMax)")
-            }
+            try Configuration.Backend.check(weight: weight)
         case .limit(_, let sessionsMax?):
             guard (1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else {
                 throw ConfigurationError("\(sessionsMax) sessions at most: it must be 1 to \(Limits.sessionsCeiling)")

@@ -161,7 +161,8 @@ final class SharedRoster: Sendable {
         defer { unsafe nextTarget += 1 }
         return TargetEntry(
             id: TargetID(rawValue: unsafe nextTarget),
-            name: backend.title, host: backend.name, address: backend.address, sessionsMax: backend.sessionsMax,
+            name: backend.title, label: backend.label, host: backend.name, isBackup: backend.isBackup,
+            address: backend.address, weight: backend.weight, sessionsMax: backend.sessionsMax,
             boundSource: backend.address.flatMap { source?.usable(towards: $0) },
             counters: TargetCounters(loops: loopCount))
     }

@@ -5,6 +5,8 @@ import Reactor
 struct TargetState: ~Copyable {
     let id: TargetID
     let address: SocketAddress
+    /// What the operator calls it; nil where that is its name or address.
+    let label: String?
     /// The place of its pool.
     let pool: Int
     /// Its place among the candidates of its pool; -1 once it has left the roster, or has moved.
@@ -45,6 +47,7 @@ struct TargetState: ~Copyable {
     ) {
         id = entry.id
         self.address = address
+        label = entry.label
         self.pool = pool
         self.position = position
         self.isFollowed = isFollowed
@@ -83,6 +86,8 @@ struct PoolState: ~Copyable {
     var hasLeft = false
     /// Sessions that are not connected yet: they may still pick from it.
     var holds: Int32 = 0
+    /// No other backend is up, so that backups may be picked.
+    var usesBackups = false
     private(set) var candidates: [Candidate] = []
     private var policy: any Policy
     /// See ``Policy/followsSessions``: read once, since the call costs more than a round robin.

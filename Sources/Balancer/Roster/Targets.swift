@@ -81,6 +81,7 @@ struct Targets: ~Copyable {
             let pool = places.removeValue(forKey: entry.id) ?? insert(entry)
             poolPlaces.append(pool ?? -1)
             guard let pool else { continue }
+            pools[pool].usesBackups = entry.usesBackups
             if hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
         }
         return places.values.compactMap { pool in
@@ -113,7 +114,7 @@ struct Targets: ~Copyable {
     private func hasSameCandidates(_ pool: Int, _ entry: PoolEntry) -> Bool {
         guard pools[pool].candidates.count == entry.targets.count else { return false }
         return zip(pools[pool].candidates, entry.targets).allSatisfy { candidate, target in
-            candidate.id == target.id && candidate.weight == target.weight
+            candidate.id == target.id && candidate.weight == target.weight && candidate.isBackup == target.isBackup
                 && address(at: candidate.place) == target.address
         }
     }
@@ -129,10 +130,16 @@ struct Targets: ~Copyable {
             let pool = poolPlaces[found.pool]
             guard pool >= 0 else { continue }
             let target = roster.pools[found.pool].targets[found.position]
+            let isUp = roster.pools[found.pool].isCandidate(target)
+            if pools[pool].usesBackups != roster.pools[found.pool].usesBackups {
+                // Whether backups may be picked depends on all of the pool's backends.
+                pools[pool].usesBackups.toggle()
+                switchBackups(pool, roster.pools[found.pool])
+            }
             if address(at: pools[pool].candidates[found.position].place) == target.address {
-                update(pool, found.position, target)
+                update(pool, found.position, target, isUp: isUp)
             } else {
-                move(pool, found.position, target)
+                move(pool, found.position, target, isUp: isUp)
                 if !moved.contains(pool) { moved.append(pool) }
             }
             let place = pools[pool].candidates[found.position].place
@@ -142,26 +149,37 @@ struct Targets: ~Copyable {
     }
 
     /// A backend has another address, or its first: it gets a new state, and the old one leaves.
-    private mutating func move(_ pool: Int, _ position: Int, _ target: TargetEntry) {
+    private mutating func move(_ pool: Int, _ position: Int, _ target: TargetEntry, isUp: Bool) {
         let old = pools[pool].candidates[position].place
         let place = insert(target, pool: pool, position)
         if old >= 0 { leave(Int(old)) }
-        pools[pool].set(position, candidate(target, at: place))
+        pools[pool].set(position, candidate(target, at: place, isUp: isUp))
+    }
+
+    /// The last backend that is no backup has gone down, or the first is up again. One whose address has changed with the
+    /// same revision is not looked at here: that follows.
+    private mutating func switchBackups(_ pool: Int, _ entry: PoolEntry) {
+        for (position, target) in entry.targets.enumerated() where target.isBackup {
+            guard address(at: pools[pool].candidates[position].place) == target.address else { continue }
+            update(pool, position, target, isUp: entry.isCandidate(target))
+        }
     }
 
     /// Updates a pool in which only verdicts, sources and limits may have changed.
     private mutating func update(_ pool: Int, _ entry: PoolEntry) {
-        for (position, target) in entry.targets.enumerated() { update(pool, position, target) }
+        for (position, target) in entry.targets.enumerated() {
+            update(pool, position, target, isUp: entry.isCandidate(target))
+        }
     }
 
-    private mutating func update(_ pool: Int, _ position: Int, _ target: TargetEntry) {
+    private mutating func update(_ pool: Int, _ position: Int, _ target: TargetEntry, isUp: Bool) {
         let candidate = pools[pool].candidates[position]
-        let hasChanged = candidate.isUp != target.isCandidate
-        if hasChanged { pools[pool].note(position, isUp: target.isCandidate) }
+        let hasChanged = candidate.isUp != isUp
+        if hasChanged { pools[pool].note(position, isUp: isUp) }
         guard candidate.place >= 0 else { return }
         let place = Int(candidate.place)
         if hasChanged { states[place].isSuspect = false }
-        follow(place, target)
+        follow(place, target, isUp: isUp)
         let most = limit(of: target)
         if candidate.sessionsMax != most {
             pools[pool].limit(position, most, sessions: states[place].sessions)
@@ -169,7 +187,7 @@ struct Targets: ~Copyable {
     }
 
     /// Takes over the roster's entry of a backend whose address has not changed.
-    private mutating func follow(_ place: Int, _ target: TargetEntry) {
+    private mutating func follow(_ place: Int, _ target: TargetEntry, isUp: Bool) {
         let isRightSource = states[place].boundSource == target.boundSource
         let isDoubtful =
             states[place].probes.failureRuns != target.probes.failureRuns || target.probes.last != .succeeded
@@ -178,7 +196,7 @@ struct Targets: ~Copyable {
         states[place].isFollowed = isFollowed(target, pool: states[place].pool)
         // Warm connections have the wrong source address, or no session will need them, or they may have ended without
         // a sign, as when the backend's host was reset.
-        if !isRightSource || !target.isCandidate || isDoubtful { dropWarm(place) }
+        if !isRightSource || !isUp || isDoubtful { dropWarm(place) }
     }
 
     private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
@@ -204,9 +222,9 @@ struct Targets: ~Copyable {
             if stays {
                 before[target.id] = nil
                 states[Int(place)].position = position
-                follow(Int(place), target)
+                follow(Int(place), target, isUp: entry.isCandidate(target))
             }
-            var candidate = candidate(target, at: place)
+            var candidate = candidate(target, at: place, isUp: entry.isCandidate(target))
             if stays {
                 candidate.sessions = states[Int(place)].sessions
                 candidate.isSuspect = states[Int(place)].isSuspect
@@ -218,9 +236,9 @@ struct Targets: ~Copyable {
     }
 
     /// A backend for a policy, without sessions.
-    private func candidate(_ target: TargetEntry, at place: Int32) -> Candidate {
+    private func candidate(_ target: TargetEntry, at place: Int32, isUp: Bool) -> Candidate {
         var candidate = Candidate(
-            id: target.id, place: place, weight: target.weight, isUp: target.isCandidate && place >= 0,
+            id: target.id, place: place, weight: target.weight, isUp: isUp && place >= 0, isBackup: target.isBackup,
             scoreKey: Candidate.scoreKey(of: target.name))
         candidate.sessionsMax = limit(of: target)
         return candidate

@@ -260,6 +260,7 @@ struct Sessions: ~Copyable {
         lastRecord = SessionRecord(
             client: slab[index].clientAddress(ipv6Hosts, at: index),
             backend: place < 0 ? nil : targets.states[place].address,
+            label: place < 0 ? nil : targets.states[place].label,
             target: place < 0 ? nil : targets.states[place].id,
             bytesUp: wasConnected ? slab[index].link.upstream.delivered : 0,
             bytesDown: slab[index].link.downstream.delivered,

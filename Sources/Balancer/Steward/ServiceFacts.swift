@@ -66,7 +66,7 @@ extension StatusReport {
             state: facts.service.state,
             backends: facts.roster.targets.map {
                 BackendLine(
-                    address: $0.address, name: $0.host?.host,
+                    address: $0.address, name: $0.label ?? $0.host?.host,
                     health: $0.isProven ? .up : $0.isUntested ? .untested : .down)
             },
             sessions: facts.sessions, sessionsMax: facts.configuration.limits.sessionsMax,

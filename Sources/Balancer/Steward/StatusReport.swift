@@ -34,7 +34,7 @@ public struct StatusReport: Hashable, Sendable {
     public struct BackendLine: Hashable, Sendable {
         /// Its address; nil while its name has none.
         public var address: SocketAddress?
-        /// Its host name; nil for a backend configured by address.
+        /// Its label, or else its host name; nil for a backend configured by address alone.
         public var name: String?
         /// What its probes have shown.
         public var health: Health

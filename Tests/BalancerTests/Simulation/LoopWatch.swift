@@ -88,10 +88,10 @@ struct LoopWatch {
         }
         let roster = loop.shared.roster.current()
         probeAddresses = Set(roster.targets.compactMap(\.address))
-        sessionAddresses = Set(roster.targets.filter { $0.isEligible && $0.weight > 0 }.compactMap(\.address))
+        let candidates = roster.pools.flatMap(Self.candidates(of:))
+        sessionAddresses = Set(candidates.compactMap(\.address))
         unlimitedPools = Set(
-            roster.targets.filter { $0.isCandidate && $0.sessionsMax == nil }.compactMap(\.address)
-                .compactMap(RosterScript.pool(of:)))
+            candidates.filter { $0.sessionsMax == nil }.compactMap(\.address).compactMap(RosterScript.pool(of:)))
         sessionsBefore.removeAll()
         for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
             sessionsBefore[place] = loop.targets.states[place].sessions
@@ -101,6 +101,13 @@ struct LoopWatch {
         let skipped = loop.core.monotonicNow.nanoseconds - now
         kernel.pace.planned = planned.addingReportingOverflow(skipped).overflow ? .max : planned + skipped
         kernel.isClockNews = true
+    }
+
+    /// The backends that new sessions of a pool may be sent to: backups only where there is no other.
+    private static func candidates(of pool: PoolEntry) -> [TargetEntry] {
+        let all = pool.targets.filter { $0.isEligible && $0.weight > 0 }
+        let first = all.filter { !$0.isBackup }
+        return first.isEmpty ? all : first
     }
 
     /// Nothing that comes later in the batch than what stops the loop reaches anybody.

@@ -75,7 +75,9 @@ struct RosterScript {
     /// A backend that the pool does not have, at times with a limit.
     private mutating func newBackend(in place: Int, _ pool: PoolEntry) -> Configuration.Backend {
         while true {
-            let backend = Configuration.Backend(address: address(in: place), sessionsMax: limit())
+            let backend = Configuration.Backend(
+                address: address(in: place), sessionsMax: limit(), weight: Int32.random(in: 0...3, using: &random),
+                isBackup: random.chance(30))
             if !pool.targets.contains(where: { $0.name == backend.title }) { return backend }
         }
     }

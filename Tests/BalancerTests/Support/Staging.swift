@@ -22,14 +22,14 @@ extension Configuration {
         backends: Int, listeners: Int = 1, warm: Int = 0, interval: Duration = .seconds(60),
         timeouts: Timeouts = .init(),
         limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, status: StatusSocket? = nil,
-        adjust: (inout Pool) -> Void = { _ in }
+        adjust: (inout Pool) -> Void = { _ in }, backend: (Int) -> Backend = { .init(address: .backend($0)) }
     ) throws -> Configuration {
         var health = HealthCheck()
         health.interval = interval
         health.timeout = min(health.timeout, interval)
         var latency = Latency()
         latency.warmConnections = warm
-        var pool = Pool(backends: (0..<backends).map { .init(address: .backend($0)) }, health: health)
+        var pool = Pool(backends: (0..<backends).map(backend), health: health)
         adjust(&pool)
         return try Configuration(
             listeners: (0..<listeners).map { .init(address: .ipv4(0x7F00_0001, port: UInt16(20_000 + $0))) },

@@ -12,8 +12,11 @@ struct TargetsStage: ~Copyable {
     var core: LoopCore
     var journal = Journal.silent()
 
-    init(backends: Int, warm: Int = 0) throws {
-        let configuration = try Configuration.staged(backends: backends, warm: warm)
+    init(
+        backends: Int, warm: Int = 0,
+        backend: (Int) -> Configuration.Backend = { .init(address: .backend($0)) }
+    ) throws {
+        let configuration = try Configuration.staged(backends: backends, warm: warm, backend: backend)
         var core = try LoopCore.staged(ManualClock())
         shared = SharedRoster(configuration)
         targets = Targets(shared, loop: 0, of: 1, warmMax: warm, &core)
