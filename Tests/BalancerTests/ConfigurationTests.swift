@@ -90,8 +90,8 @@ import Testing
         #expect(backend.address == .ipv4(0x7F00_0001, port: 80) && backend.unspecified == .ipv4(0, port: 80))
         let other = Configuration.Backend(address: .ipv4(1, port: 80))
         #expect(other.address == .ipv4(1, port: 80) && other.unspecified == nil)
-        let source = Configuration.Pool(backends: [backend], source: .ipv4(0, port: 0)).source
-        #expect(source == nil)
+        let source = Configuration.Pool(backends: [backend], source: .ipv4(0, port: 0)).sources
+        #expect(source.isEmpty)
     }
 
     /// connect(2) and bind(2) would say "Invalid argument".

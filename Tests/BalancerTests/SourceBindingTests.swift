@@ -42,10 +42,10 @@ import Testing
                 backends: [.init(address: .backend(0)), .init(address: near)], source: .ipv4(0x7F00_0001, port: 0))
             let shared = SharedRoster(
                 try Configuration(listeners: [.init(address: .ipv4(0x7F00_0001, port: 20_000))], pools: [pool]))
-            #expect(shared.current().targets.map(\.boundSource) == [nil, pool.source])
+            #expect(shared.current().targets.map(\.boundSource) == [nil, pool.sources.first])
             _ = try shared.apply(.move(TargetID(rawValue: 1), to: .backend(1)))
             _ = try shared.apply(.move(TargetID(rawValue: 0), to: near))
-            #expect(shared.current().targets.map(\.boundSource) == [pool.source, nil])
+            #expect(shared.current().targets.map(\.boundSource) == [pool.sources.first, nil])
             let entry = shared.current().pools[0]
             let rhythm = ProbeRhythm(entry.targets[1].id, of: 2, interval: entry.settings.health.interval)
             var target = ProbedTarget(
@@ -54,7 +54,7 @@ import Testing
             #expect(wanted == nil && !isChecked)
             target.move(to: near)
             let moved = target.source.wanted
-            #expect(moved == pool.source)
+            #expect(moved == pool.sources.first)
         }
     }
 

@@ -63,9 +63,10 @@ extension Configuration {
         public let policy: PolicyKind
         /// How they are probed.
         public let health: HealthCheck
-        /// The source address of connections to backends; nil leaves it to the kernel. Not used towards a backend that
-        /// cannot be reached from it: see `SocketAddress.usable(towards:)`.
-        public let source: SocketAddress?
+        /// The source addresses of connections to backends, used in turn; none leaves the choice to the kernel. From each
+        /// there are as many ports towards a backend as `net.ipv4.ip_local_port_range` has, 28,232 unless set. One is not
+        /// used towards a backend that cannot be reached from it: see `SocketAddress.usable(towards:)`.
+        public let sources: [SocketAddress]
         /// How long its sessions may take.
         public var timeouts: PoolTimeouts
         /// How often, and for how long, backends are tried for a client.
@@ -73,18 +74,18 @@ extension Configuration {
         /// Options of the sockets of its backends.
         public var socketOptions: SocketOptions
 
-        /// A pool.
+        /// A pool. `source` is one more of `sources`, and the first.
         public init(
             name: String = "default", backends: [Backend], policy: PolicyKind = .roundRobin,
             health: HealthCheck = .init(),
-            source: SocketAddress? = nil, timeouts: PoolTimeouts = .init(),
+            source: SocketAddress? = nil, sources: [SocketAddress] = [], timeouts: PoolTimeouts = .init(),
             retries: Retries = .init(), socketOptions: SocketOptions = .init()
         ) {
             self.name = name
             self.backends = backends
             self.policy = policy
             self.health = health
-            self.source = source.flatMap { $0.canonical.isWildcard ? nil : $0.canonical }
+            self.sources = ([source].compactMap(\.self) + sources).map(\.canonical).filter { !$0.isWildcard }
             self.timeouts = timeouts
             self.retries = retries
             self.socketOptions = socketOptions
@@ -118,6 +119,7 @@ extension Configuration.Pool {
             }
             try backend.check()
         }
+        try checkSources()
         try timeouts.check()
         try retries.check()
         try socketOptions.check("pool '\(name)'")
@@ -131,6 +133,28 @@ extension Configuration.Pool {
         for (name, value) in [("fall", health.fall), ("rise", health.rise)] {
             guard (1...Configuration.thresholdMax).contains(value) else {
                 throw ConfigurationError("\(name) count \(value): it must be 1 to \(Configuration.thresholdMax)")
+            }
+        }
+    }
+}
+
+extension Configuration.Pool {
+    private func checkSources() throws(ConfigurationError) {
+        guard sources.count <= Limits.sourcesMax else {
+            throw ConfigurationError("pool '\(name)': \(sources.count) source addresses: at most \(Limits.sourcesMax)")
+        }
+        var seen: Set<SocketAddress> = []
+        for source in sources {
+            if source.isUnix {
+                throw ConfigurationError("pool '\(name)': source \(source): an IP address is needed")
+            }
+            if source.lacksScope {
+                throw ConfigurationError(
+                    "pool '\(name)': source \(source.host): a link-local address needs its interface: "
+                        + "\(source.host)%eth0")
+            }
+            guard seen.insert(source.with(port: 0)).inserted else {
+                throw ConfigurationError("pool '\(name)': source \(source.host) is named twice: name each once")
             }
         }
     }

@@ -52,6 +52,8 @@ public struct Limits: Hashable, Sendable {
     public static let poolsMax = 1024
     /// The largest weight of a backend, as in HAProxy.
     public static let weightMax: Int32 = 256
+    /// The most source addresses of a pool: so many times a connect may be begun for one attempt.
+    public static let sourcesMax = 16
     /// The longest label of a backend, in bytes.
     public static let labelBytesMax = 128
     /// Timers besides those of sessions and backends: memory is reserved for them as well.

@@ -8,8 +8,7 @@ struct ProbedTarget: ~Copyable {
     let host: HostName?
     let check: Configuration.HealthCheck
     let rhythm: ProbeRhythm
-    /// The source address of its pool's connections; nil leaves it to the kernel.
-    let wantedSource: SocketAddress?
+    private let settings: PoolSettings
     /// Its address; nil while its name has none.
     private(set) var address: SocketAddress?
     var source: SourceBinding
@@ -44,10 +43,10 @@ struct ProbedTarget: ~Copyable {
         self.rhythm = rhythm
         host = entry.host
         check = pool.settings.health
-        wantedSource = pool.settings.source
+        settings = pool.settings
         address = entry.address
         announced = entry.address
-        source = Self.source(pool.settings.source, towards: entry.address)
+        source = Self.source(pool.settings, towards: entry.address)
         health = Health(rise: pool.settings.health.rise, fall: pool.settings.health.fall)
         probes = entry.probes
         probe = Probe(timer: timer, due: due)
@@ -56,8 +55,8 @@ struct ProbedTarget: ~Copyable {
             boundSource: entry.boundSource)
     }
 
-    private static func source(_ wanted: SocketAddress?, towards address: SocketAddress?) -> SourceBinding {
-        SourceBinding(address.flatMap { wanted?.usable(towards: $0) })
+    private static func source(_ settings: PoolSettings, towards address: SocketAddress?) -> SourceBinding {
+        SourceBinding(among: address.map { settings.sources(towards: $0) } ?? [])
     }
 
     /// The current finding.
@@ -84,7 +83,7 @@ struct ProbedTarget: ~Copyable {
         wantsAnother = false
         probes.forget()
         notMade = 0
-        source = Self.source(wantedSource, towards: address)
+        source = Self.source(settings, towards: address)
     }
 
     /// Records the result of a probe that could be made. A backend that is down, or has never answered at its present

@@ -185,7 +185,7 @@ struct Prober: ~Copyable {
             let token = Token(.probe, targets.key(at: index), lap: targets[index].probe.lap)
             switch result {
             case .failed(let errno):
-                return probeEnded(index, .error(errno), &core, &journal)
+                throw errno
             case .connected:
                 return probeEnded(index, nil, &core, &journal)
             case .inProgress:
@@ -194,6 +194,10 @@ struct Prober: ~Copyable {
             targets[index].probe.stream = stream
             setDeadline(index, &core)
         } catch {
+            // Of several source addresses another one may do.
+            if error == .addressNotAvailable, targets[index].source.takeNext() {
+                return startProbe(index, &core, &journal)
+            }
             probeEnded(index, .error(error), &core, &journal)
         }
     }

@@ -105,8 +105,8 @@ struct PoolEntry: Sendable {
 struct PoolSettings: Hashable, Sendable {
     var policy = PolicyKind.roundRobin
     var health = Configuration.HealthCheck()
-    /// The source address of connections to backends; nil leaves it to the kernel.
-    var source: SocketAddress?
+    /// The source addresses of connections to backends; none leaves the choice to the kernel.
+    var sources: [SocketAddress] = []
     var timeouts = Configuration.PoolTimeouts()
     var retries = Configuration.Retries()
     var socketOptions = Configuration.SocketOptions()
@@ -117,10 +117,17 @@ struct PoolSettings: Hashable, Sendable {
     init(_ pool: Configuration.Pool) {
         policy = pool.policy
         health = pool.health
-        source = pool.source
+        sources = pool.sources
         timeouts = pool.timeouts
         retries = pool.retries
         socketOptions = pool.socketOptions
+    }
+}
+
+extension PoolSettings {
+    /// The sources from which an address can be reached, in their order.
+    func sources(towards address: SocketAddress) -> [SocketAddress] {
+        sources.compactMap { $0.usable(towards: address) }
     }
 }
 
@@ -193,7 +200,7 @@ struct TargetEntry: Sendable {
     /// What its probes have shown.
     var probes = ProbeHistory()
     /// What a session's socket must be bound to, so that it comes from the pool's source; nil when the kernel chooses
-    /// that address by itself: see ``SourceBinding``.
+    /// that address by itself: see ``SourceBinding``. Of several sources this is the first: see ``SourceTurns``.
     var boundSource: SocketAddress?
     let counters: TargetCounters
 

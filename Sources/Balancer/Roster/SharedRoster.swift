@@ -77,7 +77,7 @@ final class SharedRoster: Sendable {
                 return .pool(id)
             case .add(let backend, let pool):
                 guard let place = pools.firstIndex(where: { $0.id == pool }) else { return nil }
-                let target = makeTarget(backend, source: pools[place].settings.source)
+                let target = makeTarget(backend, pools[place].settings)
                 pools[place].append(target)
                 return .target(target.id)
             case .remove(let id):
@@ -86,10 +86,10 @@ final class SharedRoster: Sendable {
                 return .target(id)
             case .move(let id, let address):
                 let address = address.destination
-                return Self.revise(id, &pools) { target, source in
+                return Self.revise(id, &pools) { target, settings in
                     if address != target.address { target.probes.forget() }
                     target.address = address
-                    target.boundSource = source?.usable(towards: address)
+                    target.boundSource = settings.sources(towards: address).first
                 }
             case .weigh(let id, let weight): return Self.revise(id, &pools) { target, _ in target.weight = weight }
             case .limit(let id, let most): return Self.revise(id, &pools) { target, _ in target.sessionsMax = most }
@@ -134,11 +134,11 @@ final class SharedRoster: Sendable {
     }
 
     private static func revise(
-        _ id: TargetID, _ pools: inout [PoolEntry], _ change: (inout TargetEntry, _ source: SocketAddress?) -> Void
+        _ id: TargetID, _ pools: inout [PoolEntry], _ change: (inout TargetEntry, PoolSettings) -> Void
     ) -> RosterChange.Subject? {
         guard let (pool, place) = find(id, pools) else { return nil }
-        let source = pools[pool].settings.source
-        pools[pool].revise(place) { change(&$0, source) }
+        let settings = pools[pool].settings
+        pools[pool].revise(place) { change(&$0, settings) }
         return .target(id)
     }
 
@@ -152,18 +152,20 @@ final class SharedRoster: Sendable {
     /// Only with the lock held, or before another thread can reach this roster.
     private func makePool(_ pool: Configuration.Pool) -> PoolEntry {
         defer { unsafe nextPool += 1 }
+        let settings = PoolSettings(pool)
         return PoolEntry(
-            id: PoolID(rawValue: unsafe nextPool), name: pool.name, settings: PoolSettings(pool), targets: pool.backends.map { makeTarget($0, source: pool.source) })
+            id: PoolID(rawValue: unsafe nextPool), name: pool.name, settings: settings,
+            targets: pool.backends.map { makeTarget($0, settings) })
     }
 
     /// As ``makePool(_:)``.
-    private func makeTarget(_ backend: Configuration.Backend, source: SocketAddress?) -> TargetEntry {
+    private func makeTarget(_ backend: Configuration.Backend, _ settings: PoolSettings) -> TargetEntry {
         defer { unsafe nextTarget += 1 }
         return TargetEntry(
             id: TargetID(rawValue: unsafe nextTarget),
             name: backend.title, label: backend.label, host: backend.name, isBackup: backend.isBackup,
             address: backend.address, weight: backend.weight, sessionsMax: backend.sessionsMax,
-            boundSource: backend.address.flatMap { source?.usable(towards: $0) },
+            boundSource: backend.address.flatMap { settings.sources(towards: $0).first },
             counters: TargetCounters(loops: loopCount))
     }
 }

@@ -23,6 +23,8 @@ struct TargetState: ~Copyable {
     var isSuspect = false
     /// What sockets of sessions are bound to; nil when that is not needed.
     var boundSource: SocketAddress?
+    /// Several sources of its connections; otherwise ``boundSource`` counts.
+    var sources: SourceTurns
     /// What its probes have shown, as the loop knows it.
     var probes: ProbeHistory
     /// The timeouts of its sessions: those of its pool.
@@ -52,6 +54,7 @@ struct TargetState: ~Copyable {
         self.position = position
         self.isFollowed = isFollowed
         boundSource = entry.boundSource
+        sources = SourceTurns(settings.sources(towards: address))
         probes = entry.probes
         timeouts = SessionTimeouts(settings.timeouts, settings.socketOptions.keepalive)
         userTimeout = settings.socketOptions.userTimeoutMilliseconds
@@ -63,8 +66,8 @@ struct TargetState: ~Copyable {
     }
 
     /// A socket for a connection to it, not connected yet.
-    func makeStream() throws(Errno) -> Stream {
-        let stream = try Stream(for: address, from: boundSource)
+    mutating func makeStream() throws(Errno) -> Stream {
+        let stream = try Stream(for: address, from: sources.take() ?? boundSource)
         guard !address.isUnix else { return stream }
         stream.keepUrgentInline()
         if userTimeout > 0 { stream.setUserTimeout(milliseconds: userTimeout) }

@@ -289,6 +289,9 @@ struct Targets: ~Copyable {
         if states[place].isFollowed { pools[states[place].pool].take(states[place].position) }
     }
 
+    /// A socket for a connection to the backend at `place`: see ``TargetState/makeStream()``.
+    mutating func makeStream(to place: Int) throws(Errno) -> Stream { try states[place].makeStream() }
+
     /// A session has left the backend at `place`; it still holds the place.
     mutating func drop(_ place: Int) {
         states[place].sessions -= 1

@@ -72,21 +72,13 @@ extension Sessions {
         slab[index].lap &+= 1
         targets.take(place)
         let address = targets.states[place].address
-        let warm = targets.takeWarm(place, &core)
-        let stream: Stream
+        var stream = targets.takeWarm(place, &core)
         let result: ConnectResult
-        if warm.isOpen {
+        if stream.isOpen {
             // One that may be connected to itself is checked when the poller reports it.
             result = targets.states[place].mayMeetItself ? .inProgress : .connected
-            stream = warm
         } else {
-            do throws(Errno) {
-                stream = try targets.states[place].makeStream()
-            } catch {
-                return .failed(error)
-            }
-            result =
-                fastOpen ? relay.connect(stream, to: address, &slab[index].link) : stream.connect(to: address)
+            result = connectFromNext(index, to: place, &targets, &stream)
         }
         if case .failed = result { return result }
         // Added only now: the poller reports a socket that has not begun to connect as hung up.
@@ -94,6 +86,32 @@ extension Sessions {
         if let errno = stream.add(to: core.poller, token) { return .failed(errno) }
         slab[index].link.backend = Side(stream: stream, hasNoDelay: false, isUnix: address.isUnix)
         return result
+    }
+
+    /// Makes a socket and begins to connect. Of several source addresses, one that has no port left towards the backend,
+    /// or that this machine does not have, is passed over; to begin once more costs one of the turn's connects.
+    private mutating func connectFromNext(
+        _ index: Int, to place: Int, _ targets: inout Targets, _ stream: inout Stream
+    ) -> ConnectResult {
+        var left = targets.states[place].sources.count
+        while true {
+            let result = connect(index, to: place, &targets, &stream)
+            left -= 1
+            guard left > 0, result == .failed(.addressNotAvailable) else { return result }
+            connectsLeft -= 1
+        }
+    }
+
+    private mutating func connect(
+        _ index: Int, to place: Int, _ targets: inout Targets, _ stream: inout Stream
+    ) -> ConnectResult {
+        do throws(Errno) {
+            stream = try targets.makeStream(to: place)
+        } catch {
+            return .failed(error)
+        }
+        let address = targets.states[place].address
+        return fastOpen ? relay.connect(stream, to: address, &slab[index].link) : stream.connect(to: address)
     }
 
     /// Handles a failed attempt: the session has no backend until the next one. True when the cause was a shortage of

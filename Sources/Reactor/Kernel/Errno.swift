@@ -50,6 +50,8 @@ public struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
     /// ETIMEDOUT.
     public static let timedOut = Errno(rawValue: ETIMEDOUT)
+    /// EADDRNOTAVAIL: no local port is left towards a destination, or this machine does not have the address.
+    public static let addressNotAvailable = Errno(rawValue: EADDRNOTAVAIL)
     /// ENOENT.
     public static let notFound = Errno(rawValue: ENOENT)
     /// ENOMEM.

@@ -65,6 +65,12 @@ final class StagedKernel: ScriptedKernel {
     private(set) var backlogs: [CInt] = []
     /// SO_ERROR.
     var errors: [CInt: CInt] = [:]
+    /// What sockets were bound to.
+    private(set) var bound: [CInt: SocketAddress] = [:]
+    /// What bind(2) returns for an address.
+    var bindAnswer: (SocketAddress) -> CInt = { _ in 0 }
+    /// What connect(2) returns for a socket; nil for what ``connectAnswer`` returns.
+    var socketAnswer: ((CInt) -> CInt)?
     /// Called after each close(2), with the descriptor: another thread may take the number.
     var onClose: ((CInt) -> Void)?
     /// Called for each listen(2), with the address that the socket is bound to.
@@ -72,7 +78,6 @@ final class StagedKernel: ScriptedKernel {
 
     private var last = first
     private static let first: CInt = 1000
-    private var bound: [CInt: SocketAddress] = [:]
     private var tokens: [CInt: UInt64] = [:]
     private var arrivals: [CInt: [SocketAddress]] = [:]
     private var events: [(data: UInt64, readiness: UInt32)] = []
@@ -150,7 +155,7 @@ final class StagedKernel: ScriptedKernel {
 
     func bind(_ socket: CInt, to address: SocketAddress) -> CInt {
         bound[socket] = address
-        return 0
+        return bindAnswer(address)
     }
 
     func listen(_ socket: CInt, backlog: CInt) -> CInt {
@@ -162,7 +167,7 @@ final class StagedKernel: ScriptedKernel {
 
     func connect(_ socket: CInt, to address: SocketAddress) -> CInt {
         connects.append((socket, address))
-        return connectAnswer(address)
+        return socketAnswer?(socket) ?? connectAnswer(address)
     }
 
     func accept(_ listener: CInt) -> (descriptor: CInt, peer: SocketAddress?) {
