@@ -7,7 +7,7 @@ import Testing
 @testable import Balancer
 
 /// Names and their addresses, for a loop instead of a name server.
-private final class NameTable: Sendable {
+final class NameTable: Sendable {
     private let entries = Mutex<[String: [SocketAddress]]>([:])
     private let isSilent = Atomic(false)
     /// How often it was asked.

@@ -62,7 +62,7 @@ extension Configuration {
         /// How a backend is picked.
         public let policy: PolicyKind
         /// How they are probed.
-        public let health: HealthCheck
+        public var health: HealthCheck
         /// The source addresses of connections to backends, used in turn; none leaves the choice to the kernel. From each
         /// there are as many ports towards a backend as `net.ipv4.ip_local_port_range` has, 28,232 unless set. One is not
         /// used towards a backend that cannot be reached from it: see `SocketAddress.usable(towards:)`.
@@ -94,6 +94,26 @@ extension Configuration {
 
     /// How backends are probed. The defaults are those of the reference system's guide.
     public struct HealthCheck: Hashable, Sendable {
+        /// What a probe is.
+        public enum Kind: String, Hashable, Sendable, CaseIterable {
+            /// A TCP connect, closed without a byte.
+            case tcp
+            /// There are none: a backend is up for as long as its name has an address, whatever its state is.
+            case none
+        }
+
+        /// How the connection of a probe is closed.
+        public enum Close: String, Hashable, Sendable, CaseIterable {
+            /// With a RST: no TIME_WAIT is left, and a server can tell a probe from a client.
+            case reset
+            /// With a FIN, as a client does that says nothing; each probe leaves a port in TIME_WAIT for a minute.
+            case fin
+        }
+
+        /// What a probe is.
+        public var kind = Kind.tcp
+        /// How its connection is closed.
+        public var close = Close.reset
         /// From the start of one probe to the start of the next.
         public var interval: Duration = .seconds(5)
         /// A probe that has not connected within this time has failed.

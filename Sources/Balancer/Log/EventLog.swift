@@ -158,12 +158,13 @@ public struct EventLog: ~Copyable {
         }
     }
 
-    mutating func nameLost(_ name: HostName, _ reason: String, last address: SocketAddress) {
+    mutating func nameLost(_ name: HostName, _ reason: String, last address: SocketAddress?) {
         notice {
             $0.append("cannot look up ")
             $0.append(name.host)
             $0.append(": ")
             $0.append(reason)
+            guard let address else { return $0.append("; it has no address") }
             $0.append("; it stays at ")
             $0.append(endpoint: address)
         }

@@ -111,6 +111,14 @@ extension Prober {
         }
     }
 
+    /// A backend that is not probed has a name without an address: the name is looked up as often as it would be probed.
+    /// With an address there is nothing to do but the periodic look-up.
+    mutating func lookAfterUnchecked(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
+        guard targets[index].address == nil else { return }
+        requestLookup(index, &core, &journal)
+        setNextProbe(index, &core)
+    }
+
     /// Logs where a name is now, unless the log has that already.
     mutating func announce(_ index: Int, _ address: SocketAddress, _ journal: inout Journal) {
         guard let host = targets[index].host, targets[index].announced != address else { return }
@@ -133,7 +141,9 @@ extension Prober {
         if targets[index].probe.awaitsAddress {
             return probeEnded(index, .noAddress(reason), &core, &journal)
         }
-        guard let host = targets[index].host, let address = targets[index].address else { return }
+        let address = targets[index].address
+        // The failed probe of one without an address has said so.
+        guard let host = targets[index].host, address != nil || targets[index].check.kind == .none else { return }
         guard !targets[index].isNameLost else { return }
         targets[index].isNameLost = true
         journal.log.nameLost(host, reason, last: address)

@@ -169,6 +169,7 @@ struct Prober: ~Copyable {
 
     mutating func startProbe(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
         guard !isStopped else { return }
+        guard targets[index].check.kind != .none else { return lookAfterUnchecked(index, &core, &journal) }
         guard let address = targets[index].address else { return awaitAddress(index, &core, &journal) }
         // Asked again for each probe: the machine may have got the address since it was configured.
         note(index, isItself: isOwn(address))
@@ -232,8 +233,7 @@ struct Prober: ~Copyable {
 
     private func probeSocket(_ index: Int, _ address: SocketAddress) throws(Errno) -> Stream {
         let stream = try Stream(for: address, from: targets[index].source.forProbes)
-        // A RST instead of a FIN: no TIME_WAIT is left, and a server can tell a probe from a client.
-        stream.resetOnClose()
+        if targets[index].check.close == .reset { stream.resetOnClose() }
         return stream
     }
 

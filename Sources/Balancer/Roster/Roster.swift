@@ -14,8 +14,10 @@ struct Roster: Sendable {
 
     var targetCount: Int { pools.reduce(0) { $0 + $1.targets.count } }
 
-    /// How many backends new sessions may be sent to that have answered a probe.
+    /// How many backends new sessions may be sent to that have answered a probe, or get none.
     var targetsUp: Int { pools.reduce(0) { $0 + $1.census.proven } }
+    /// How many of these get none.
+    var targetsUnchecked: Int { pools.reduce(0) { $0 + $1.census.unchecked } }
     /// How many backends' names have no address.
     var targetsUnresolved: Int { pools.reduce(0) { $0 + $1.census.unresolved } }
 
@@ -135,8 +137,10 @@ extension PoolSettings {
 struct TargetCensus: Hashable, Sendable {
     /// Policies may pick them, and they are no backups.
     private(set) var primaries = 0
-    /// Up, and have answered a probe.
+    /// Up, and have answered a probe or get none.
     private(set) var proven = 0
+    /// Of these, those that get none.
+    private(set) var unchecked = 0
     /// Of these, those that policies may pick.
     private(set) var candidates = 0
     /// Of these, those that probes can be made of.
@@ -154,6 +158,7 @@ struct TargetCensus: Hashable, Sendable {
         if target.isCandidate, !target.isBackup { primaries += step }
         if target.isProven {
             proven += step
+            if target.isUnchecked { unchecked += step }
             guard target.isCandidate else { return }
             candidates += step
             if target.probes.canProbe { candidatesProbed += step }
@@ -195,6 +200,8 @@ struct TargetEntry: Sendable {
     var weight: Int32 = 1
     /// The most sessions that it gets at the same time; nil for no limit.
     var sessionsMax: Int32?
+    /// It is probed: ``Configuration/HealthCheck/Kind``.
+    var isChecked = true
     /// The prober's verdict; true before there is one.
     var isUp = true
     /// What its probes have shown.
@@ -204,12 +211,15 @@ struct TargetEntry: Sendable {
     var boundSource: SocketAddress?
     let counters: TargetCounters
 
-    /// True when new sessions may be sent to it and it has answered a probe: before the first probe it is up in good
-    /// faith, and until it has failed ``Configuration/HealthCheck/fall`` times.
-    var isProven: Bool { isEligible && probes.hasSucceeded }
+    /// True when new sessions may be sent to it and it has answered a probe, unless it gets none: before the first probe
+    /// it is up in good faith, and until it has failed ``Configuration/HealthCheck/fall`` times.
+    var isProven: Bool { isEligible && (probes.hasSucceeded || !isChecked) }
 
     /// True while its first probe, at this address, has not ended.
-    var isUntested: Bool { isUp && probes.last == nil }
+    var isUntested: Bool { isChecked && isUp && probes.last == nil }
+
+    /// True when new sessions may be sent to it, and nobody asks whether it is there.
+    var isUnchecked: Bool { !isChecked && isEligible }
 
     /// True when new sessions may be sent to it.
     var isEligible: Bool { isUp && address != nil }

@@ -165,6 +165,7 @@ final class SharedRoster: Sendable {
             id: TargetID(rawValue: unsafe nextTarget),
             name: backend.title, label: backend.label, host: backend.name, isBackup: backend.isBackup,
             address: backend.address, weight: backend.weight, sessionsMax: backend.sessionsMax,
+            isChecked: settings.health.kind != .none,
             boundSource: backend.address.flatMap { settings.sources(towards: $0).first },
             counters: TargetCounters(loops: loopCount))
     }

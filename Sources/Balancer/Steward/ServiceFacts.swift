@@ -5,6 +5,8 @@ import Reactor
 struct ServiceFacts {
     var state: StatusReport.Service
     var backendsUp: Int
+    /// Of these, those that are not probed.
+    var backendsUnchecked: Int
     var backends: Int
     /// How many backends' names have no address; and the first of these, by name and port.
     var unresolvedCount: Int
@@ -13,6 +15,7 @@ struct ServiceFacts {
     init(_ roster: Roster, _ conditions: ServiceConditions, isDraining: Bool) {
         state = isDraining ? .draining : Self.state(roster.prospect, conditions)
         backendsUp = roster.targetsUp
+        backendsUnchecked = roster.targetsUnchecked
         backends = roster.targetCount
         unresolvedCount = roster.targetsUnresolved
         // This looks at all backends: only where there are some to be found.
@@ -37,7 +40,8 @@ struct ServiceFacts {
 
     /// Names a backend without an address, because a misspelt name looks like any other backend that is down.
     var status: String {
-        let status = "STATUS=\(state.rawValue): \(backendsUp) of \(backends) backends up"
+        let unchecked = backendsUnchecked > 0 ? ", \(backendsUnchecked) of them not checked" : ""
+        let status = "STATUS=\(state.rawValue): \(backendsUp) of \(backends) backends up" + unchecked
         guard !unresolved.isEmpty else { return status }
         let others = unresolvedCount - unresolved.count
         return status + "; no address: " + unresolved.joined(separator: ", ")
@@ -67,7 +71,7 @@ extension StatusReport {
             backends: facts.roster.targets.map {
                 BackendLine(
                     address: $0.address, name: $0.label ?? $0.host?.host,
-                    health: $0.isProven ? .up : $0.isUntested ? .untested : .down)
+                    health: $0.isUnchecked ? .unchecked : $0.isProven ? .up : $0.isUntested ? .untested : .down)
             },
             sessions: facts.sessions, sessionsMax: facts.configuration.limits.sessionsMax,
             threads: facts.configuration.threads, turns: turns, uptime: uptime, process: getpid())

@@ -10,6 +10,8 @@ import Reactor
 /// backend=- health=down name=server2
 /// ```
 ///
+/// `backends_unchecked=1` follows `backends` where backends are not probed: they count as up, and nobody has asked them.
+///
 /// A turn is one round of a loop; while it lasts, nobody else is served. The figures are of all loops, since the socket was
 /// last asked: more than 1,000 us at the 99th percentile mean that the loop is overloaded or does not get its core.
 public struct StatusReport: Hashable, Sendable {
@@ -48,6 +50,8 @@ public struct StatusReport: Hashable, Sendable {
         case down
         /// Its first probe has not ended yet.
         case untested
+        /// It is not probed; new sessions may be sent to it.
+        case unchecked
     }
 
     /// What a new client may expect.
@@ -67,8 +71,8 @@ public struct StatusReport: Hashable, Sendable {
     /// The process id.
     public var process: Int32
 
-    /// How many backends are up.
-    public var backendsUp: Int { backends.count { $0.health == .up } }
+    /// How many backends are up: those that have answered, and those that are not probed.
+    public var backendsUp: Int { backends.count { $0.health == .up || $0.health == .unchecked } }
 
     /// The most backends that are listed; the others are only counted. The whole report fits into a socket's buffer, so
     /// that the balancer need not wait for its peer.
@@ -76,8 +80,10 @@ public struct StatusReport: Hashable, Sendable {
 
     /// The lines, each ended by a newline.
     public var text: String {
+        let unchecked = backends.count { $0.health == .unchecked }
         var text =
-            "state=\(state.rawValue) backends_up=\(backendsUp) backends=\(backends.count) sessions=\(sessions) "
+            "state=\(state.rawValue) backends_up=\(backendsUp) backends=\(backends.count) "
+            + (unchecked > 0 ? "backends_unchecked=\(unchecked) " : "") + "sessions=\(sessions) "
             + "sessions_max=\(sessionsMax) threads=\(threads) turns=\(turns.count) "
             + "turn_p99_us=\(turns.percentile99 / 1000) turn_max_us=\(turns.longest / 1000) uptime_s=\(uptime.components.seconds) pid=\(process)\n"
         for backend in backends.prefix(Self.backendLinesMax) {

@@ -71,6 +71,8 @@ final class StagedKernel: ScriptedKernel {
     var bindAnswer: (SocketAddress) -> CInt = { _ in 0 }
     /// What connect(2) returns for a socket; nil for what ``connectAnswer`` returns.
     var socketAnswer: ((CInt) -> CInt)?
+    /// Sockets whose close is a RST.
+    private(set) var resetOnClose: Set<CInt> = []
     /// Called after each close(2), with the descriptor: another thread may take the number.
     var onClose: ((CInt) -> Void)?
     /// Called for each listen(2), with the address that the socket is bound to.
@@ -198,7 +200,10 @@ final class StagedKernel: ScriptedKernel {
     }
     func unacknowledged(_ socket: CInt) -> CInt { unacknowledged[socket] ?? 0 }
     func roundTrip(_ socket: CInt) -> CInt { roundTrip }
-    func setResetOnClose(_ socket: CInt) -> CInt { 0 }
+    func setResetOnClose(_ socket: CInt) -> CInt {
+        resetOnClose.insert(socket)
+        return 0
+    }
 
     func takeError(_ socket: CInt) -> CInt { errors.removeValue(forKey: socket) ?? 0 }
 
