@@ -20,6 +20,7 @@ import Testing
         _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .init(),
         timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
+        adjustPool: (inout Configuration.Pool) -> Void = { _ in },
         adjust: (inout Limits) -> Void = { _ in },
         also check: (SimulationRun) -> Void = { _ in }
     ) throws {
@@ -27,7 +28,7 @@ import Testing
             var run = try SimulationRun(
                 seed: seed, clients: clients, pools: pools, backends: backends, changePercent: changePercent,
                 faults: faults, drainAfter: drainAfter, isSignalled: isSignalled, latency: latency,
-                timeouts: timeouts, adjust: adjust)
+                timeouts: timeouts, adjustPool: adjustPool, adjust: adjust)
             try run.run()
             let violations = run.violations()
             if !violations.isEmpty {
@@ -383,6 +384,24 @@ import Testing
             clients: 40, pools: 2, backends: 1, changePercent: 30, .init(neverEndsPercent: 60),
             also: { full += $0.kernel.output.occurrences(of: "reason=backends-full") })
         #expect(full > 0)
+    }
+
+    /// Sessions end with their backends: those that are found down, and those that are removed, at once or after a while.
+    @Test(arguments: [Configuration.WhenRemoved.close, .drain(.seconds(3))])
+    func sessionsThatEndWithTheirBackends(whenRemoved: Configuration.WhenRemoved) throws {
+        var (down, removed) = (0, 0)
+        try simulate(
+            clients: 20, pools: 2, changePercent: 10,
+            .init(refusedPercent: 30, resetPercent: 10, neverEndsPercent: 50), timeouts: .init(idle: .seconds(60)),
+            adjustPool: {
+                ($0.whenDown, $0.whenRemoved) = (.close, whenRemoved)
+                $0.health.fall = 1
+            },
+            also: { run in
+                down += run.kernel.output.occurrences(of: "reason=backend-down")
+                removed += run.kernel.output.occurrences(of: "reason=backend-removed")
+            })
+        #expect(down > 0 && removed > 0, "\(down) \(removed)")
     }
 
     /// Probes and connects are under way when their backends leave, and connections are held ready for them.

@@ -73,13 +73,18 @@ extension Configuration {
         public var retries: Retries
         /// Options of the sockets of its backends.
         public var socketOptions: SocketOptions
+        /// What becomes of the sessions of a backend that goes down.
+        public var whenDown: WhenDown
+        /// What becomes of the sessions of a backend that is removed.
+        public var whenRemoved: WhenRemoved
 
         /// A pool. `source` is one more of `sources`, and the first.
         public init(
             name: String = "default", backends: [Backend], policy: PolicyKind = .roundRobin,
             health: HealthCheck = .init(),
             source: SocketAddress? = nil, sources: [SocketAddress] = [], timeouts: PoolTimeouts = .init(),
-            retries: Retries = .init(), socketOptions: SocketOptions = .init()
+            retries: Retries = .init(), socketOptions: SocketOptions = .init(),
+            whenDown: WhenDown = .keep, whenRemoved: WhenRemoved = .keep
         ) {
             self.name = name
             self.backends = backends
@@ -89,6 +94,8 @@ extension Configuration {
             self.timeouts = timeouts
             self.retries = retries
             self.socketOptions = socketOptions
+            self.whenDown = whenDown
+            self.whenRemoved = whenRemoved
         }
     }
 
@@ -142,6 +149,7 @@ extension Configuration.Pool {
         try checkSources()
         try timeouts.check()
         try retries.check()
+        try whenRemoved.check()
         try socketOptions.check("pool '\(name)'")
         try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
         try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)

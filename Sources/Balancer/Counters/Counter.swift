@@ -23,7 +23,8 @@ enum Counter: Int, CaseIterable {
     case stalledNanoseconds
 
     // How sessions ended: ``EndReason``.
-    case endedFinished, endedReset, endedIdle, endedHalfClosed, endedSessionAge, endedNoBackend, endedBackendsFull, endedConnectFailed, endedAbandoned,
+    case endedFinished, endedReset, endedIdle, endedHalfClosed, endedSessionAge, endedBackendDown,
+        endedBackendRemoved, endedNoBackend, endedBackendsFull, endedConnectFailed, endedAbandoned,
         endedShortage
     case endedCut
 
@@ -40,6 +41,8 @@ extension EndReason {
         case .idle: .endedIdle
         case .halfClosed: .endedHalfClosed
         case .sessionAge: .endedSessionAge
+        case .backendDown: .endedBackendDown
+        case .backendRemoved: .endedBackendRemoved
         case .noBackend: .endedNoBackend
         case .backendsFull: .endedBackendsFull
         case .connectFailed: .endedConnectFailed

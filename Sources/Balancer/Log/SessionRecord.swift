@@ -22,6 +22,10 @@ public enum EndReason: String, Sendable, CaseIterable {
     case halfClosed = "half-closed"
     /// It was as old as sessions of its pool may become.
     case sessionAge = "session-age"
+    /// Its backend was found down, and its pool ends the sessions of such backends.
+    case backendDown = "backend-down"
+    /// Its backend was removed, and the time that its pool leaves to the sessions of such backends was over.
+    case backendRemoved = "backend-removed"
     /// No backend was up.
     case noBackend = "no-backend"
     /// Every backend that is up had as many sessions as it may have.

@@ -124,6 +124,7 @@ public struct BalancerLoop: ~Copyable {
         if isRosterNew { adoptRoster() }
         sessions.beginTurn()
         admission.beginTurn()
+        if sessions.search.isOn { closeSessions() }
         if !sessions.late.isEmpty { serve(.late) }
         if !sessions.connects.isEmpty { serve(.connects) }
         repeat {
@@ -150,6 +151,14 @@ public struct BalancerLoop: ~Copyable {
     @inline(never) mutating func adoptRoster() {
         targets.adopt(&core, &journal)
         duties?.prober.adopt(&core)
+        if targets.takeClosing() { sessions.searchForClosing() }
+    }
+
+    /// Ends sessions whose backend is down or was removed, and whose pool wants that: so many in a turn.
+    @inline(never) private mutating func closeSessions() {
+        while isRunning, let next = sessions.nextToClose(&targets) {
+            settle(sessions.end(next.index, next.reason, &targets, &core, &journal))
+        }
     }
 
     /// Prepares for the next wait: publishes findings, sets the timer and writes the log.
@@ -201,6 +210,9 @@ public struct BalancerLoop: ~Copyable {
         case .session:
             guard let index = sessions.index(of: token) else { return }
             settle(sessions.expired(index, &targets, &core, &journal))
+        case .drainTimer where Removals.isToken(token):
+            targets.removalsExpired(&core)
+            if targets.takeClosing() { sessions.searchForClosing() }
         case .drainTimer: stop()
         case .warmTimer: targets.warmExpired(&core)
         case .pauseTimer: admission.expired(&core, &journal)

@@ -26,7 +26,7 @@ enum TokenOwner: UInt8, CaseIterable, TokenKind {
     case session
     /// A backend's probe timer.
     case probeTimer
-    /// The end of the drain time.
+    /// The end of the drain time, or with an index of 1 of that of removed backends: see ``Removals``.
     case drainTimer
     /// The next check of warm connections: see ``WarmSettings``.
     case warmTimer

@@ -112,6 +112,8 @@ struct PoolSettings: Hashable, Sendable {
     var timeouts = Configuration.PoolTimeouts()
     var retries = Configuration.Retries()
     var socketOptions = Configuration.SocketOptions()
+    var whenDown = Configuration.WhenDown.keep
+    var whenRemoved = Configuration.WhenRemoved.keep
 
     /// The defaults.
     init() {}
@@ -123,6 +125,8 @@ struct PoolSettings: Hashable, Sendable {
         timeouts = pool.timeouts
         retries = pool.retries
         socketOptions = pool.socketOptions
+        whenDown = pool.whenDown
+        whenRemoved = pool.whenRemoved
     }
 }
 

@@ -33,6 +33,8 @@ struct TargetState: ~Copyable {
     var userTimeout: CInt
     /// Keepalive of its sockets, once a session has lasted; nil for none.
     var keepalive: Keepalive?
+    /// Why its sessions are to end; nil while they may go on.
+    var closing: EndReason?
     /// Connections held ready for new sessions.
     var warm: WarmConnections
     /// A socket can only connect to itself when the backend's port is in the range from which the kernel takes source

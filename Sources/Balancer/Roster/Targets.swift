@@ -23,6 +23,11 @@ struct Targets: ~Copyable {
     /// The place of each pool of the roster, in its order; -1 where there was none for it.
     private var poolPlaces: [Int] = []
     var warm: WarmSettings
+    private var removals: Removals
+    /// States whose sessions may go on for a while, before their time is known.
+    private var draining: [(place: Int, time: Duration)] = []
+    /// A state was marked to be left since ``takeClosing()``.
+    private var hasClosing = false
 
     /// The loop's index, and the number of loops: where round robins start, and which counters are written.
     private let loop: Int
@@ -42,6 +47,7 @@ struct Targets: ~Copyable {
         // More than Limits.poolsMax: some may have left the roster and be held by sessions, which have 16 bits for
         // them.
         pools = Slab(capacity: Int(UInt16.max), reserving: first.pools.count)
+        removals = Removals(&core)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
         roster = first
         _ = takeOver()
@@ -62,6 +68,10 @@ struct Targets: ~Copyable {
             }
             if !warm.isStopped { warm.checkNow(&core) }
         }
+        for leaving in draining where states.isTaken(leaving.place) {
+            removals.add(place: leaving.place, states[leaving.place].id, for: leaving.time, &core)
+        }
+        draining.removeAll()
         for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
             if let count = pools[pool].outage.end(now: core.now, after: .zero) {
                 journal.log.ended(.noBackend, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
@@ -102,7 +112,9 @@ struct Targets: ~Copyable {
 
     /// The backends leave with the pool; a session that is not connected yet finds none to try any more.
     private mutating func leave(pool: Int) {
-        for candidate in pools[pool].candidates where candidate.place >= 0 { leave(Int(candidate.place)) }
+        for candidate in pools[pool].candidates where candidate.place >= 0 {
+            leave(Int(candidate.place), pools[pool].settings.whenRemoved)
+        }
         pools[pool].replace([])
         pools[pool].hasLeft = true
         if pools[pool].holds == 0 { _ = pools.remove(at: pool) }
@@ -152,7 +164,7 @@ struct Targets: ~Copyable {
     private mutating func move(_ pool: Int, _ position: Int, _ target: TargetEntry, isUp: Bool) {
         let old = pools[pool].candidates[position].place
         let place = insert(target, pool: pool, position)
-        if old >= 0 { leave(Int(old)) }
+        if old >= 0 { leave(Int(old), .keep) }
         pools[pool].set(position, candidate(target, at: place, isUp: isUp))
     }
 
@@ -194,6 +206,7 @@ struct Targets: ~Copyable {
         states[place].probes = target.probes
         states[place].boundSource = target.boundSource
         states[place].isFollowed = isFollowed(target, pool: states[place].pool)
+        judge(place, isUp: target.isUp)
         // Warm connections have the wrong source address, or no session will need them, or they may have ended without
         // a sign, as when the backend's host was reset.
         if !isRightSource || !isUp || isDoubtful { dropWarm(place) }
@@ -231,7 +244,11 @@ struct Targets: ~Copyable {
             }
             candidates.append(candidate)
         }
-        for gone in before.values where gone.place >= 0 { leave(Int(gone.place)) }
+        let whenRemoved = entry.settings.whenRemoved
+        for gone in before.values where gone.place >= 0 {
+            // One that has moved stays with its sessions.
+            leave(Int(gone.place), entry.position(of: gone.id) == nil ? whenRemoved : .keep)
+        }
         pools[pool].replace(candidates)
     }
 
@@ -253,10 +270,45 @@ struct Targets: ~Copyable {
         return states.insert(state)?.index ?? -1
     }
 
-    private mutating func leave(_ place: Int) {
+    private mutating func leave(_ place: Int, _ whenRemoved: Configuration.WhenRemoved) {
         dropWarm(place)
         states[place].position = -1
-        if states[place].holds == 0 { _ = states.remove(at: place) }
+        guard states[place].holds > 0 else { return _ = states.remove(at: place) }
+        switch whenRemoved {
+        case .keep: break
+        case .drain(let time): draining.append((place, time))
+        case .close: close(place, .backendRemoved)
+        }
+    }
+
+    // MARK: sessions that are to end
+
+    private mutating func close(_ place: Int, _ reason: EndReason) {
+        states[place].closing = reason
+        hasClosing = true
+    }
+
+    /// The verdict about a backend, which may have been the same before.
+    private mutating func judge(_ place: Int, isUp: Bool) {
+        if isUp {
+            states[place].closing = nil
+        } else if states[place].closing == nil, pools[states[place].pool].settings.whenDown == .close {
+            close(place, .backendDown)
+        }
+    }
+
+    /// The time of removed backends' sessions is over.
+    mutating func removalsExpired(_ core: inout LoopCore) {
+        for removal in removals.takeDue(&core)
+        where states.isTaken(removal.place) && states[removal.place].id == removal.id {
+            close(removal.place, .backendRemoved)
+        }
+    }
+
+    /// True when there are backends to be left by their sessions since the last call.
+    mutating func takeClosing() -> Bool {
+        defer { hasClosing = false }
+        return hasClosing
     }
 
     /// The listeners and their pools, by id, for a change to be checked with.

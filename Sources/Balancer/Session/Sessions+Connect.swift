@@ -201,6 +201,8 @@ extension Sessions {
         if slab[index].attempts > 1 { releaseFailed(index, &targets) }
         slab[index].tried = TriedTargets()
         slab[index].move(to: .relaying)
+        // It was connecting when its backend was found down, or removed.
+        if targets.states[place].closing != nil { searchForClosing() }
         slab[index].times.recordConnected(core.now)
         if slab[index].link.upstream.delivered > 0 { takeSentEarly(index, targets.states[place].cells, journal.cells) }
         slab[index].link.backend.isWritable = true

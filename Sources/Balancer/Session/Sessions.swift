@@ -28,6 +28,8 @@ struct Sessions: ~Copyable {
     private(set) var late: TokenQueue
     /// Sessions whose next connect the last turn had no share for, first in first out.
     private(set) var connects: TokenQueue
+    /// The search for sessions whose backend is to be left.
+    var search = ClosingSearch()
     /// How many connects may still be begun in this turn.
     var connectsLeft = 0
     /// How long a side may acknowledge nothing after the other has gone, in nanoseconds: see
@@ -91,10 +93,11 @@ struct Sessions: ~Copyable {
     mutating func beginTurn() {
         relay.beginTurn()
         connectsLeft = relay.shares.connects
+        search.beginTurn()
     }
 
     /// True while a session can go on without an event.
-    var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty || !connects.isEmpty }
+    var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty || !connects.isEmpty || search.isOn }
 
     /// Puts a session into the queue of its kind, unless it stands in one.
     @inline(never) mutating func queue(_ index: Int) {
@@ -255,7 +258,9 @@ struct Sessions: ~Copyable {
             case .finished, .reset: slab[index].firstEnd ?? .balancer
             case .abandoned: .client
             case .connectFailed: .backend
-            case .idle, .halfClosed, .sessionAge, .noBackend, .backendsFull, .shortage, .cut: .balancer
+            case .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .noBackend, .backendsFull, .shortage,
+                .cut:
+                .balancer
             }
         lastRecord = SessionRecord(
             client: slab[index].clientAddress(ipv6Hosts, at: index),

@@ -13,6 +13,9 @@ struct LoopWatch {
     /// The counters of all backends that there ever were.
     private var targetCounters: [TargetID: TargetCounters] = [:]
     private let timeouts: Configuration.PoolTimeouts
+    private let pool: Configuration.Pool
+    /// Where backends were that were down before any turn.
+    private var downAddresses: Set<SocketAddress> = []
     /// What a turn does, and who waits for the next.
     private(set) var shares: ShareWatch
     private let probeTimeout: Duration
@@ -42,7 +45,8 @@ struct LoopWatch {
 
     init(_ kernel: SimulatedKernel, _ configuration: Configuration) {
         self.kernel = kernel
-        timeouts = configuration.pools[0].timeouts
+        pool = configuration.pools[0]
+        timeouts = pool.timeouts
         shares = ShareWatch(configuration)
         probeTimeout = configuration.pools.map(\.health.timeout).min() ?? .zero
     }
@@ -87,6 +91,7 @@ struct LoopWatch {
             peers[key] = Peer(backend: backend, isConnected: loop.sessions.slab[index].phase != .connecting)
         }
         let roster = loop.shared.roster.current()
+        downAddresses.formUnion(roster.targets.filter { !$0.isUp }.compactMap(\.address))
         probeAddresses = Set(roster.targets.compactMap(\.address))
         let candidates = roster.pools.flatMap(Self.candidates(of:))
         sessionAddresses = Set(candidates.compactMap(\.address))
@@ -126,6 +131,9 @@ struct LoopWatch {
         let idle = records.filter { $0.reason == .idle || $0.reason == .halfClosed }
         for record in idle { checkIdle(record) }
         for record in records where record.reason == .sessionAge { checkAge(record) }
+        for record in records where record.reason == .backendDown || record.reason == .backendRemoved {
+            checkClosed(record)
+        }
         // Attempts that may have timed out: they began long enough ago, and were neither answered nor refused.
         let unanswered = kernel.closed.count {
             !$0.socket.resetsOnClose && $0.state == .connecting && $0.age >= timeouts.connect.wholeNanoseconds
@@ -207,6 +215,14 @@ struct LoopWatch {
         }
     }
 
+    private mutating func checkClosed(_ record: PrintedRecord) {
+        let mayBe =
+            record.reason == .backendRemoved
+            ? pool.whenRemoved != .keep
+            : pool.whenDown == .close && record.backend.map(downAddresses.contains) == true
+        if !mayBe { note("\(record.client) ended as \(record.reason), which its backend was not") }
+    }
+
     private mutating func checkAge(_ record: PrintedRecord) {
         guard let limit = timeouts.sessionAgeMax?.milliseconds else { return note("a session without a limit aged") }
         if record.milliseconds < 0.9 * limit { note("\(record.client) was too old after \(record.milliseconds) ms") }
@@ -238,6 +254,12 @@ struct LoopWatch {
         var sessions: [Int: Int32] = [:]
         for index in loop.sessions.slab.indexRange where loop.sessions.slab.isTaken(index) {
             guard loop.sessions.slab[index].link.backend.stream.isOpen else { continue }
+            let state = Int(loop.sessions.slab[index].target)
+            if loop.sessions.slab[index].phase == .relaying, !loop.sessions.search.isOn,
+                loop.targets.states[state].closing != nil
+            {
+                note("a session stays with a backend that is to be left")
+            }
             sessions[Int(loop.sessions.slab[index].target), default: 0] += 1
         }
         for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {

@@ -57,7 +57,7 @@ struct PrintedRecord {
         // A client that had left before it was accepted gets no attempt.
         case .abandoned, .cut: return max(0, attempts - 1)
         case .connectFailed, .shortage, .noBackend, .backendsFull: return attempts
-        case .finished, .reset, .idle, .halfClosed, .sessionAge: return -1
+        case .finished, .reset, .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved: return -1
         }
     }
 }

@@ -31,7 +31,7 @@ struct SimulationRun {
         seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
         faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .init(), timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
-        adjust: (inout Limits) -> Void = { _ in }
+        adjustPool: (inout Configuration.Pool) -> Void = { _ in }, adjust: (inout Limits) -> Void = { _ in }
     ) throws {
         self.seed = seed
         self.drainAfter = drainAfter
@@ -51,10 +51,12 @@ struct SimulationRun {
                 .init(address: .ipv4(0x7F00_0001, port: UInt16(20000 + $0)), pool: $0)
             },
             pools: (0..<pools).map { pool in
-                .init(
+                var settings = Configuration.Pool(
                     name: "\(pool)",
                     backends: (1...backends).map { .init(address: RosterScript.address($0, in: pool)) },
                     timeouts: timeouts)
+                adjustPool(&settings)
+                return settings
             },
             limits: limits, latency: latency, log: .sessions)
         watch = LoopWatch(kernel, configuration)
@@ -215,7 +217,7 @@ struct SimulationRun {
             if hosts.contains(where: { $0.isGone && $0.farewell == .reset }) {
                 found.append("\(name) or its backend reset, and the session stayed until it was idle")
             }
-        case .sessionAge:
+        case .sessionAge, .backendDown, .backendRemoved:
             // When: LoopWatch.
             break
         case .cut:
