@@ -1,35 +1,5 @@
 import Reactor
 
-/// A listener of the loop, and the pool that serves its clients.
-struct Entrance: ~Copyable {
-    var acceptor: Acceptor
-    /// The place of the pool in ``Targets``.
-    let pool: Int
-    /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
-    fileprivate var haveWaited = false
-    /// Failed accepts since the last one that succeeded.
-    fileprivate var failures = 0
-
-    /// Binds a listener, or takes the socket that the service manager has made. `address` is where several loops listen;
-    /// `joining`: as one of these.
-    init(
-        _ settings: Configuration.ListenerSettings, at address: SocketAddress? = nil, backlog: Int?, joining: Bool = false
-    ) throws(SystemCallError) {
-        let keepalive = settings.socketOptions.keepalive?.settings
-        let userTimeout = settings.socketOptions.userTimeoutMilliseconds
-        let listener: Listener
-        if let socket = settings.inherited {
-            listener = try Listener(sharing: socket, keepalive: keepalive, userTimeout: userTimeout)
-        } else {
-            listener = try Listener(
-                address ?? settings.address, keepalive: keepalive, userTimeout: userTimeout, backlog: backlog,
-                joining: joining)
-        }
-        acceptor = Acceptor(listener)
-        pool = settings.pool
-    }
-}
-
 /// Accepts clients over all listeners of a loop: within shares of a turn and the limit on sessions, with pauses after a
 /// shortage.
 struct Admission: ~Copyable {
@@ -318,6 +288,13 @@ struct Admission: ~Copyable {
             own.append(index)
         }
         return own
+    }
+
+    /// What may wait at a listener that is about to be closed.
+    func backlogShare(of index: Int, _ limits: Limits) -> Share {
+        var limits = limits
+        if let own = entrances[index].backlog { limits.backlog = own }
+        return .ofBacklog(limits)
     }
 
     /// Closes all listeners.

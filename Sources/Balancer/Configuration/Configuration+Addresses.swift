@@ -19,6 +19,33 @@ extension Configuration {
 extension Configuration.ListenerSettings {
     /// The address, and which connections reach it.
     var ownAddress: OwnAddress { OwnAddress(address, isIPv6Only: inherited?.isIPv6Only ?? false) }
+
+    /// Throws an error that names the fault and the remedy.
+    func check() throws(ConfigurationError) {
+        let owner = name == address.description ? "listener \(name)" : "listener '\(name)' at \(address)"
+        guard !name.isEmpty else { throw ConfigurationError("listener \(address): its name is empty") }
+        if let backlog, !(1...Limits.backlogMax).contains(Int(backlog)) {
+            throw ConfigurationError("\(owner): backlog \(backlog): it must be 1 to \(Limits.backlogMax)")
+        }
+        try socketOptions.check(owner)
+        if let path = socketPath, path.utf8.count > SocketFile.pathBytesMax {
+            throw ConfigurationError("\(owner): its path must have at most \(SocketFile.pathBytesMax) bytes")
+        }
+        guard let unix else { return }
+        guard socketPath != nil else {
+            throw ConfigurationError("\(owner): only the path of a Unix socket has permissions and an owner")
+        }
+        guard unix.mode <= 0o777 else {
+            throw ConfigurationError(
+                "\(owner): mode \(String(unix.mode, radix: 8)): it must be 0 to 777, as chmod(1) takes it")
+        }
+    }
+
+    /// The path of the Unix socket that it makes; nil of a TCP socket, one that was handed over, or an abstract name.
+    var socketPath: String? {
+        guard inherited == nil, case .unix(let path) = address, !path.isEmpty, !path.hasPrefix("@") else { return nil }
+        return path
+    }
 }
 
 extension Configuration.Backend {

@@ -7,27 +7,59 @@ public struct Configuration: Sendable {
     public struct ListenerSettings: Hashable, Sendable {
         /// The address to bind.
         public let address: SocketAddress
-        /// The index of the pool in ``Configuration/pools``.
+        /// What identifies it in the process.
+        public let name: String
+        /// The index of the pool in ``Configuration/pools``. Several listeners may have the same.
         public let pool: Int
         /// The socket that the service manager made for it; nil when the balancer binds one itself.
         public let inherited: InheritedSocket?
+        /// How many clients the kernel keeps for it until they are accepted; nil for ``Limits/backlog``.
+        public var backlog: Int32?
+        /// The file of a Unix socket; nil for the permissions that the umask leaves, and this process's user and group.
+        public var unix: UnixFile?
         /// Options of the sockets of its clients.
         public var socketOptions: SocketOptions
 
-        /// A listener of a pool.
-        public init(address: SocketAddress, pool: Int = 0, socketOptions: SocketOptions = .init()) {
+        /// A listener of a pool. Without a `name` it is called by its address.
+        public init(
+            address: SocketAddress, pool: Int = 0, name: String? = nil, backlog: Int32? = nil, unix: UnixFile? = nil,
+            socketOptions: SocketOptions = .init()
+        ) {
             self.address = address.canonical
             self.pool = pool
+            self.name = name ?? address.canonical.description
+            self.backlog = backlog
+            self.unix = unix
             self.socketOptions = socketOptions
             inherited = nil
         }
 
-        /// A listener on a socket that exists already.
-        public init(inherited: InheritedSocket, pool: Int = 0, socketOptions: SocketOptions = .init()) {
+        /// A listener on a socket that exists already, and has its backlog and file from whoever made it.
+        public init(
+            inherited: InheritedSocket, pool: Int = 0, name: String? = nil, socketOptions: SocketOptions = .init()
+        ) {
             address = inherited.address
             self.pool = pool
+            self.name = name ?? inherited.address.description
             self.socketOptions = socketOptions
             self.inherited = inherited
+        }
+    }
+
+    /// The file of a Unix socket.
+    public struct UnixFile: Hashable, Sendable {
+        /// Its permissions, as chmod(2) takes them: whoever may write may connect.
+        public var mode: UInt32
+        /// The number of the user that it belongs to; nil for this process's.
+        public var owner: UInt32?
+        /// The number of the group that it belongs to; nil for this process's.
+        public var group: UInt32?
+
+        /// A file; by default only this user may connect.
+        public init(mode: UInt32 = 0o600, owner: UInt32? = nil, group: UInt32? = nil) {
+            self.mode = mode
+            self.owner = owner
+            self.group = group
         }
     }
 
@@ -204,7 +236,13 @@ extension Configuration {
             }
             try pool.check()
         }
-        for listener in listeners { try check(listener) }
+        var listenerNames: Set<String> = []
+        for listener in listeners {
+            try check(listener)
+            guard listenerNames.insert(listener.name).inserted else {
+                throw ConfigurationError("two listeners '\(listener.name)': each needs a name of its own")
+            }
+        }
         try Self.check(timeouts.drain, "drain time", from: .zero)
         try Self.check(timeouts.linger, "linger timeout", from: .zero)
         try Self.check(timeouts.names, "time between looks for names", from: Self.probeDurationMin)
@@ -215,7 +253,7 @@ extension Configuration {
             throw ConfigurationError("listener \(listener.address): there is no pool \(listener.pool)")
         }
         try checkAddresses(listener)
-        try listener.socketOptions.check("listener \(listener.address)")
+        try listener.check()
         if listeners.filter({ $0.address == listener.address }).count > 1 {
             throw ConfigurationError("two listeners on \(listener.address): name each address once")
         }

@@ -57,7 +57,9 @@ extension BalancerLoop {
         if isRosterNew { adoptRoster() }
         // Clients that were connected before: closing the listeners would reset them.
         sessions.connectsLeft = .max
-        for listener in admission.startBacklogDrain() { accept(listener, .ofBacklog(configuration.limits)) }
+        for listener in admission.startBacklogDrain() {
+            accept(listener, admission.backlogShare(of: listener, configuration.limits))
+        }
         state = .draining
         let facts = facts
         duties?.drain(facts, within: configuration.timeouts.drain, &core)

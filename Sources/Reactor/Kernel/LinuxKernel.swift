@@ -66,6 +66,11 @@ struct LinuxKernel {
         CInt(Self.orErrno(Int(unsafe chmod(path, mode))))
     }
 
+    func setOwner(ofPath path: String, _ owner: uid_t?, group: gid_t?) -> CInt {
+        // -1 leaves it as it is.
+        CInt(Self.orErrno(Int(unsafe chown(path, owner ?? .max, group ?? .max))))
+    }
+
     func connect(_ socket: CInt, to address: SocketAddress) -> CInt {
         unsafe address.withSockAddr { CInt(Self.orErrno(Int(unsafe Glibc.connect(socket, $0, $1)))) }
     }

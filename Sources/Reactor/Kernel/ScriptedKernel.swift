@@ -34,6 +34,8 @@
         func listen(_ socket: CInt, backlog: CInt) -> CInt
         /// chmod(2).
         func setMode(ofPath path: String, _ mode: mode_t) -> CInt
+        /// chown(2); nil leaves the owner or the group as it is.
+        func setOwner(ofPath path: String, _ owner: uid_t?, group: gid_t?) -> CInt
         /// connect(2).
         func connect(_ socket: CInt, to address: SocketAddress) -> CInt
         /// accept4(2).
@@ -117,6 +119,8 @@
         public func status(_ descriptor: CInt) -> stat? { nil }
         /// 0: the sockets of a script have no files.
         public func setMode(ofPath path: String, _ mode: mode_t) -> CInt { 0 }
+        /// 0: the sockets of a script have no files.
+        public func setOwner(ofPath path: String, _ owner: uid_t?, group: gid_t?) -> CInt { 0 }
         /// The machine's: memory is not scripted unless a test is about its lack.
         public func mapMemory(bytes: Int) -> UnsafeMutableRawPointer? { unsafe LinuxKernel().mapMemory(bytes: bytes) }
         /// The machine's, as above.

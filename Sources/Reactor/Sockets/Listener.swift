@@ -41,9 +41,13 @@ public struct Listener: ~Copyable {
     ///   - backlog: How many connections wait to be accepted at the most; nil for as many as the kernel allows.
     ///   - joining: Other listeners may have the same address if ``share()`` was called on them.
     ///   - mode: The permissions of a Unix socket's file, whatever the umask is; nil for those that the umask leaves.
+    ///   - owner: The user that the file belongs to; nil for this process's.
+    ///   - group: Likewise.
+    ///   - path: Where the file will be moved to, and the path of ``address``.
     public init(
         _ address: SocketAddress, keepalive: Keepalive? = .standard, userTimeout: CInt = 0, backlog: Int? = nil,
-        joining: Bool = false, mode: mode_t? = nil
+        joining: Bool = false, mode: mode_t? = nil, owner: uid_t? = nil, group: gid_t? = nil,
+        movingTo path: SocketAddress? = nil
     ) throws(SystemCallError) {
         let subject = address.description
         let descriptor = FileDescriptor(owning: try check(kernel.socket(domain: address.family), "socket", subject))
@@ -59,11 +63,14 @@ public struct Listener: ~Copyable {
         if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive, userTimeout) }
         try check(kernel.bind(number, to: address), "bind", subject)
         // Before anybody can connect.
-        if case .unix(let path) = address, let mode {
-            try check(kernel.setMode(ofPath: path, mode), "chmod", subject)
+        if case .unix(let path) = address {
+            if let mode { try check(kernel.setMode(ofPath: path, mode), "chmod", subject) }
+            if owner != nil || group != nil {
+                try check(kernel.setOwner(ofPath: path, owner, group: group), "chown", subject)
+            }
         }
         try check(kernel.listen(number, backlog: CInt(clamping: backlog ?? .max)), "listen", subject)
-        self.address = kernel.localAddress(number) ?? address
+        self.address = path ?? kernel.localAddress(number) ?? address
         self.descriptor = descriptor
         isInherited = false
         isIPv6Only = false

@@ -48,6 +48,21 @@ public struct SocketFile: ~Copyable {
         self.path = path
     }
 
+    /// Removes a socket that will not be moved.
+    public static func discard(_ temporary: SocketAddress) { _ = LinuxKernel.unlink(temporary.host) }
+
+    /// True when a process listens at the path. A socket that nobody listens at was left behind by one that was killed.
+    public static func isInUse(_ path: String) -> Bool {
+        guard isSocket(path), let address = SocketAddress(unixPath: path),
+            let stream = try? Stream(for: address, from: nil)
+        else { return false }
+        // Any other error, such as EACCES or EAGAIN, does not mean that nobody listens.
+        return switch stream.connect(to: address) {
+        case .failed(.connectionRefused), .failed(.notFound): false
+        case .connected, .inProgress, .failed: true
+        }
+    }
+
     /// True when there is a socket at the path.
     public static func isSocket(_ path: String) -> Bool {
         LinuxKernel.status(ofPath: path).map { $0.st_mode & S_IFMT == S_IFSOCK } ?? false

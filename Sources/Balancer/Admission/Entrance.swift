@@ -1,0 +1,80 @@
+import Glibc
+import Reactor
+
+/// A listener of the loop, and the pool that serves its clients.
+struct Entrance: ~Copyable {
+    var acceptor: Acceptor
+    /// The place of the pool in ``Targets``.
+    let pool: Int
+    /// How many clients the kernel keeps for it; nil for ``Limits/backlog``.
+    let backlog: Int?
+    /// Of a Unix socket that the balancer has made: its path, which goes with it.
+    private let file: SocketFile?
+    /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
+    var haveWaited = false
+    /// Failed accepts since the last one that succeeded.
+    var failures = 0
+
+    /// Binds a listener, or takes the socket that the service manager has made. `address` is where several loops listen;
+    /// `joining`: as one of these.
+    init(
+        _ settings: Configuration.ListenerSettings, at address: SocketAddress? = nil, backlog: Int?,
+        joining: Bool = false
+    ) throws(SystemCallError) {
+        self.backlog = settings.backlog.map(Int.init)
+        pool = settings.pool
+        if let path = settings.socketPath {
+            let bound = try UnixListener(settings, path, backlog: self.backlog ?? backlog)
+            acceptor = Acceptor(bound.listener)
+            file = bound.file
+            return
+        }
+        let keepalive = settings.socketOptions.keepalive?.settings
+        let userTimeout = settings.socketOptions.userTimeoutMilliseconds
+        if let socket = settings.inherited {
+            acceptor = Acceptor(try Listener(sharing: socket, keepalive: keepalive, userTimeout: userTimeout))
+        } else {
+            acceptor = Acceptor(
+                try Listener(
+                    address ?? settings.address, keepalive: keepalive, userTimeout: userTimeout,
+                    backlog: self.backlog ?? backlog, joining: joining))
+        }
+        file = nil
+    }
+}
+
+/// A Unix socket that the balancer has made, with its path.
+private struct UnixListener: ~Copyable {
+    let listener: Listener
+    let file: SocketFile?
+
+    init(
+        _ settings: Configuration.ListenerSettings, _ path: String, backlog: Int?
+    ) throws(SystemCallError) {
+        let temporary = try Self.temporaryAddress(for: path)
+        do throws(SystemCallError) {
+            let listener = try Listener(
+                temporary, backlog: backlog, mode: settings.unix.map { mode_t($0.mode) }, owner: settings.unix?.owner,
+                group: settings.unix?.group, movingTo: settings.address)
+            let file = try SocketFile(moving: temporary, to: path)
+            self.listener = listener
+            self.file = consume file
+        } catch {
+            SocketFile.discard(temporary)
+            // Not the temporary path, which means nothing to the operator.
+            throw SystemCallError(call: error.call, subject: "unix:\(path)", errno: error.errno)
+        }
+    }
+
+    /// Where a Unix socket is bound before it is moved to its path: then nobody can connect before it has its permissions,
+    /// and the socket of a process that was killed is replaced. Where a process listens, the path is in use.
+    private static func temporaryAddress(for path: String) throws(SystemCallError) -> SocketAddress {
+        guard !SocketFile.isInUse(path) else {
+            throw SystemCallError(call: "bind", subject: "unix:\(path)", errno: Errno(rawValue: EADDRINUSE))
+        }
+        guard let address = SocketFile.temporaryAddress(for: path) else {
+            throw SystemCallError(call: "bind", subject: "unix:\(path)", errno: .nameTooLong)
+        }
+        return address
+    }
+}
