@@ -134,7 +134,10 @@ public struct BalancerLoop: ~Copyable {
         for _ in 0..<core.ready.count where isRunning {
             if let token = core.ready.popFirst() { perform(.rest(token)) }
         }
-        if !sessions.bulk.isEmpty { serve(.bulk) }
+        if !sessions.bulk.isEmpty {
+            core.sleepNext()
+            serve(.bulk)
+        }
         if isRunning { endTurn(isCounted: isCounted) }
     }
 
