@@ -66,6 +66,7 @@ private func fault(_ body: () throws(ArgumentFault) -> Void) -> String? {
         (["--look", "--other", "x"], ["--look=always", "--other", "x"]),
         (["--look", "8090"], ["--look=always", "8090"]), (["--look", "2a01::1"], ["--look=always", "2a01::1"]),
         (["--look", "1a.example:80"], ["--look=always", "1a.example:80"]),
+        (["--look", "on"], ["--look", "on"]), (["--look", "Off"], ["--look", "Off"]),
         (["--look", "20parsecs"], ["--look", "20parsecs"]), (["--", "--look"], ["--", "--look"]), ([], []),
     ])
     func aValueMayBeLeftOut(arguments: [String], completed: [String]) {

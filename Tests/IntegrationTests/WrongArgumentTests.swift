@@ -96,6 +96,8 @@ struct WrongArgumentTests {
             .serve("--fall=1", "--fall", "1", says: "--fall", "twice"),
             .serve("--busy-poll", "--busy-poll", says: "--busy-poll", "twice"),
             .serve("--busy-poll", "2s", says: "--busy-poll", "1us to 1ms"),
+            .serve("--busy-poll", "on", says: "--busy-poll", "1us to 1ms", "'off'"),
+            .serve("--busy-poll", "OFF", says: "--busy-poll", "'off'"),
         ])
     func option(_ call: WrongCall) throws { try check(call) }
 

@@ -72,7 +72,7 @@ public struct LoopCore: ~Copyable {
     /// The latest deadline before which time was given back.
     private var sparedUntil: UInt64 = 0
     private var lookOn: LookOn
-    /// The next wait begins with no look.
+    /// The next turn waits without a look.
     private var sleepsNext = false
     /// The first poll of this turn found something.
     public private(set) var hadEvents = false
@@ -144,7 +144,7 @@ public struct LoopCore: ~Copyable {
         mayExpire = false
         stall = 0
         let timeout = hasMoreToDo ? .immediately : timeout
-        if timeout == .immediately || sleepsNext || !lookOn.isWorthIt(kernel.threadProcessorNanoseconds()) {
+        if timeout == .immediately || sleepsNext || !lookOn.nextWaitLooks(kernel.threadProcessorNanoseconds()) {
             try poller.poll(into: &events, timeout: timeout)
         } else {
             try lookOnAndWait(timeout)
@@ -159,7 +159,8 @@ public struct LoopCore: ~Copyable {
         if isDue { timersLeft = timersPerTurn } else { putOff = 0 }
     }
 
-    /// Makes the next wait a sleep, if there is one: for bulk transfers, of which a sleep gathers more bytes per event.
+    /// Has the next turn wait without a look, if it waits: for bulk transfers, of which a sleep gathers more bytes per
+    /// event.
     public mutating func sleepNext() { sleepsNext = true }
 
     /// Looks on for a moment, then sleeps. Not inlined, since most loops sleep at once.
