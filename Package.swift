@@ -31,6 +31,7 @@ let package = Package(
         .executable(name: "byte-exact", targets: ["ByteExact"]),
         .library(name: "Balancer", targets: ["Balancer"]),
         .library(name: "Chat", targets: ["Chat"]),
+        .library(name: "Discovery", targets: ["Discovery"]),
         .library(name: "Reactor", targets: ["Reactor"]),
     ],
     dependencies: [
@@ -40,6 +41,7 @@ let package = Package(
     targets: [
         .target(name: "CEpoll", cSettings: cSettings),
         .target(name: "Reactor", dependencies: ["CEpoll"], swiftSettings: swiftSettings + seam),
+        .target(name: "Discovery", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Balancer", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Chat", dependencies: ["Reactor"], swiftSettings: swiftSettings),
 
@@ -74,6 +76,8 @@ let package = Package(
 
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: swiftSettings + seam),
+        .testTarget(
+            name: "DiscoveryTests", dependencies: ["Discovery", "Reactor"], swiftSettings: swiftSettings + seam),
         .testTarget(
             name: "BalancerTests", dependencies: ["Balancer", "Reactor"], swiftSettings: swiftSettings + seam),
         .testTarget(
