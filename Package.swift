@@ -42,12 +42,14 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["CEpoll"], swiftSettings: swiftSettings + seam),
         .target(name: "Balancer", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Chat", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+        .target(name: "Wording", dependencies: ["Reactor"], swiftSettings: swiftSettings),
 
         .target(
-            name: "CommandSupport", dependencies: ["Reactor", argumentParser],
+            name: "CommandSupport", dependencies: ["Reactor", "Wording", argumentParser],
             path: "Sources/Commands/Support", swiftSettings: swiftSettings),
         .executableTarget(
-            name: "BalancerCommand", dependencies: ["Balancer", "Chat", "CommandSupport", argumentParser],
+            name: "BalancerCommand",
+            dependencies: ["Balancer", "Chat", "CommandSupport", argumentParser],
             path: "Sources/Commands/balancer", swiftSettings: swiftSettings),
         .executableTarget(
             name: "ChatServerCommand", dependencies: ["Chat", "CommandSupport", argumentParser],
