@@ -19,6 +19,7 @@ let isScripted = Context.environment["BALANCER_SCRIPTED"] != nil
 let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", isScripted ? nil : .when(configuration: .debug))]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "balancer",
@@ -30,6 +31,7 @@ let package = Package(
         .executable(name: "balancer-scale", targets: ["ScaleCommand"]),
         .executable(name: "byte-exact", targets: ["ByteExact"]),
         .library(name: "Balancer", targets: ["Balancer"]),
+        .library(name: "ConfigurationFile", targets: ["ConfigurationFile"]),
         .library(name: "Chat", targets: ["Chat"]),
         .library(name: "Discovery", targets: ["Discovery"]),
         .library(name: "Reactor", targets: ["Reactor"]),
@@ -37,6 +39,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .target(name: "CEpoll", cSettings: cSettings),
@@ -44,12 +47,18 @@ let package = Package(
         .target(name: "Discovery", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Balancer", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Chat", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+        .target(name: "Wording", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+        // The only target that needs Foundation, through Yams.
+        .target(
+            name: "ConfigurationFile", dependencies: ["Balancer", "Reactor", "Wording", yams],
+            swiftSettings: swiftSettings),
 
         .target(
-            name: "CommandSupport", dependencies: ["Reactor", argumentParser],
+            name: "CommandSupport", dependencies: ["Reactor", "Wording", argumentParser],
             path: "Sources/Commands/Support", swiftSettings: swiftSettings),
         .executableTarget(
-            name: "BalancerCommand", dependencies: ["Balancer", "Chat", "CommandSupport", argumentParser],
+            name: "BalancerCommand",
+            dependencies: ["Balancer", "Chat", "CommandSupport", "ConfigurationFile", argumentParser],
             path: "Sources/Commands/balancer", swiftSettings: swiftSettings),
         .executableTarget(
             name: "ChatServerCommand", dependencies: ["Chat", "CommandSupport", argumentParser],
@@ -84,6 +93,11 @@ let package = Package(
             name: "ChatTests", dependencies: ["Chat", "Reactor"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ConfigurationFileTests",
+            dependencies: ["Balancer", "BalancerCommand", "ConfigurationFile", "Reactor"],
+            // Read from the source folder: a test rewrites the expected messages on request.
+            exclude: ["Right", "Wrong"], swiftSettings: swiftSettings),
         .testTarget(
             name: "BenchmarkTests", dependencies: ["Benchmark", "BenchmarkCommand", "Reactor"],
             swiftSettings: swiftSettings),

@@ -141,7 +141,7 @@ struct WrongArgumentTests {
     @Test(
         "of the other commands and programs: the error names the argument and the remedy",
         arguments: [
-            WrongCall(.balancer, "help", "nothing", says: "'nothing'", "serve, status, demo"),
+            WrongCall(.balancer, "help", "nothing", says: "'nothing'", "serve, run, check, config, status, demo"),
             WrongCall(.balancer, "help", "status", "demo", says: "'demo'"),
             WrongCall(.balancer, "status", "a", "b", says: "'b'", "<path>"),
             WrongCall(.balancer, "status", "--time", "1s", says: "'--time'", "'--timeout'"),
