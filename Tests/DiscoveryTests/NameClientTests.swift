@@ -13,7 +13,7 @@ import Testing
         return answer.bytes
     }
 
-    private static func ask(_ settings: NameServerSettings, within time: Duration = .seconds(10)) throws -> Finding {
+    private static func ask(_ settings: NameServerSettings, within time: Duration = .seconds(60)) throws -> Finding {
         NameClient(settings, families: .ipv4).addresses(of: try SoughtName("db.example."), within: time)
     }
 
@@ -48,23 +48,33 @@ import Testing
         let server = try ScriptedServer { _ in [] }
         let finding = try Self.ask(server.settings(timeout: .milliseconds(30)))
         #expect(Self.cause(finding) == .silent(.milliseconds(30)))
-        #expect(server.asked.count == 2)
+        #expect(server.hasBeenAsked(2))
         guard case .unanswered = finding else { throw Unexpected(finding) }
         #expect(
             finding.description
                 == "no name server answered for db.example. A: \(server.address) did not answer within 0.03 s")
     }
 
+    @Test func aSlowServerIsWaitedFor() throws {
+        let server = try ScriptedServer {
+            // The server's slowness; nothing in the test depends on how long it is.
+            _ = poll(nil, 0, 60)
+            return [.datagram(Self.good($0))]
+        }
+        #expect(try Self.ask(server.settings(timeout: .seconds(10))).lines == Self.one)
+        #expect(server.asked.count == 1)
+    }
+
     @Test func theSecondAttemptCounts() throws {
         let server = try ScriptedServer { $0.count == 1 ? [] : [.datagram(Self.good($0))] }
-        #expect(try Self.ask(server.settings(timeout: .milliseconds(50))).lines == Self.one)
+        #expect(try Self.ask(server.settings(timeout: .seconds(1))).lines == Self.one)
         #expect(server.asked.count == 2)
     }
 
     @Test func theNextServerIsAsked() throws {
         let silent = try ScriptedServer { _ in [] }
         let server = try ScriptedServer { [.datagram(Self.good($0))] }
-        let settings = silent.settings(server.address, timeout: .milliseconds(50))
+        let settings = silent.settings(server.address, timeout: .seconds(1))
         #expect(try Self.ask(settings).lines == Self.one)
         #expect(silent.asked.count == 1)
     }
@@ -73,7 +83,7 @@ import Testing
     @Test func theServerThatAnsweredGoesFirst() throws {
         let silent = try ScriptedServer { _ in [] }
         let server = try ScriptedServer { [.datagram(Self.good($0))] }
-        let client = NameClient(silent.settings(server.address, timeout: .milliseconds(50)))
+        let client = NameClient(silent.settings(server.address, timeout: .seconds(1)))
         #expect(client.addresses(of: try SoughtName("db.example.")).lines == Self.one)
         #expect(silent.asked.count == 1 && server.asked.map(\.type) == [1, 28])
     }
@@ -83,7 +93,7 @@ import Testing
         let settings = server.settings(server.address, timeout: .seconds(3600))
         let finding = try Self.ask(settings, within: .milliseconds(50))
         guard case .silent(let time) = Self.cause(finding) else { throw Unexpected(finding) }
-        #expect(time <= .milliseconds(50) && server.asked.count == 1)
+        #expect(time <= .milliseconds(50) && server.hasBeenAsked(1))
         let late = try Self.ask(settings, within: .zero)
         #expect(
             late.description == "no name server answered for db.example. A: there was no time left to ask")
@@ -184,7 +194,9 @@ import Testing
             }
             return [.datagram(answer.bytes)]
         }
-        let finding = try Self.ask(server.settings(timeout: .milliseconds(50)))
+        var settings = server.settings(timeout: .seconds(1))
+        settings.attempts = 1
+        let finding = try Self.ask(settings)
         #expect(Self.cause(finding) == .malformed(fault))
         guard case .malformed = finding else { throw Unexpected(finding) }
         #expect(

@@ -102,8 +102,8 @@ extension Finding: CustomStringConvertible {
             let seconds = Int(found.timeToLive.milliseconds / 1000)
             let omitted = found.omitted > 0 ? ", and \(found.omitted) more are left out" : ""
             let skipped = found.targetsWithoutAddress.first.map { "; \($0) has no address" } ?? ""
-            return "\(found.name) has \(found.endpoints.count) addresses\(omitted), says \(found.server), "
-                + "for \(seconds) s\(skipped)"
+            let count = found.endpoints.count == 1 ? "1 address" : "\(found.endpoints.count) addresses"
+            return "\(found.name) has \(count)\(omitted), says \(found.server), for \(seconds) s\(skipped)"
         case .empty(let absence, let emptiness):
             return "\(absence.names.last ?? absence.sought.name) \(emptiness), says \(absence.server)"
         case .unknown(let absence):

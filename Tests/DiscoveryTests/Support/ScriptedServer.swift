@@ -87,8 +87,19 @@ final class ScriptedServer: Sendable {
     /// What has been asked so far.
     var asked: [Asked] { state.asked }
 
-    /// Settings under which this server is asked, alone or before others.
-    func settings(_ others: SocketAddress..., timeout: Duration = .milliseconds(250)) -> NameServerSettings {
+    /// Waits until so many questions have come; false when they never did.
+    func hasBeenAsked(_ count: Int) -> Bool {
+        for _ in 0..<20_000 {
+            if asked.count >= count { return asked.count == count }
+            // The shortest pause that lets others run: the condition is what is waited for.
+            _ = poll(nil, 0, 1)
+        }
+        return false
+    }
+
+    /// Settings under which this server is asked, alone or before others. The usual timeout is for servers that answer, on
+    /// the busiest machine.
+    func settings(_ others: SocketAddress..., timeout: Duration = .seconds(10)) -> NameServerSettings {
         var settings = NameServerSettings(servers: [address] + others)
         settings.timeout = timeout
         return settings
