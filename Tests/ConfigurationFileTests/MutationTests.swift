@@ -108,6 +108,11 @@ import Testing
         #expect(!Document.mistakes(in: "x-a:\n" + lines + small()).isEmpty)
     }
 
+    @Test(.timeLimit(.minutes(1))) func manyMistakesEndInTime() {
+        let keys = (0..<50_000).map { "key\($0): 1\n" }.joined()
+        #expect(Document.mistakes(in: keys + small()).count == MistakeList.reportedMax)
+    }
+
     @Test func thereIsABoundOnWhatIsPrinted() throws {
         let error = #expect(throws: Mistakes.self) {
             _ = try Document.read(text: small((0..<300).map { "    key\($0): 1\n" }.joined()))

@@ -4,15 +4,17 @@ import Wording
 
 /// What is wrong between keys that are right by themselves. Keys with mistakes are missing here, and passed over.
 enum Checks {
+    /// - Parameter isComplete: Whether all files could be read; otherwise a pool that is not there may be in another one.
     static func run(
-        _ main: Fields, listeners: [Value.Named], pools: [Value.Named], _ mistakes: inout MistakeList
+        _ main: Fields, listeners: [Value.Named], pools: [Value.Named], isComplete: Bool,
+        _ mistakes: inout MistakeList
     ) {
         names(listeners, "listener", Path.top.key("listeners"), &mistakes)
         names(pools, "pool", Path.top.key("pools"), &mistakes)
         counts(main, listeners: listeners, pools: pools, &mistakes)
         let poolNames = pools.map(\.name)
         // Without any pool that is the mistake, and not that each listener misses its own.
-        for listener in listeners where !pools.isEmpty {
+        for listener in listeners where isComplete && !pools.isEmpty {
             let path = Path.top.key("listeners").key(listener.name)
             guard let pool = listener.fields.text("pool"), !poolNames.contains(pool) else { continue }
             guard let place = listener.fields.place(of: "pool") else { continue }

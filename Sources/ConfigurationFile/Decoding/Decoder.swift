@@ -248,6 +248,10 @@ struct Decoder {
 
     /// Returns the keys that may have been meant.
     private mutating func reject(_ entry: Node.Entry, _ section: Section, _ path: Path) -> [String] {
+        guard !mistakes.isLong else {
+            mistakes.add(entry.keyPlace, path, "no such key")
+            return []
+        }
         let names = section.present.map(\.name)
         let owners = Section.all.filter { $0.key(entry.key)?.isLater == false }.map(\.title)
         var reason = "no such key"

@@ -26,8 +26,12 @@ struct Loader {
         mistakes = decoder.mistakes
         var listeners = main.named("listeners")
         var pools = main.named("pools")
+        var isComplete = true
         for (place, file) in included(main, by: path) {
-            guard let root = tree(file, from: place) else { continue }
+            guard let root = tree(file, from: place) else {
+                isComplete = false
+                continue
+            }
             if case .nothing = root.content { continue }
             decoder.mistakes = mistakes
             let fields = decoder.included(root)
@@ -35,7 +39,7 @@ struct Loader {
             listeners += fields.named("listeners")
             pools += fields.named("pools")
         }
-        Checks.run(main, listeners: listeners, pools: pools, &mistakes)
+        Checks.run(main, listeners: listeners, pools: pools, isComplete: isComplete, &mistakes)
         guard mistakes.isEmpty else { throw mistakes.sorted }
         do throws(MissingKey) {
             return try Document(file: path, main, listeners: listeners, pools: pools, mistakes)

@@ -40,6 +40,7 @@ public enum Reference {
         switch kind {
         case .duration(let range, let words):
             (["\(DurationRange(range))"] + words.map { "`\($0)`" }).joined(separator: ", ")
+        case .count(let range, _) where range.count == 1: "\(range.lowerBound)"
         case .count(let range, let words):
             (["\(NumberRange(range))"] + words.map { "`\($0)`" }).joined(separator: ", ")
         case .word(let words, _): words.map { "`\($0)`" }.joined(separator: ", ")

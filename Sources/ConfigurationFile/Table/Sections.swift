@@ -148,7 +148,7 @@ extension Section {
         "administration", "How the running balancer is asked.",
         [
             Key(
-                "socket", .text(.socketPath), .nothing("no socket"),
+                "socket", .text(.socketPath), .nothing("$BALANCER_STATUS_SOCKET, or no socket"),
                 "The Unix socket for `balancer status`.", example: "/run/balancer/status.sock"),
             .later("http"), .later("token_file"),
         ])

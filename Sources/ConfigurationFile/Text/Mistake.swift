@@ -36,7 +36,7 @@ public struct Mistake: Hashable, Sendable, CustomStringConvertible {
             lines.append("  \(number) | \(excerpt.text)")
             lines.append("  \(margin) | \(String(repeating: " ", count: excerpt.column))^")
         }
-        if let allowed { lines.append("  allowed: \(allowed)") }
+        if let allowed { lines.append("  allowed: \(ErrorText.line(allowed))") }
         return lines.joined(separator: "\n")
     }
 }

@@ -15,7 +15,11 @@ struct MistakeList {
     /// More than these tell nobody anything.
     static let reportedMax = 100
 
+    /// After so many no more time is spent on what may have been meant.
+    private static let explainedMax = 1000
+
     var isEmpty: Bool { found.isEmpty }
+    var isLong: Bool { found.count > Self.explainedMax }
 
     /// Makes the lines of a file known, before mistakes in it are added.
     mutating func add(_ source: SourceText) {
