@@ -35,8 +35,10 @@ import Testing
         _ = try Document.read(Folders.right + name, surroundings: .staged)
     }
 
+    /// This version can do all that is in it.
     @Test(arguments: Folders.files(Folders.examples))
-    func anExampleHasNoMistake(name: String) throws {
-        _ = try Document.read(Folders.examples + name, surroundings: .staged)
+    func anExampleCanBeServed(name: String) throws {
+        let document = try Document.read(Folders.examples + name, surroundings: .staged)
+        try document.check(.staged)
     }
 }
