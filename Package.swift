@@ -31,9 +31,7 @@ let package = Package(
         .executable(name: "balancer-scale", targets: ["ScaleCommand"]),
         .executable(name: "byte-exact", targets: ["ByteExact"]),
         .library(name: "Balancer", targets: ["Balancer"]),
-        .library(name: "ConfigurationFile", targets: ["ConfigurationFile"]),
         .library(name: "Chat", targets: ["Chat"]),
-        .library(name: "Discovery", targets: ["Discovery"]),
         .library(name: "Reactor", targets: ["Reactor"]),
     ],
     dependencies: [
@@ -80,22 +78,26 @@ let package = Package(
             path: "benchmarks/Scale", swiftSettings: swiftSettings + seam),
 
         .executableTarget(
-            name: "ByteExact", dependencies: ["Benchmark", "CommandSupport", "Reactor", argumentParser],
+            name: "ByteExact",
+            dependencies: ["Benchmark", "CommandSupport", "Reactor", "TestSupport", argumentParser],
             path: "Tests/ByteExact", swiftSettings: swiftSettings),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
-            name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: swiftSettings + seam),
+            name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: swiftSettings + seam),
         .testTarget(
-            name: "DiscoveryTests", dependencies: ["Discovery", "Reactor"], swiftSettings: swiftSettings + seam),
+            name: "DiscoveryTests", dependencies: ["Discovery", "Reactor", "TestSupport"],
+            swiftSettings: swiftSettings + seam),
         .testTarget(
-            name: "BalancerTests", dependencies: ["Balancer", "Reactor"], swiftSettings: swiftSettings + seam),
+            name: "BalancerTests", dependencies: ["Balancer", "Reactor", "TestSupport"],
+            swiftSettings: swiftSettings + seam),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "Reactor"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ConfigurationFileTests",
-            dependencies: ["Balancer", "BalancerCommand", "ConfigurationFile", "Reactor"],
+            dependencies: ["Balancer", "BalancerCommand", "ConfigurationFile", "Reactor", "TestSupport"],
             // Read from the source folder: a test rewrites the expected messages on request.
             exclude: ["Right", "Wrong"], swiftSettings: swiftSettings),
         .testTarget(

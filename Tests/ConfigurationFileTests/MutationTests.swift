@@ -1,4 +1,5 @@
 import Reactor
+import TestSupport
 import Testing
 
 @testable import ConfigurationFile
@@ -9,18 +10,6 @@ import Testing
     private static let runs = Environment.value("RUNS").flatMap { Int($0) } ?? 60
     private static let seed = Environment.value("SEED").flatMap { UInt64($0) } ?? 17
 
-    /// SplitMix64.
-    struct Dice: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-            return word ^ (word >> 31)
-        }
-    }
-
     private static let pieces: [String] = [
         "*a", "&a ", "<<: *a", "${", "${PORT}", "$", "$$", "[", "]", "{", "}", ": ", "- ", "? ", "\t", "\0", "\n", "\r",
         "\"", "'", "|\n", ">-\n", "#", "%", "@", "`", "!!int ", "!x ", "---\n", "...\n", "~", "null", "-1", "1e9",
@@ -29,7 +18,7 @@ import Testing
         "include: balancer.yaml\n", "backends", "pools:\n", "  ", "[[[[[[[[", "{{{{{{{{", "- - - - ",
     ]
 
-    private static func mutate(_ bytes: [UInt8], _ dice: inout Dice) -> [UInt8] {
+    private static func mutate(_ bytes: [UInt8], _ dice: inout SplitMix64) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...4, using: &dice) {
             guard !bytes.isEmpty else { break }
@@ -56,7 +45,7 @@ import Testing
     func nothingEndsTheProgram(path: String) throws {
         let bytes = try FileReader.read(path)
         for run in 0..<Self.runs {
-            var dice = Dice(state: Self.seed &+ UInt64(run) &* 1_000_003)
+            var dice = SplitMix64(seed: Self.seed &+ UInt64(run) &* 1_000_003)
             let changed = Self.mutate(bytes, &dice)
             do throws(Mistakes) {
                 let document = try Document.read(bytes: changed)

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Discovery
@@ -35,7 +36,7 @@ import Testing
         return [compressed, plain.bytes, denied.bytes]
     }()
 
-    private static func damaged(_ bytes: [UInt8], _ random: inout Randomness) -> [UInt8] {
+    private static func damaged(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
             let place = Int.random(in: bytes.indices, using: &random)
@@ -58,7 +59,7 @@ import Testing
     }
 
     @Test(arguments: seeds) func aDamagedAnswerIsReadOrRefused(seed: UInt64) throws {
-        var random = Randomness(seed: seed)
+        var random = SplitMix64(seed: seed)
         let asked = try question("_web._tcp.example.org", .srv)
         var read = 0
         for run in 0..<Self.runs {
@@ -81,7 +82,7 @@ import Testing
 
     /// A whole look-up whose every answer is damaged.
     @Test(arguments: seeds) func aLookUpOfDamagedAnswersEnds(seed: UInt64) throws {
-        var random = Randomness(seed: seed)
+        var random = SplitMix64(seed: seed)
         let service = try SoughtName("_web._tcp.example.org.")
         for _ in 0..<Self.runs / 4 {
             var asked = 0

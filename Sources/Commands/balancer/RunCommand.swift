@@ -17,13 +17,10 @@ struct RunCommand: ParsableCommand {
             again; the backend is down until it has one.
             """)
 
-    @Argument(
-        help: ArgumentHelp("The configuration file. (default: $BALANCER_CONFIG)", valueName: "file"),
-        completion: .file(extensions: ["yaml", "yml"]))
-    var file: String?
+    @OptionGroup var path: ConfigurationPath
 
     func run() throws {
-        let file = try ConfigurationPath.chosen(self.file)
+        let file = try path.chosen()
         let limit = Serving.prepare()
         let sockets: [InheritedSocket]
         do throws(SocketActivationError) {
@@ -54,13 +51,10 @@ struct CheckCommand: ParsableCommand {
             variables, users and groups. It opens no socket and looks up no name.
             """)
 
-    @Argument(
-        help: ArgumentHelp("The configuration file. (default: $BALANCER_CONFIG)", valueName: "file"),
-        completion: .file(extensions: ["yaml", "yml"]))
-    var file: String?
+    @OptionGroup var path: ConfigurationPath
 
     func run() throws {
-        let file = try ConfigurationPath.chosen(self.file)
+        let file = try path.chosen()
         let limit = Startup.prepare()
         let document: Document
         do throws(Mistakes) {
@@ -74,10 +68,15 @@ struct CheckCommand: ParsableCommand {
 }
 
 /// The path of the configuration file.
-enum ConfigurationPath {
+struct ConfigurationPath: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp("The configuration file. (default: $BALANCER_CONFIG)", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var file: String?
+
     /// The path from the argument, or else from the environment.
-    static func chosen(_ argument: String?) throws -> String {
-        if let argument { return argument }
+    func chosen() throws -> String {
+        if let file { return file }
         if let path = Environment.value("BALANCER_CONFIG"), !path.isEmpty { return path }
         throw ValidationError("no configuration file: give its path, or set BALANCER_CONFIG")
     }

@@ -96,18 +96,3 @@ struct Answer {
 
     static func opt(highCode: UInt8 = 0) -> [UInt8] { [0] + word(41) + word(1232) + [highCode, 0, 0, 0] + word(0) }
 }
-
-/// SplitMix64: the whole run of a random test follows from one seed. Source: Steele, Lea and Flood 2014.
-struct Randomness: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-}
