@@ -19,6 +19,7 @@ let isScripted = Context.environment["BALANCER_SCRIPTED"] != nil
 let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", isScripted ? nil : .when(configuration: .debug))]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "balancer",
@@ -36,18 +37,26 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .target(name: "CEpoll", cSettings: cSettings),
         .target(name: "Reactor", dependencies: ["CEpoll"], swiftSettings: swiftSettings + seam),
+        .target(name: "Discovery", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Balancer", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Chat", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+        .target(name: "Wording", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+        // The only target that needs Foundation, through Yams.
+        .target(
+            name: "ConfigurationFile", dependencies: ["Balancer", "Reactor", "Wording", yams],
+            swiftSettings: swiftSettings),
 
         .target(
-            name: "CommandSupport", dependencies: ["Reactor", argumentParser],
+            name: "CommandSupport", dependencies: ["Reactor", "Wording", argumentParser],
             path: "Sources/Commands/Support", swiftSettings: swiftSettings),
         .executableTarget(
-            name: "BalancerCommand", dependencies: ["Balancer", "Chat", "CommandSupport", argumentParser],
+            name: "BalancerCommand",
+            dependencies: ["Balancer", "Chat", "CommandSupport", "ConfigurationFile", argumentParser],
             path: "Sources/Commands/balancer", swiftSettings: swiftSettings),
         .executableTarget(
             name: "ChatServerCommand", dependencies: ["Chat", "CommandSupport", argumentParser],
@@ -69,17 +78,28 @@ let package = Package(
             path: "benchmarks/Scale", swiftSettings: swiftSettings + seam),
 
         .executableTarget(
-            name: "ByteExact", dependencies: ["Benchmark", "CommandSupport", "Reactor", argumentParser],
+            name: "ByteExact",
+            dependencies: ["Benchmark", "CommandSupport", "Reactor", "TestSupport", argumentParser],
             path: "Tests/ByteExact", swiftSettings: swiftSettings),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
-            name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: swiftSettings + seam),
+            name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: swiftSettings + seam),
         .testTarget(
-            name: "BalancerTests", dependencies: ["Balancer", "Reactor"], swiftSettings: swiftSettings + seam),
+            name: "DiscoveryTests", dependencies: ["Discovery", "Reactor", "TestSupport"],
+            swiftSettings: swiftSettings + seam),
+        .testTarget(
+            name: "BalancerTests", dependencies: ["Balancer", "Reactor", "TestSupport"],
+            swiftSettings: swiftSettings + seam),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "Reactor"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ConfigurationFileTests",
+            dependencies: ["Balancer", "BalancerCommand", "ConfigurationFile", "Reactor", "TestSupport"],
+            // Read from the source folder: a test rewrites the expected messages on request.
+            exclude: ["Right", "Wrong"], swiftSettings: swiftSettings),
         .testTarget(
             name: "BenchmarkTests", dependencies: ["Benchmark", "BenchmarkCommand", "Reactor"],
             swiftSettings: swiftSettings),

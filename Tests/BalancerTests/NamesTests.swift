@@ -8,7 +8,7 @@ import Testing
 
 /// Names and their addresses, for a loop instead of a name server.
 final class NameTable: Sendable {
-    private let entries = Mutex<[String: [SocketAddress]]>([:])
+    private let entries = Guarded<[String: [SocketAddress]]>([:])
     private let isSilent = Atomic(false)
     /// How often it was asked.
     let questions = Atomic(0)

@@ -1,7 +1,7 @@
 import CEpoll
 import Glibc
 import Reactor
-import Synchronization
+import TestSupport
 import Testing
 
 @testable import Balancer
@@ -173,7 +173,7 @@ import Testing
 
     /// Of many names so many are looked up in a turn, each of them once, and nobody waits for ever.
     @Test func theLookUpsOfATurnAreBounded() throws {
-        let asked = Mutex<[String: Int]>([:])
+        let asked = Guarded<[String: Int]>([:])
         var health = Configuration.HealthCheck()
         health.interval = .seconds(60)
         var timeouts = Configuration.Timeouts()

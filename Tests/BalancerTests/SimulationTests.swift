@@ -18,7 +18,7 @@ import Testing
     private func simulate(
         clients: Int = 12, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
         _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
-        latency: Configuration.Latency = .init(),
+        latency: Configuration.Latency = .sleeping,
         timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
         adjustPool: (inout Configuration.Pool) -> Void = { _ in },
         adjust: (inout Limits) -> Void = { _ in },
@@ -100,7 +100,7 @@ import Testing
 
     /// The first bytes may go with the SYN, to several backends one after the other, and count once.
     @Test func fastOpen() throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.fastOpen = true
         var sent = 0
         try simulate(
@@ -109,18 +109,18 @@ import Testing
         #expect(sent > 1000)
     }
 
-    /// Backends end, reset or refuse connections that nobody uses yet. One of them may be handed to a client at that
-    /// moment, as any backend may leave a client; nothing may be lost or mixed up.
-    /// Several polls for one wait: what each finds is handled, and interrupted ones are no end of the wait.
+    /// Several polls for one wait.
     @Test func loopsThatLookOn() throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.busyPoll = .atMost(.microseconds(1))
         try simulate(
             .init(refusedPercent: 30, interruptedPercent: 20, fullBatchPercent: 20, resetPercent: 10), latency: latency)
     }
 
+    /// Backends end, reset or refuse connections that nobody uses yet. One of them may be handed to a client at that
+    /// moment, as any backend may leave a client; nothing may be lost or mixed up.
     @Test func warmConnections() throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.warmConnections = 3
         try simulate(
             .init(
@@ -129,14 +129,14 @@ import Testing
     }
 
     @Test func fastOpenBesideWarmConnections() throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.fastOpen = true
         latency.warmConnections = 1
         try simulate(.init(refusedPercent: 40, spuriousPercent: 20, closePercent: 10), latency: latency)
     }
 
     @Test(arguments: [1, 40]) func warmConnectionsWhileDraining(turn: Int) throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.warmConnections = 3
         try simulate(.init(neverEndsPercent: 20), drainAfter: turn, latency: latency)
     }
@@ -273,7 +273,7 @@ import Testing
 
     /// An embedder may drop a loop at any moment, without a stop.
     @Test(arguments: [nil, 30]) func aLoopMayBeDroppedAfterAnyTurn(drainAfter: Int?) throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.fastOpen = true
         latency.warmConnections = 2
         var sessions = 0
@@ -352,7 +352,7 @@ import Testing
     }
 
     @Test(arguments: [1, 40]) func aProcessThatStandsStillWhileDraining(turn: Int) throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.fastOpen = true
         latency.warmConnections = 2
         try simulate(
@@ -406,7 +406,7 @@ import Testing
 
     /// Probes and connects are under way when their backends leave, and connections are held ready for them.
     @Test(arguments: [false, true]) func rostersThatChangeBesideFaults(fastOpen: Bool) throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.fastOpen = fastOpen
         latency.warmConnections = 2
         try simulate(
@@ -425,7 +425,7 @@ import Testing
     }
 
     @Test(arguments: [1, 40]) func rostersThatChangeWhileDraining(turn: Int) throws {
-        var latency = Configuration.Latency()
+        var latency = Configuration.Latency.sleeping
         latency.warmConnections = 2
         try simulate(
             pools: 2, changePercent: 30, .init(silentPercent: 20, neverEndsPercent: 20), drainAfter: turn,

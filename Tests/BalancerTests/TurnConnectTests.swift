@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    /// Those who wait go before new clients, however many of these come.
+    /// Those who wait get on while new clients come.
     @Test func newClientsDoNotPassThoseWhoWait() throws {
         try TurnStage.run(backends: Self.backends) { kernel, stage in
             Self.staged(kernel, &stage)
@@ -81,6 +81,20 @@ import Testing
             #expect(record.attempts == Self.backends)
             let first = kernel.accepted.first.map { kernel.descriptors.contains($0) }
             #expect(first == false)
+        }
+    }
+
+    /// The connects of a turn are for those who wait, as long as they need them.
+    @Test func clientsOfATurnWaitBehindThoseOfTheLast() throws {
+        try TurnStage.run(backends: Self.backends) { kernel, stage in
+            Self.staged(kernel, &stage)
+            try stage.turn()
+            for _ in 0..<2 { kernel.arrive(at: kernel.listeners[0]) }
+            try stage.turn()
+            let rows = stage.loop.sessions.slab.indexRange
+            var attempts: [Int] = []
+            for row in rows { attempts.append(Int(stage.loop.sessions.slab[row].attempts)) }
+            #expect(attempts == [2 * Self.share, 0, 0])
         }
     }
 
@@ -156,18 +170,19 @@ import Testing
 
     /// The timeout is that of an attempt, and none is under way.
     @Test func theConnectTimeoutMeanwhile() throws {
-        try TurnStage.run(backends: Self.backends) { kernel, stage in
+        var timeouts = Configuration.Timeouts()
+        timeouts.connect = .milliseconds(100)
+        try TurnStage.run(backends: Self.backends, timeouts: timeouts) { kernel, stage in
             Self.staged(kernel, &stage, first: -EINPROGRESS)
             try stage.turn()
             let backend = try #require(kernel.connects.last).socket
-            let next = stage.loop.core.timers.nextDeadline
-            let deadline = try #require(next)
             kernel.errors[backend] = ECONNREFUSED
             kernel.post(backend, CEPOLL_IN | CEPOLL_OUT | CEPOLL_ERR | CEPOLL_HUP | CEPOLL_RDHUP)
             try stage.turn()
             let queued = stage.loop.sessions.connects.count
             #expect(queued == 1)
-            stage.hand.now = deadline + .milliseconds(100)
+            // Less than a stall, more than the timeout.
+            stage.hand.now = stage.hand.now + .milliseconds(150)
             for _ in 0..<2 { #expect(try stage.turn().connects.count == Self.share) }
             while stage.loop.hasMoreToDo { try stage.turn() }
             Self.expectAllTried(stage, kernel)

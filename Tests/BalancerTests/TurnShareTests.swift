@@ -136,6 +136,7 @@ import Testing
 
     /// Alone they need fewer looks at the poller.
     @Test func bulkAloneHasMoreQuanta() throws {
+        #expect(Limits.bulkChunksPerTurnAlone > Limits.bulkChunksPerTurn)
         try TurnStage.run { kernel, stage in
             kernel.keepsOutput = false
             let pairs = try stage.open(10)

@@ -1,21 +1,17 @@
-/// SplitMix64: everything that a session does follows from the seed of the run and the session's number.
+import TestSupport
+
+/// Everything that a session does follows from the seed of the run and the session's number.
 struct Dice: RandomNumberGenerator {
-    private var state: UInt64
+    private var numbers: SplitMix64
 
     /// The dice of one session.
     init(seed: UInt64, session: UInt64) {
-        state = seed &* 0xD6E8_FEB8_6659_FD93 ^ session
+        numbers = SplitMix64(seed: seed &* 0xD6E8_FEB8_6659_FD93 ^ session)
         // Neighbouring numbers would otherwise give neighbouring states.
-        state = next()
+        numbers = SplitMix64(seed: numbers.next())
     }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
+    mutating func next() -> UInt64 { numbers.next() }
 
     /// A number of the range, each with the same probability.
     mutating func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }

@@ -47,7 +47,7 @@ private func fault(_ body: () throws(ArgumentFault) -> Void) -> String? {
         #expect(try Self.short.parse(text) == .microseconds(microseconds))
     }
 
-    @Test(arguments: ["0us", "2ms", "1001us", "20", "5s", "20parsecs", "0.1us"])
+    @Test(arguments: ["0us", "2ms", "1001us", "20", "5s", "20parsecs", "0.1us", "0.6us"])
     func theFaultOfAShortDurationHasItsBounds(text: String) {
         let message = fault { () throws(ArgumentFault) in _ = try Self.short.parse(text) }
         #expect(message?.contains("1us to 1ms") == true)
@@ -66,6 +66,7 @@ private func fault(_ body: () throws(ArgumentFault) -> Void) -> String? {
         (["--look", "--other", "x"], ["--look=always", "--other", "x"]),
         (["--look", "8090"], ["--look=always", "8090"]), (["--look", "2a01::1"], ["--look=always", "2a01::1"]),
         (["--look", "1a.example:80"], ["--look=always", "1a.example:80"]),
+        (["--look", "on"], ["--look", "on"]), (["--look", "Off"], ["--look", "Off"]),
         (["--look", "20parsecs"], ["--look", "20parsecs"]), (["--", "--look"], ["--", "--look"]), ([], []),
     ])
     func aValueMayBeLeftOut(arguments: [String], completed: [String]) {

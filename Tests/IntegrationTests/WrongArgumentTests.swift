@@ -96,6 +96,8 @@ struct WrongArgumentTests {
             .serve("--fall=1", "--fall", "1", says: "--fall", "twice"),
             .serve("--busy-poll", "--busy-poll", says: "--busy-poll", "twice"),
             .serve("--busy-poll", "2s", says: "--busy-poll", "1us to 1ms"),
+            .serve("--busy-poll", "on", says: "--busy-poll", "1us to 1ms", "'off'"),
+            .serve("--busy-poll", "OFF", says: "--busy-poll", "'off'"),
         ])
     func option(_ call: WrongCall) throws { try check(call) }
 
@@ -139,7 +141,7 @@ struct WrongArgumentTests {
     @Test(
         "of the other commands and programs: the error names the argument and the remedy",
         arguments: [
-            WrongCall(.balancer, "help", "nothing", says: "'nothing'", "serve, status, demo"),
+            WrongCall(.balancer, "help", "nothing", says: "'nothing'", "serve, run, check, config, status, demo"),
             WrongCall(.balancer, "help", "status", "demo", says: "'demo'"),
             WrongCall(.balancer, "status", "a", "b", says: "'b'", "<path>"),
             WrongCall(.balancer, "status", "--time", "1s", says: "'--time'", "'--timeout'"),

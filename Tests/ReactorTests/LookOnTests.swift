@@ -15,7 +15,7 @@ import Testing
         mutating func wait(_ waits: Int, sleep: UInt64, look: (Int) -> UInt64?) -> Int {
             let before = looks
             for _ in 0..<waits {
-                if lookOn.isWorthIt(processorTime) {
+                if lookOn.nextWaitLooks(processorTime) {
                     looks += 1
                     if let cost = look(looks) {
                         lookOn.found()
@@ -90,7 +90,7 @@ import Testing
 
     @Test func withoutATimeItIsNeverWorthIt() {
         var lookOn = LookOn(nanoseconds: 0)
-        #expect((0..<1_000).allSatisfy { _ in !lookOn.isWorthIt(0) })
+        #expect((0..<1_000).allSatisfy { _ in !lookOn.nextWaitLooks(0) })
     }
 
     /// A clock that stands still does not hold the loop.

@@ -1,6 +1,7 @@
 import CEpoll
 import Glibc
 import Reactor
+import TestSupport
 import Testing
 
 private let millisecond: UInt64 = 1_000_000

@@ -1,4 +1,5 @@
 import Reactor
+import TestSupport
 import Testing
 
 /// Counts the ends of the elements that share it.

@@ -1,5 +1,6 @@
 import CEpoll
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Reactor

@@ -105,8 +105,8 @@ public struct Configuration: Sendable {
             /// What ``atMost(_:)`` may be. Less than the shortest is over after one look; in the longest a core could as
             /// well be busy always.
             public static let durations: ClosedRange<Duration> = .microseconds(1) ... .milliseconds(1)
-            /// In a conversation over loopback the next event is some 15 us away; after 25 us a fifth of them are still
-            /// to come, after 40 us one in twenty, after 60 us no fewer (benchmarks/NOTES.md).
+            /// Of the waits of a lone short connection over loopback, looks of 25 us spare four of five, of 40 us
+            /// nineteen of twenty, and of 60 us no more.
             public static let standard = atMost(.microseconds(40))
         }
 

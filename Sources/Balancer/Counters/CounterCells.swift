@@ -6,8 +6,9 @@ import Synchronization
 /// A reader sees each counter as it was at some recent moment; two counters may be of different moments.
 ///
 /// A handle: it does not own the memory, see ``CounterBlock``.
+///
+/// Unchecked `Sendable`: the pointer never changes, and what it points to are atomics.
 @safe struct CounterCells: @unchecked Sendable {
-    // Unchecked: the pointer never changes, and what it points to are atomics.
     fileprivate let cells: UnsafeMutablePointer<Atomic<UInt64>>
 
     /// Adds `count`; only for the loop that owns the row.

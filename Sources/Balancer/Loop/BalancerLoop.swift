@@ -91,8 +91,7 @@ public struct BalancerLoop: ~Copyable {
     /// A snapshot of the session table; for display, not for the data path.
     public func sessionTable() -> [SessionRow] { sessions.table(targets) }
 
-    /// Lets a parent poller watch this loop: it is readable while there are events or timers. Work that is left over from
-    /// a turn does not show there: ask ``hasMoreToDo``.
+    /// Lets a parent poller watch this loop, for events and timers; of work that is left over ask ``hasMoreToDo``.
     public func add(to parent: borrowing Poller, _ token: Token) -> Errno? {
         parent.add(core.poller, token)
     }
@@ -141,6 +140,7 @@ public struct BalancerLoop: ~Copyable {
 
     /// Lets sessions of a queue go on, in their order, while the turn has a share for them.
     @inline(never) private mutating func serve(_ queue: Sessions.Queue) {
+        if queue == .bulk { core.sleepNext() }
         for _ in 0..<sessions.waiting(in: queue) {
             guard isRunning, let index = sessions.next(in: queue) else { return }
             settle(sessions.goOn(index, &targets, &core, &journal))

@@ -12,8 +12,8 @@ struct ArgumentLine {
     }
 
     /// The arguments, in which the options of `optional` that lack their value have the first word given there: the parser
-    /// knows no options with or without a value. What follows such an option is its value when it is one of the words, or
-    /// looks like a duration.
+    /// knows no options with or without a value. What follows such an option is its value when it is one of the words, or of
+    /// those that people try instead, or looks like a duration.
     func completed(_ optional: [String: [String]]) -> [String] {
         arguments.enumerated().map { place, argument in
             guard place < mayBeOptions.endIndex, let words = optional[argument] else { return argument }
@@ -21,9 +21,13 @@ struct ArgumentLine {
             let number = next.prefix { $0.isASCII && $0.isNumber || $0 == "." }
             let unit = next.dropFirst(number.count)
             let isDuration = !number.isEmpty && !unit.isEmpty && unit.allSatisfy(\.isLetter)
-            return isDuration || words.contains(next) ? argument : "\(argument)=\(words[0])"
+            let isWord = (words + Self.wordsTried).contains(next.lowercased())
+            return isDuration || isWord ? argument : "\(argument)=\(words[0])"
         }
     }
+
+    /// Taken for values of an option, so that the message names it. No host is called so.
+    private static let wordsTried = ["on", "none", "never", "yes", "no", "true", "false"]
 
     /// The name of an option that is given more than once. Only for a line that was parsed: each option in it exists.
     func repeatedOption(besides repeatable: Set<String>) -> String? {

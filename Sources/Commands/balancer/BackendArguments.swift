@@ -50,6 +50,15 @@ struct BackendArguments {
         }
     }
 
+    /// Converts them to backends without any look-up.
+    func unresolved(preferring family: CInt) -> [Configuration.Backend] {
+        backends.map { backend in
+            let port = backend.port.rawValue
+            if let address = backend.host.address(port: port) { return .init(address: address) }
+            return .init(name: HostName(host: backend.host.text, port: port, preferredFamily: family), address: nil)
+        }
+    }
+
     /// How long look-ups may delay the start when names without an address are allowed.
     private static let lookUpLimit: Duration = .seconds(5)
     /// Between two rounds of look-ups.

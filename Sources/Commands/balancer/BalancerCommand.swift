@@ -19,7 +19,10 @@ import CommandSupport
               balancer 0.0.0.0 db1:5432 db2:5432 --port 5432 --log changes
             """,
         version: version,
-        subcommands: [ServeCommand.self, StatusCommand.self, DemoCommand.self],
+        subcommands: [
+            ServeCommand.self, RunCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
+            DemoCommand.self,
+        ],
         defaultSubcommand: ServeCommand.self)
 
     static func main() { start(optional: ["--busy-poll": LatencyOptions.words]) }

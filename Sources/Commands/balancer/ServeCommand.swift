@@ -1,6 +1,7 @@
 import ArgumentParser
 import Balancer
 import CommandSupport
+import ConfigurationFile
 import Reactor
 
 /// `balancer SOURCE_IP HOST PORT [HOST PORT ...]`, also with `HOST:PORT`: runs the balancer.
@@ -98,42 +99,20 @@ struct ServeCommand: ParsableCommand {
     var statusSocket: String?
 
     func run() throws {
-        let limit = Startup.prepare()
-        // These do not end a loop. Held so that they do not end the program during the first look-up either.
-        Signals.hold([.hangup] + Signal.meaningless)
+        let limit = Serving.prepare()
         let sockets = try HandedSockets.take()
-        let memory = MemoryLimit.all()
-        let configuration = try makeConfiguration(descriptors: limit, memory, sockets)
-        let service: ServiceManager?
-        do throws(SystemCallError) {
-            try Startup.checkMemory(loops: configuration.threads)
-            service = try ServiceManager.find()
-        } catch {
-            throw failure("balancer", error, loops: configuration.threads)
-        }
-        do throws(LoopFailure) {
-            try serve(configuration, descriptors: limit, memory, service)
-        } catch {
-            throw failure(
-                "balancer", error.cause, in: error.loop.map { "loop \($0)" }, loops: configuration.threads)
-        }
-    }
-
-    private func serve(
-        _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
-        _ service: consuming ServiceManager?
-    ) throws(LoopFailure) {
-        var log = EventLog(configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
-        log.compare(configuration, withDescriptors: descriptors)
-        log.compare(configuration, withMemory: memory)
-        try LoopGroup.run(configuration, output: log, service: service)
+        let resources = Resources(descriptors: limit, memory: MemoryLimit.all())
+        let configuration = try makeConfiguration(resources, sockets)
+        try Serving.run(configuration, descriptors: limit, resources.memory)
     }
 }
 
 extension ServeCommand {
     /// Makes the configuration from the arguments; a mistake is a usage error.
+    ///
+    /// - Parameter looksUp: Whether the backends' names are looked up; otherwise they have no address yet.
     func makeConfiguration(
-        descriptors: Int, _ memory: [MemoryLimit], _ sockets: HandedSockets
+        _ resources: Resources, _ sockets: HandedSockets, looksUp: Bool = true
     ) throws -> Configuration {
         let sourceArgument = SourceArgument(sourceIP)
         try sourceArgument.check(isAlone: backends.isEmpty)
@@ -146,19 +125,16 @@ extension ServeCommand {
             throw ValidationError(error.message + sourceArgument.commandQuestion)
         }
         let source = try sourceArgument.resolve(port: port.rawValue)
-        let targets = try backendArguments.resolve(preferring: source.family)
+        let targets =
+            looksUp
+            ? try backendArguments.resolve(preferring: source.family)
+            : backendArguments.unresolved(preferring: source.family)
         let listeners: [Configuration.ListenerSettings] =
             sockets.clients.isEmpty ? [.init(address: source)] : sockets.clients.map { .init(inherited: $0) }
         // A socket that was handed over takes two descriptors: the received one, and the loop's own.
-        var limits = Limits(
-            sessionsMax: Limits.sessionsMax(
-                descriptors: descriptors, listeners: listeners.count + sockets.clients.count, backends: targets.count,
-                threads: threads, warmConnections: latency.warmConnections))
-        limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
-        limits.blocksMax = Limits.blocksMax(memory: memory)
-        limits.stalledMax = Limits.stalledMax(memory: memory)
-        limits.backlog = backlog
-        if let chosen = sessions.sessionsMax { limits.sessionsMax = chosen }
+        let limits = resources.limits(
+            listeners: listeners.count + sockets.clients.count, backends: targets.count, threads: threads,
+            warmConnections: latency.warmConnections, sessionsMax: sessions.sessionsMax, backlog: backlog)
         do {
             return try Configuration(
                 listeners: listeners,

@@ -70,6 +70,10 @@ struct LatencyOptions: ParsableArguments {
     static let words = [always, off]
     private static let always = "always"
     private static let off = "off"
+    private static func look(_ text: String) throws(ArgumentFault) -> Duration {
+        do { return try looks.parse(text) } catch { throw ArgumentFault("\(error), or '\(off)', or '\(always)'") }
+    }
+
     private static let looks = DurationRange(Configuration.Latency.BusyPoll.durations)
 
     @Option(
@@ -77,14 +81,15 @@ struct LatencyOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Look on for events for so long before sleeping, \(looks), while that pays: events are then not delayed by \
-            a wake-up. 'off' for never; without a value a loop never sleeps, and keeps a core busy. (default: 40us)
+            a wake-up. 'off' for never; 'always', or no value: a loop never sleeps, and keeps a core busy. (default: \
+            40us)
             """,
             valueName: "duration"),
         transform: { text throws(ArgumentFault) in
             switch text {
             case always: .always
             case off: .off
-            default: .atMost(try looks.parse(text))
+            default: .atMost(try look(text))
             }
         })
     var busyPoll = Configuration.Latency.BusyPoll.standard

@@ -54,6 +54,10 @@ struct LinuxKernel {
         cepoll_socket(domain)
     }
 
+    func datagramSocket(domain: CInt) -> CInt {
+        cepoll_datagram_socket(domain)
+    }
+
     func bind(_ socket: CInt, to address: SocketAddress) -> CInt {
         unsafe address.withSockAddr { CInt(Self.orErrno(Int(unsafe Glibc.bind(socket, $0, $1)))) }
     }

@@ -28,6 +28,8 @@
         func eventCreate() -> CInt
         /// socket(2), a non-blocking stream.
         func socket(domain: CInt) -> CInt
+        /// socket(2), non-blocking, for datagrams.
+        func datagramSocket(domain: CInt) -> CInt
         /// bind(2).
         func bind(_ socket: CInt, to address: SocketAddress) -> CInt
         /// listen(2).
@@ -103,6 +105,8 @@
     extension ScriptedKernel {
         /// Does not wait.
         public func isReadable(_ descriptor: CInt, milliseconds: CInt) -> Bool { isReadable(descriptor) }
+        /// -EAFNOSUPPORT: a script has no datagrams.
+        public func datagramSocket(domain: CInt) -> CInt { -EAFNOSUPPORT }
         /// Not known.
         public func roundTrip(_ socket: CInt) -> CInt { -EOPNOTSUPP }
         /// 0: what is written is acknowledged at once.

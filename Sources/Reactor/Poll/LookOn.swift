@@ -13,14 +13,13 @@
 ///   save in latency.
 /// - A look in vain costs most. When fewer than six of seven find something, the loop sleeps from then on.
 /// - Where looks pay, the loop looks for 32,768 waits before it measures again. Where they do not, it sleeps for 64 waits,
-///   and for twice as many each time, up to 4,096. So a loop that it never pays for looks twice in 4,000 waits.
+///   and for twice as many each time, up to 4,096. So a loop in which looks never pay makes two of them in 4,000 waits.
 ///
-/// What it gains on this kind of work and that: benchmarks/NOTES.md, "Sleeping".
+/// The gains are in benchmarks/NOTES.md, "Sleeping".
 struct LookOn {
-    /// How long a loop looks on after its last event, in nanoseconds; 0 for not at all.
+    /// How long a loop looks on after the work of a turn, in nanoseconds; 0 for not at all.
     let nanoseconds: UInt64
-    /// How often it looks at most meanwhile, so that a clock that stands still does not hold it: a look that finds
-    /// nothing takes longer than this on any processor.
+    /// How often it polls at most meanwhile, so that a clock that stands still does not hold it.
     let looksMax: UInt64
 
     private enum Phase {
@@ -54,11 +53,15 @@ struct LookOn {
     static let stay = 32_768
     static let pauseMin = 64
     static let pauseMax = 4_096
+    /// Two vain looks end a try that begins with them.
     private static let creditStart = 8
+    /// Three vain looks in a row end what has paid so far.
     private static let creditMax = 16
+    /// What a vain look costs, where one that finds something earns 1: six of seven keep the balance.
     private static let price = 6
     /// How much more looks may cost.
     private static let margin = 1.125
+    /// No system call that finds nothing takes less on any processor.
     private static let lookNanoseconds: UInt64 = 100
 
     init(nanoseconds: UInt64) {
@@ -67,8 +70,8 @@ struct LookOn {
         looksMax = nanoseconds / Self.lookNanoseconds + 1
     }
 
-    /// A wait begins. True when it is to begin with a look. `processorTime` is the thread's, in nanoseconds.
-    @inline(__always) mutating func isWorthIt(_ processorTime: @autoclosure () -> UInt64) -> Bool {
+    /// Counts a wait. True when it is to begin with a look. `processorTime` is the thread's, in nanoseconds.
+    @inline(__always) mutating func nextWaitLooks(_ processorTime: @autoclosure () -> UInt64) -> Bool {
         if waitsLeft == 0 { advance(processorTime()) }
         waitsLeft -= 1
         return isLooking

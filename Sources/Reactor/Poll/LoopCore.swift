@@ -72,6 +72,8 @@ public struct LoopCore: ~Copyable {
     /// The latest deadline before which time was given back.
     private var sparedUntil: UInt64 = 0
     private var lookOn: LookOn
+    /// The next turn waits without a look.
+    private var sleepsNext = false
     /// The first poll of this turn found something.
     public private(set) var hadEvents = false
     private var hasLooked = false
@@ -142,11 +144,12 @@ public struct LoopCore: ~Copyable {
         mayExpire = false
         stall = 0
         let timeout = hasMoreToDo ? .immediately : timeout
-        if timeout == .immediately || !lookOn.isWorthIt(kernel.threadProcessorNanoseconds()) {
+        if timeout == .immediately || sleepsNext || !lookOn.nextWaitLooks(kernel.threadProcessorNanoseconds()) {
             try poller.poll(into: &events, timeout: timeout)
         } else {
             try lookOnAndWait(timeout)
         }
+        sleepsNext = false
         hadEvents = events.count > 0
         lookOn.took(events.count)
         previous = now
@@ -155,6 +158,10 @@ public struct LoopCore: ~Copyable {
         isDue = timers.hasDue(now: now)
         if isDue { timersLeft = timersPerTurn } else { putOff = 0 }
     }
+
+    /// Has the next turn wait without a look, if it waits: for bulk transfers, of which a sleep gathers more bytes per
+    /// event.
+    public mutating func sleepNext() { sleepsNext = true }
 
     /// Looks on for a moment, then sleeps. Not inlined, since most loops sleep at once.
     @inline(never) private mutating func lookOnAndWait(_ timeout: Poller.Timeout) throws(SystemCallError) {

@@ -37,12 +37,13 @@ public struct MemoryLimit: Hashable, Sendable {
     /// `memory.limit_in_bytes` (version 1). What the kernel holds for the process, such as its sockets, counts too. nil when
     /// there is none.
     public static func ofGroup() -> MemoryLimit? {
-        guard let groups = ProcFile.text("/proc/self/cgroup"), let mounts = ProcFile.text("/proc/self/mountinfo") else {
+        guard let groups = SmallFile.text("/proc/self/cgroup"), let mounts = SmallFile.text("/proc/self/mountinfo")
+        else {
             return nil
         }
         return limitFiles(groups: groups, mounts: mounts).compactMap { file in
             // Version 2 has the word `max` where there is no limit, version 1 a number near 2^63.
-            ProcFile.text(file).flatMap { Int($0.prefix { $0.isNumber }) }
+            SmallFile.text(file).flatMap { Int($0.prefix { $0.isNumber }) }
                 .map { MemoryLimit(.group(file), bytes: $0) }
         }.min { $0.bytes < $1.bytes }.flatMap { $0.bytes < unlimited ? $0 : nil }
     }
@@ -62,7 +63,7 @@ public struct MemoryLimit: Hashable, Sendable {
 
     /// How much this process has mapped so far: the first number of /proc/self/statm, in pages.
     private static func mappedBytes() -> Int {
-        ProcFile.text("/proc/self/statm").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * ByteBuffer.pageBytes }
+        SmallFile.text("/proc/self/statm").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * ByteBuffer.pageBytes }
             ?? 0
     }
 

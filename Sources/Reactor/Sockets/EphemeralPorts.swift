@@ -5,7 +5,7 @@ public enum EphemeralPorts {
 
     /// The lowest of them, as this network namespace has it now.
     public static func lowest() -> UInt16 {
-        ProcFile.text("/proc/sys/net/ipv4/ip_local_port_range").flatMap(lowest(in:)) ?? lowestByDefault
+        SmallFile.text("/proc/sys/net/ipv4/ip_local_port_range").flatMap(lowest(in:)) ?? lowestByDefault
     }
 
     /// The first number of `32768	60999`.

@@ -26,7 +26,7 @@ public struct Listener: ~Copyable {
     /// `net.core.somaxconn`: to how many connections that wait to be accepted the kernel lowers every backlog. Since
     /// Linux 5.4 it is 4,096 unless set.
     public static func backlogMax() -> Int {
-        ProcFile.text("/proc/sys/net/core/somaxconn").flatMap { Int($0.prefix { $0.isNumber }) } ?? 4096
+        SmallFile.text("/proc/sys/net/core/somaxconn").flatMap { Int($0.prefix { $0.isNumber }) } ?? 4096
     }
 
     /// Binds and listens.

@@ -175,6 +175,13 @@ public struct Stream: ~Copyable {
         return kernel.isReadable(descriptor.rawValue, milliseconds: CInt(clamping: milliseconds))
     }
 
+    /// Waits until a write would not wait, which is also when the connection is established or has failed. False when the
+    /// time is over. For threads that have no loop.
+    public func waitWritable(_ limit: Duration) -> Bool {
+        let milliseconds = limit.wholeNanoseconds / 1_000_000 + 1
+        return kernel.waitWritable(descriptor.rawValue, milliseconds: CInt(clamping: milliseconds))
+    }
+
     /// The smoothed round trip to the peer, in microseconds; nil when there is none, as of a Unix socket.
     public var roundTripMicroseconds: Int? {
         let result = kernel.roundTrip(descriptor.rawValue)

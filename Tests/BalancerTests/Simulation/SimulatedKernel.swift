@@ -1,6 +1,7 @@
 import CEpoll
 import Glibc
 import Reactor
+import TestSupport
 
 @testable import Balancer
 

@@ -30,7 +30,7 @@ struct SimulationRun {
     init(
         seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
         faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
-        latency: Configuration.Latency = .init(), timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
+        latency: Configuration.Latency = .sleeping, timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
         adjustPool: (inout Configuration.Pool) -> Void = { _ in }, adjust: (inout Limits) -> Void = { _ in }
     ) throws {
         self.seed = seed
@@ -43,9 +43,6 @@ struct SimulationRun {
         limits.chunkBytes = 128
         limits.pipesMax = 4
         adjust(&limits)
-        var latency = latency
-        // The script's clock stands still between two waits. A spurious event at each look would keep it there.
-        if latency.busyPoll == .standard { latency.busyPoll = .off }
         configuration = try Configuration(
             listeners: (0..<pools).map {
                 .init(address: .ipv4(0x7F00_0001, port: UInt16(20000 + $0)), pool: $0)
@@ -251,5 +248,15 @@ struct SimulationRun {
         if arrived != from.host.sent { found.append("\(name): \(arrived) of \(from.host.sent) bytes arrived") }
         if counted != arrived { found.append("\(name): the record counts \(counted) bytes, \(arrived) arrived") }
         return found
+    }
+}
+
+extension Configuration.Latency {
+    /// A loop that sleeps at once. The script's clock moves only in a sleep, and spurious events at each look would keep
+    /// the loop from one.
+    static var sleeping: Self {
+        var latency = Self()
+        latency.busyPoll = .off
+        return latency
     }
 }

@@ -84,6 +84,9 @@ final class StagedKernel: ScriptedKernel {
     private var arrivals: [CInt: [SocketAddress]] = [:]
     private var events: [(data: UInt64, readiness: UInt32)] = []
 
+    /// The timeouts of all calls of epoll_wait(2), in their order.
+    private(set) var timeouts: [CInt] = []
+
     // MARK: for the test
 
     /// Lets a client arrive at a listener, and reports it.
@@ -132,6 +135,7 @@ final class StagedKernel: ScriptedKernel {
     }
 
     func epollWait(_ epoll: CInt, _ buffer: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt) -> CInt {
+        timeouts.append(milliseconds)
         let count = min(events.count, buffer.count)
         for place in 0..<count {
             unsafe cepoll_event_set(&buffer[place], events[place].readiness, events[place].data)
@@ -185,6 +189,8 @@ final class StagedKernel: ScriptedKernel {
 
     func readiness(_ descriptor: CInt) -> UInt32 {
         looks += 1
+        // poll(2) reports nothing of -1, which a socket that has been closed has.
+        guard descriptors.contains(descriptor) else { return 0 }
         guard isEstablished(descriptor) else { return 0 }
         if reset.contains(descriptor) { return CEPOLL_IN | CEPOLL_OUT | CEPOLL_ERR | CEPOLL_HUP | CEPOLL_RDHUP }
         let input: UInt32 = self.input[descriptor]?.isEmpty == false ? CEPOLL_IN : 0

@@ -32,6 +32,8 @@ class ForwardingKernel: ScriptedKernel {
 
     func monotonicNanoseconds() -> UInt64 { linux.monotonicNanoseconds() }
 
+    func threadProcessorNanoseconds() -> UInt64 { linux.threadProcessorNanoseconds() }
+
     func timerCreate() -> CInt { opening(linux.timerCreate()) }
 
     func timerSet(_ timer: CInt, nanoseconds: UInt64) -> CInt {

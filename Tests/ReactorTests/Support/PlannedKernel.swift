@@ -8,12 +8,15 @@ final class PlannedKernel: ForwardingKernel {
     struct Wait {
         /// The clock moves so far while it waits.
         var nanoseconds: UInt64 = 0
+        /// The thread's processor time meanwhile.
+        var processorNanoseconds: UInt64 = 0
         /// Returns EINTR.
         var isInterrupted = false
         var tokens: [Token] = []
     }
 
     var nanoseconds: UInt64 = 1_000_000_000_000
+    var processorNanoseconds: UInt64 = 0
     /// The next polls; when there are none left, a poll finds nothing and takes no time.
     var waits: [Wait] = []
     /// The timeouts of the polls so far.
@@ -22,6 +25,8 @@ final class PlannedKernel: ForwardingKernel {
     var settings: [UInt64] = []
 
     override func monotonicNanoseconds() -> UInt64 { nanoseconds }
+
+    override func threadProcessorNanoseconds() -> UInt64 { processorNanoseconds }
 
     override func timerSet(_ timer: CInt, nanoseconds: UInt64) -> CInt {
         settings.append(nanoseconds)
@@ -35,6 +40,7 @@ final class PlannedKernel: ForwardingKernel {
         guard !waits.isEmpty else { return 0 }
         let wait = waits.removeFirst()
         nanoseconds += wait.nanoseconds
+        processorNanoseconds += wait.processorNanoseconds
         if wait.isInterrupted { return -EINTR }
         precondition(wait.tokens.count <= events.count, "the plan delivers more events than there is room for")
         for (place, token) in wait.tokens.enumerated() {

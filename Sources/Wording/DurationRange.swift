@@ -30,8 +30,10 @@ public struct DurationRange: CustomStringConvertible, Sendable {
             throw ArgumentFault("a duration from \(self) is needed: \(isShort ? Self.shortFormat : Self.format)")
         }
         // Compared before the conversion: an integer may not hold it.
-        let steps = (value * Double(unit.microseconds) / Double(stepMicroseconds)).rounded()
-        guard steps <= Double(range.upperBound.wholeMicroseconds / stepMicroseconds),
+        let exact = value * Double(unit.microseconds)
+        let steps = (exact / Double(stepMicroseconds)).rounded()
+        guard exact >= Double(range.lowerBound.wholeMicroseconds),
+            steps <= Double(range.upperBound.wholeMicroseconds / stepMicroseconds),
             case let duration = Duration.microseconds(Int64(steps) * stepMicroseconds), range.contains(duration)
         else { throw ArgumentFault("a duration from \(self) is needed") }
         return duration

@@ -1,12 +1,13 @@
 import Glibc
 
-/// Small files in which the kernel tells about itself, in /proc and /sys.
-enum ProcFile {
+/// Small files: those in which the kernel tells about itself, in /proc and /sys, and the machine's settings in /etc.
+public enum SmallFile {
     /// More than any file has that is read here, but for a list of mounts on a machine with thousands of containers.
     static let bytesMax = 1 << 20
 
-    /// All of a file's text; nil when it cannot be read.
-    static func text(_ path: String) -> String? {
+    /// All of a file's text, of a longer one the first 1 MiB; nil when it cannot be read. Bytes that are no UTF-8 become
+    /// U+FFFD.
+    public static func text(_ path: String) -> String? {
         let number = kernel.open(path, flags: O_RDONLY)
         guard number >= 0 else { return nil }
         let file = FileDescriptor(owning: number)

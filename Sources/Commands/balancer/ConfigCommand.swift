@@ -1,0 +1,71 @@
+import ArgumentParser
+import Balancer
+import CommandSupport
+import ConfigurationFile
+import Reactor
+
+/// `balancer config`: prints configuration files, and the schema of them.
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config",
+        abstract: "Print the configuration file that says the same as a one-line command.",
+        usage: """
+            balancer config SOURCE_IP HOST PORT [HOST PORT ...] [options of serve]
+            balancer config --full FILE
+            balancer config --schema
+            """,
+        discussion: """
+            balancer config 0.0.0.0 db1:5432 db2:5432 --port 5432 >balancer.yaml
+              balancer run balancer.yaml
+
+            Options of `config` itself come first. Names are not looked up.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Print a file with every key, also those that it leaves out, and where each value comes from.",
+            valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var full: String?
+
+    @Flag(help: "Print the JSON Schema of configuration files, for editors.")
+    var schema = false
+
+    @Argument(
+        parsing: .captureForPassthrough,
+        help: ArgumentHelp("The one-line command: SOURCE_IP, backends, options.", valueName: "arguments"))
+    var line: [String] = []
+
+    func validate() throws {
+        let forms = [full != nil, schema, !line.isEmpty].count { $0 }
+        if line.contains("--help") || line.contains("-h") { throw CleanExit.helpRequest(self) }
+        guard forms == 1 else {
+            throw ValidationError(
+                forms == 0
+                    ? "nothing to print: give SOURCE_IP and backends, --full FILE, or --schema"
+                    : "--full FILE, --schema and a one-line command exclude each other: give one of them")
+        }
+    }
+
+    func run() throws {
+        let limit = Startup.prepare()
+        if schema {
+            print(JSONSchema.text, terminator: "")
+        } else if let full {
+            do throws(Mistakes) {
+                print(try Document.read(full).fullText, terminator: "")
+            } catch {
+                throw ConfigurationPath.report(error)
+            }
+        } else {
+            print(try Self.text(of: line, Resources(descriptors: limit, memory: MemoryLimit.all())), terminator: "")
+        }
+    }
+
+    /// The file for the arguments of the one-line command; a mistake in them is its usage error.
+    static func text(of line: [String], _ resources: Resources) throws -> String {
+        let command = try ServeCommand.parse(line)
+        let configuration = try command.makeConfiguration(resources, HandedSockets(), looksUp: false)
+        return Document.text(of: configuration, sessionsMax: command.sessions.sessionsMax)
+    }
+}

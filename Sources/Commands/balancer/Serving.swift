@@ -1,0 +1,41 @@
+import Balancer
+import CommandSupport
+import Reactor
+
+/// Serves with a configuration, wherever that comes from.
+enum Serving {
+    /// The first steps: returns the limit of descriptors. Holds the signals that do not end a loop, so that they do not end
+    /// the program before there is one either.
+    static func prepare() -> Int {
+        let limit = Startup.prepare()
+        Signals.hold([.hangup] + Signal.meaningless)
+        return limit
+    }
+
+    /// Runs the loops until they are to stop. A failure ends the program with its message and exit code.
+    static func run(_ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit]) throws {
+        let service: ServiceManager?
+        do throws(SystemCallError) {
+            try Startup.checkMemory(loops: configuration.threads)
+            service = try ServiceManager.find()
+        } catch {
+            throw failure("balancer", error, loops: configuration.threads)
+        }
+        do throws(LoopFailure) {
+            try serve(configuration, descriptors: descriptors, memory, service)
+        } catch {
+            throw failure(
+                "balancer", error.cause, in: error.loop.map { "loop \($0)" }, loops: configuration.threads)
+        }
+    }
+
+    private static func serve(
+        _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
+        _ service: consuming ServiceManager?
+    ) throws(LoopFailure) {
+        var log = EventLog(configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+        log.compare(configuration, withDescriptors: descriptors)
+        log.compare(configuration, withMemory: memory)
+        try LoopGroup.run(configuration, output: log, service: service)
+    }
+}

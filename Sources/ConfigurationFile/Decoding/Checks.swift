@@ -1,0 +1,154 @@
+import Balancer
+import Reactor
+import Wording
+
+/// What is wrong between keys that are right by themselves. Keys with mistakes are missing here, and passed over.
+enum Checks {
+    /// - Parameter isComplete: Whether all files could be read; otherwise a pool that is not there may be in another one.
+    static func run(
+        _ main: Fields, listeners: [Value.Named], pools: [Value.Named], isComplete: Bool,
+        _ mistakes: inout MistakeList
+    ) {
+        names(listeners, "listener", Path.top.key("listeners"), &mistakes)
+        names(pools, "pool", Path.top.key("pools"), &mistakes)
+        counts(main, listeners: listeners, pools: pools, &mistakes)
+        let poolNames = pools.map(\.name)
+        // Without any pool that is the mistake, and not that each listener misses its own.
+        for listener in listeners where isComplete && !pools.isEmpty {
+            let path = Path.top.key("listeners").key(listener.name)
+            guard let pool = listener.fields.text("pool"), !poolNames.contains(pool) else { continue }
+            guard let place = listener.fields.place(of: "pool") else { continue }
+            let question = Suggestion.question(pool, among: poolNames).map { "; \($0)" } ?? ""
+            mistakes.add(
+                place, path.key("pool"), "there is no pool '\(pool)'\(question)",
+                allowed: poolNames.isEmpty ? nil : poolNames.prefix(namesShown).joined(separator: ", "))
+        }
+        var binds = BindChecks(threads: main.fields("process")?.count("threads") ?? 1)
+        for listener in listeners { binds.add(listener, &mistakes) }
+        if let fields = main.fields("administration"), let path = fields.text("socket") {
+            let key = Path.top.key("administration").key("socket")
+            binds.add(socket: path, at: fields.place(of: "socket"), key, &mistakes)
+        }
+        for pool in pools { check(pool, besides: binds.own, &mistakes) }
+        if let defaults = main.fields("defaults")?.fields("keepalive") {
+            keepalive(defaults, Path.top.key("defaults").key("keepalive"), &mistakes)
+        }
+        for listener in listeners {
+            guard let fields = listener.fields.fields("keepalive") else { continue }
+            keepalive(fields, Path.top.key("listeners").key(listener.name).key("keepalive"), &mistakes)
+        }
+    }
+
+    /// More names than these are not listed with a mistake.
+    private static let namesShown = 20
+
+    private static func names(
+        _ list: [Value.Named], _ what: String, _ path: Path, _ mistakes: inout MistakeList
+    ) {
+        var places: [String: Place] = [:]
+        for named in list {
+            if let first = places[named.name] {
+                mistakes.add(
+                    named.place, path.key(named.name),
+                    "the \(what) '\(named.name)' exists already, at \(first): rename one of them")
+            } else {
+                places[named.name] = named.place
+            }
+        }
+    }
+
+    private static func counts(
+        _ main: Fields, listeners: [Value.Named], pools: [Value.Named], _ mistakes: inout MistakeList
+    ) {
+        let backends = pools.reduce(0) { $0 + $1.fields.list("backends").count }
+        if pools.count > Limits.poolsMax, let last = pools.last {
+            mistakes.add(last.place, Path.top.key("pools"), "\(pools.count) pools: at most \(Limits.poolsMax)")
+        }
+        if backends > Limits.backendsMax, let last = pools.last {
+            mistakes.add(
+                last.place, Path.top.key("pools"), "\(backends) backends in all pools: at most \(Limits.backendsMax)")
+        }
+        let addresses = listeners.reduce(0) { sum, listener in
+            sum + listener.fields.list("bind").reduce(0) { $0 + ($1.value.portCount) }
+        }
+        if addresses > Limits.listenersMax, let last = listeners.last {
+            mistakes.add(
+                last.place, Path.top.key("listeners"),
+                "\(addresses) addresses and ports to listen on: at most \(Limits.listenersMax)")
+        }
+    }
+
+    private static func check(_ pool: Value.Named, besides own: [OwnAddress], _ mistakes: inout MistakeList) {
+        let path = Path.top.key("pools").key(pool.name)
+        var titles: [String: Place] = [:]
+        for (index, found) in pool.fields.list("backends").enumerated() {
+            let path = path.key("backends").element(index)
+            guard let (backend, place, name) = found.backend else { continue }
+            let title = name?.text ?? backend.description
+            if let first = titles[title] {
+                mistakes.add(
+                    name?.place ?? place, path,
+                    "the pool has a backend '\(title)' already, at \(first): name each once, "
+                        + "or give one of them a name of its own")
+            } else {
+                titles[title] = name?.place ?? place
+            }
+            if let address = backend.address, own.contains(where: { $0.receives(address) }) {
+                mistakes.add(
+                    place, path,
+                    "\(backend) is an address that the balancer itself listens on, so it would connect to itself: "
+                        + "give the backend's own port")
+            }
+        }
+        var sources: Set<SocketAddress> = []
+        for (index, found) in pool.fields.list("source").enumerated() {
+            guard case .source(let address) = found.value, let place = found.origin.place else { continue }
+            if !sources.insert(address).inserted {
+                mistakes.add(place, path.key("source").element(index), "\(address.host) stands twice: leave one out")
+            }
+        }
+        if let check = pool.fields.fields("check"), let interval = check.duration("interval"),
+            let timeout = check.duration("timeout"), timeout > interval,
+            let place = check.place(of: "timeout")
+        {
+            mistakes.add(
+                place, path.key("check").key("timeout"),
+                "\(DurationRange.text(timeout)) is longer than the interval of \(DurationRange.text(interval)): "
+                    + "a probe must end before the next one starts")
+        }
+        if let fields = pool.fields.fields("keepalive") { keepalive(fields, path.key("keepalive"), &mistakes) }
+    }
+
+    /// The kernel counts in seconds.
+    private static func keepalive(_ fields: Fields, _ path: Path, _ mistakes: inout MistakeList) {
+        for key in ["idle", "interval"] {
+            guard let duration = fields.duration(key), duration.components.attoseconds != 0,
+                case .file(let place)? = fields[key]?.origin
+            else { continue }
+            mistakes.add(
+                place, path.key(key), "'\(DurationRange.text(duration))': the kernel takes whole seconds here")
+        }
+    }
+}
+
+extension Value {
+    /// How many addresses to listen on it is.
+    var portCount: Int {
+        if case .bind(let bind) = self { Int(bind.lastPort) - Int(bind.first.port) + 1 } else { 1 }
+    }
+}
+
+extension Value.Found {
+    /// Of a backend: its address, the place of that, and its own name if it has one. nil when there is a mistake in it.
+    var backend: (address: BackendAddress, place: Place, name: (text: String, place: Place)?)? {
+        switch value {
+        case .backend(let address): return origin.place.map { (address, $0, nil) }
+        case .fields(let fields):
+            guard case .backend(let address)? = fields["address"]?.value, let place = fields.place(of: "address")
+            else { return nil }
+            let name = fields.text("name").flatMap { text in fields.place(of: "name").map { (text, $0) } }
+            return (address, place, name)
+        default: return nil
+        }
+    }
+}

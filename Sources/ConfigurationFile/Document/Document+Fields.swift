@@ -1,0 +1,155 @@
+import Balancer
+import Reactor
+
+// The document from the keys that were found.
+extension Document {
+    init(
+        file: String, _ fields: Fields, listeners: [Value.Named], pools: [Value.Named], _ mistakes: MistakeList
+    ) throws(MissingKey) {
+        self.file = file
+        self.mistakes = mistakes
+        var fields = fields
+        fields["listeners"] = .init(value: .named(listeners), origin: .builtIn)
+        fields["pools"] = .init(value: .named(pools), origin: .builtIn)
+        self.fields = fields
+        process = try Process(try fields.section("process"))
+        var allListeners: [Listener] = []
+        for listener in listeners { allListeners.append(try Listener(listener)) }
+        self.listeners = allListeners
+        var allPools: [Pool] = []
+        for pool in pools { allPools.append(try Pool(pool)) }
+        self.pools = allPools
+        log = try fields.section("log").setting("mode") { $0.asWord.flatMap(LogMode.init(rawValue:)) }
+        statusSocket = try fields.section("administration").optional("socket", \.asText)
+    }
+}
+
+extension Value.Named {
+    fileprivate var setting: Setting<String> { .init(value: name, origin: .file(place)) }
+}
+
+extension Document.Process {
+    fileprivate init(_ fields: Fields) throws(MissingKey) {
+        threads = try fields.setting("threads", \.asCount)
+        sessionsMax = fields.optional("sessions_max", \.asCount)
+        drainTime = try fields.setting("drain_time", \.asDuration)
+        busyPoll = try fields.setting("busy_poll", \.asBusyPoll)
+        fastOpen = try fields.setting("fast_open", \.asFlag)
+        warmConnections = try fields.setting("warm_connections", \.asCount)
+    }
+}
+
+extension Document.Listener {
+    fileprivate init(_ named: Value.Named) throws(MissingKey) {
+        let fields = named.fields
+        name = named.setting
+        var binds: [Setting<Document.Bind>] = []
+        for found in fields.list("bind") {
+            binds.append(.init(value: try Document.Bind(found.value), origin: found.origin))
+        }
+        self.binds = binds
+        pool = try fields.setting("pool", \.asText)
+        backlog = fields.optional("backlog", \.asCount)
+        userTimeout = fields.optional("user_timeout", \.asDuration)
+        keepalive = try Document.Keepalive(try fields.section("keepalive"))
+    }
+}
+
+extension Document.Bind {
+    /// The permissions of a Unix socket that says nothing about them: its own user only.
+    static let standardMode: UInt32 = 0o600
+
+    init(_ value: Value) throws(MissingKey) {
+        switch value {
+        case .bind(let bind): self = .addresses(bind.addresses)
+        case .fields(let fields):
+            if let path = fields.text("unix") {
+                self = .unix(
+                    path: path, mode: fields["mode"]?.value.asMode ?? Self.standardMode,
+                    owner: fields["owner"]?.value.asIdentity, group: fields["group"]?.value.asIdentity)
+            } else if let name = fields.text("systemd") {
+                self = .systemd(name: name)
+            } else {
+                throw MissingKey(name: "unix")
+            }
+        default: throw MissingKey(name: "bind")
+        }
+    }
+}
+
+extension Document.Pool {
+    fileprivate init(_ named: Value.Named) throws(MissingKey) {
+        let fields = named.fields
+        name = named.setting
+        var backends: [Document.Backend] = []
+        for found in fields.list("backends") { backends.append(try Document.Backend(found)) }
+        self.backends = backends
+        policy = try fields.setting("policy") { $0.asWord.flatMap(PolicyKind.init(rawValue:)) }
+        check = try Document.Check(try fields.section("check"))
+        sources = fields.list("source").compactMap { found in
+            if case .source(let address) = found.value { .init(value: address, origin: found.origin) } else { nil }
+        }
+        connectTimeout = try fields.setting("connect_timeout", \.asDuration)
+        idleTimeout = try fields.setting("idle_timeout", \.asDuration)
+        halfClosedTimeout = fields.optional("half_closed_timeout", \.asDuration)
+        sessionAgeMax = fields.optional("session_age_max", \.asDuration)
+        userTimeout = fields.optional("user_timeout", \.asDuration)
+        keepalive = try Document.Keepalive(try fields.section("keepalive"))
+        let retries = try fields.section("retries")
+        retriesMax = retries.optional("max", \.asCount)
+        retriesTimeout = retries.optional("timeout", \.asDuration)
+        closesWhenDown = try fields.setting("when_down") { $0.asWord.map { $0 == "close" } }
+        whenRemoved = try fields.setting("when_removed", \.asRemoval)
+    }
+}
+
+extension Document.Backend {
+    fileprivate init(_ found: Value.Found) throws(MissingKey) {
+        let fields: Fields
+        let address: Value.Found?
+        switch found.value {
+        case .fields(let own):
+            fields = own
+            address = own["address"]
+        default:
+            fields = Decoder.standardBackend
+            address = found
+        }
+        guard let address, case .backend(let backend) = address.value else { throw MissingKey(name: "address") }
+        host = backend.host
+        port = backend.port
+        place = address.origin.place
+        name = fields.optional("name", \.asText)
+        weight = try fields.setting("weight", \.asCount)
+        isBackup = try fields.setting("backup", \.asFlag)
+        sessionsMax = fields.optional("sessions_max", \.asCount)
+    }
+}
+
+extension Document.Check {
+    fileprivate init(_ fields: Fields) throws(MissingKey) {
+        isProbed = try fields.setting("kind") { $0.asWord.map { $0 != "none" } }
+        interval = try fields.setting("interval", \.asDuration)
+        let given = fields.optional("timeout", \.asDuration)
+        timeout = .init(
+            value: given.value ?? min(Configuration.HealthCheck().timeout, interval.value), origin: given.origin)
+        fall = try fields.setting("fall", \.asCount)
+        rise = try fields.setting("rise", \.asCount)
+        closesInOrder = try fields.setting("close") { $0.asWord.map { $0 == "fin" } }
+    }
+}
+
+extension Document.Keepalive {
+    fileprivate init(_ fields: Fields) throws(MissingKey) {
+        idle = try fields.setting("idle", \.asDuration)
+        interval = try fields.setting("interval", \.asDuration)
+        probes = try fields.setting("probes", \.asCount)
+    }
+}
+
+extension Decoder {
+    /// What applies to a backend of which only the address is written.
+    static let standardBackend = Decoder(
+        MistakeList(), Surroundings(variable: { _ in nil }, user: { _ in nil }, group: { _ in nil })
+    ).fields(standardsOf: .backend, base: nil)
+}

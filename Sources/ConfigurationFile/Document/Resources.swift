@@ -1,0 +1,45 @@
+import Balancer
+import Reactor
+
+/// What the process may use, and what was handed to it.
+public struct Resources: Sendable {
+    /// The limit of open descriptors.
+    public var descriptors: Int
+    /// The limits on memory.
+    public var memory: [MemoryLimit]
+    /// The sockets that the service manager has handed over; nil when that is not to be checked.
+    public var sockets: [InheritedSocket]?
+    /// The path of the status socket where the file has none; nil for no socket.
+    public var statusSocket: String?
+
+    /// What a process has.
+    public init(
+        descriptors: Int, memory: [MemoryLimit], sockets: [InheritedSocket]? = nil, statusSocket: String? = nil
+    ) {
+        self.descriptors = descriptors
+        self.memory = memory
+        self.sockets = sockets
+        self.statusSocket = statusSocket
+    }
+
+    /// The limits of a balancer, as far as these resources decide them.
+    ///
+    /// - Parameters:
+    ///   - listeners: How many there are; a socket that was handed over takes two descriptors, the received one, and the
+    ///     loop's own.
+    ///   - sessionsMax: What is asked for; nil for what the limit of descriptors allows.
+    public func limits(
+        listeners: Int, backends: Int, threads: Int, warmConnections: Int, sessionsMax: Int?, backlog: Int?
+    ) -> Limits {
+        var limits = Limits(
+            sessionsMax: Limits.sessionsMax(
+                descriptors: descriptors, listeners: listeners, backends: backends, threads: threads,
+                warmConnections: warmConnections))
+        limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
+        limits.blocksMax = Limits.blocksMax(memory: memory)
+        limits.stalledMax = Limits.stalledMax(memory: memory)
+        limits.backlog = backlog
+        if let sessionsMax { limits.sessionsMax = sessionsMax }
+        return limits
+    }
+}

@@ -1,0 +1,81 @@
+import Wording
+
+extension Document {
+    /// The file with every key, and behind each value where it comes from: what `balancer config --full` prints. It says the
+    /// same as the file, when it is read again.
+    public var fullText: String {
+        var writer = FullWriter()
+        writer.write(fields, .file, depth: 0)
+        return writer.text
+    }
+}
+
+private struct FullWriter {
+    private(set) var text = ""
+    /// Comments stand in this column, where the value leaves room for it.
+    private static let commentColumn = 44
+
+    mutating func write(_ fields: Fields, _ section: Section, depth: Int) {
+        for key in section.present where key.name != "include" {
+            let start = indent(depth) + key.name + ":"
+            guard let found = fields[key.name] else {
+                // What may be absent is shown, but says nothing.
+                if section.oneOf.isEmpty, case .nothing(let meaning) = key.absence {
+                    line(indent(depth) + "# \(key.name):", "built in: \(meaning)")
+                }
+                continue
+            }
+            write(start, found, key.kind, depth: depth)
+        }
+    }
+
+    private mutating func write(_ start: String, _ found: Value.Found, _ kind: Kind, depth: Int) {
+        switch (found.value, kind) {
+        case (.fields(let fields), .section(let section)):
+            line(start)
+            write(fields, section, depth: depth + 1)
+        case (.named(let list), .named(let section)):
+            line(start)
+            for named in list {
+                line(indent(depth + 1) + "\(named.name):", "\(named.place.file):\(named.place.line)")
+                write(named.fields, section, depth: depth + 2)
+            }
+        case (.list(let list), .list(let element, _)):
+            line(start)
+            for found in list { writeElement(found, element, depth: depth + 1) }
+        default:
+            line("\(start) \(found.value.text ?? "")", Self.origin(found.origin))
+        }
+    }
+
+    private mutating func writeElement(_ found: Value.Found, _ kind: Kind, depth: Int) {
+        guard case .fields(let fields) = found.value, case .either(_, let section) = kind else {
+            line("\(indent(depth))- \(found.value.text ?? "")", Self.origin(found.origin))
+            return
+        }
+        let pairs = section.present.compactMap { key in
+            fields[key.name].flatMap { $0.value.text }.map { "\(key.name): \($0)" }
+        }
+        line("\(indent(depth))- {\(pairs.joined(separator: ", "))}", Self.origin(found.origin))
+    }
+
+    private func indent(_ depth: Int) -> String { String(repeating: "  ", count: depth) }
+
+    private mutating func line(_ content: String, _ comment: String? = nil) {
+        text += content
+        if let comment {
+            text +=
+                String(repeating: " ", count: max(1, Self.commentColumn - content.count)) + "# "
+                + ErrorText.line(comment)
+        }
+        text += "\n"
+    }
+
+    private static func origin(_ origin: Origin) -> String {
+        switch origin {
+        case .file(let place): "\(place.file):\(place.line)"
+        case .defaults(let place): "defaults, \(place.file):\(place.line)"
+        case .builtIn: "built in"
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// Text as YAML.
+enum YAMLWriter {
+    /// A text that YAML reads as this text, in quotes where it would be read as something else without.
+    static func quoted(_ text: String) -> String {
+        let isPlain =
+            !text.isEmpty && !["~", "null", "Null", "NULL", "true", "false"].contains(text) && text.first != "-"
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"),
+                    UInt8(ascii: "/"):
+                    true
+                default: false
+                }
+            }
+        return isPlain ? text : string(text)
+    }
+
+    /// A text in double quotes, as JSON and YAML both read it.
+    static func string(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

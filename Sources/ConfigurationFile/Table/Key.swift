@@ -1,0 +1,158 @@
+import Wording
+
+/// A key of the file. The decoder, the JSON Schema, `balancer config --full` and docs/configuration.md are made from the
+/// same keys, so that none of them knows one that the others do not.
+struct Key: Sendable {
+    /// What is written before the colon.
+    let name: String
+    /// What may stand after it.
+    let kind: Kind
+    /// What applies when the file does not have it.
+    let absence: Absence
+    /// What it means: whole sentences, for the reference and the schema.
+    let summary: String
+    /// A value as it would be written on the key's line.
+    let example: String
+
+    enum Absence: Sendable {
+        /// It must be there.
+        case required
+        /// This value applies, written as in a file.
+        case standard(String)
+        /// There is no value, which means this.
+        case nothing(String)
+        /// The value of the same key in `defaults` applies, whose standard is this one.
+        case inherited(Key.Standard)
+    }
+
+    /// What `defaults` has for a key when the file says nothing.
+    enum Standard: Sendable {
+        case value(String)
+        case nothing(String)
+        /// A map, whose keys have standards of their own.
+        case map
+    }
+
+    init(_ name: String, _ kind: Kind, _ absence: Absence, _ summary: String, example: String) {
+        self.name = name
+        self.kind = kind
+        self.absence = absence
+        self.summary = summary
+        self.example = example
+    }
+
+    /// A key that a later version brings: rejected as not yet known, never ignored.
+    static func later(_ name: String) -> Key {
+        Key(name, .later, .nothing(""), "", example: "")
+    }
+
+    var isLater: Bool {
+        if case .later = kind { true } else { false }
+    }
+
+    var isRequired: Bool {
+        if case .required = absence { true } else { false }
+    }
+}
+
+/// What may stand after a key.
+indirect enum Kind: Sendable {
+    /// A time of this range, or one of the words.
+    case duration(ClosedRange<Duration>, words: [String] = [])
+    /// A whole number of this range, or one of the words.
+    case count(ClosedRange<Int>, words: [String] = [])
+    /// One of these words; the later ones belong to a later version.
+    case word([String], later: [String] = [])
+    /// `true` or `false`.
+    case flag
+    /// A text of this form.
+    case text(TextForm)
+    /// A map with these keys.
+    case section(Section)
+    /// A map from names to maps with these keys.
+    case named(Section)
+    /// A list, or its one element alone.
+    case list(Kind, most: Int)
+    /// A text, or a map instead.
+    case either(TextForm, Section)
+    /// Not in this version.
+    case later
+
+    static let trueFalse = ["true", "false"]
+}
+
+/// A map with a fixed set of keys.
+struct Section: Sendable {
+    /// What it is, for messages and headings: `a pool`.
+    let title: String
+    /// What it means, for the reference and the schema.
+    let summary: String
+    /// Its keys, in the order of the reference.
+    let keys: [Key]
+    /// Keys of which one must be there, and no two. Those that are not among them belong to the first.
+    let oneOf: [String]
+    /// True when keys that begin with `x-` are allowed, for anchors.
+    let allowsExtensions: Bool
+
+    init(_ title: String, _ summary: String, oneOf: [String] = [], allowsExtensions: Bool = false, _ keys: [Key]) {
+        self.title = title
+        self.summary = summary
+        self.keys = keys
+        self.oneOf = oneOf
+        self.allowsExtensions = allowsExtensions
+    }
+
+    /// The keys of this version.
+    var present: [Key] { keys.filter { !$0.isLater } }
+
+    func key(_ name: String) -> Key? { keys.first { $0.name == name } }
+
+    /// Every section, from the top of the file downwards.
+    static let all: [Section] = [
+        .file, .process, .defaults, .listener, .bind, .pool, .backend, .check, .retries, .keepaliveKeys, .log,
+        .administration,
+    ]
+}
+
+/// The form of a text.
+enum TextForm: Sendable {
+    /// An address to listen on: `0.0.0.0:80`, `[::]:80`, `10.0.0.9:9000-9010`.
+    case bind
+    /// A backend's address: `10.0.0.1:80`, `[fd00::1]:80`, `name:80`.
+    case backend
+    /// An address without a port.
+    case source
+    /// The path of a Unix socket that is made.
+    case socketPath
+    /// Permissions in octal digits.
+    case mode
+    /// A user's name or number.
+    case user
+    /// A group's name or number.
+    case group
+    /// The name of something of the file.
+    case name
+    /// `FileDescriptorName=` of a socket unit.
+    case socketName
+    /// `keep`, `close` or `drain TIME`.
+    case removal
+    /// A file or a pattern.
+    case include
+
+    /// What is needed, for messages, the reference and the schema.
+    var needed: String {
+        switch self {
+        case .bind: "an address and a port, as in 0.0.0.0:80, [::]:80 or 10.0.0.9:9000-9010"
+        case .backend: "an address or name and a port, as in 10.0.0.1:80, [fd00::1]:80 or db1:5432"
+        case .source: "an address of this machine without a port, as in 10.0.0.254"
+        case .socketPath: "a path of 1 to \(Self.pathBytesMax) bytes that does not begin with '@'"
+        case .mode: "a mode of three or four octal digits up to 0777, as in \"0660\""
+        case .user: "a user's name or number"
+        case .group: "a group's name or number"
+        case .name: "a name of letters, digits, '.', '_' and '-', \(FileLimits.nameBytesMax) bytes at most"
+        case .socketName: "the FileDescriptorName= of a socket unit"
+        case .removal: "keep, close, or drain and a time, as in 'drain 30s'"
+        case .include: "a file, or a pattern such as conf.d/*.yaml"
+        }
+    }
+}

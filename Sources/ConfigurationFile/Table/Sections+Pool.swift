@@ -1,0 +1,175 @@
+import Balancer
+import Wording
+
+// The keys of pools, and those that `defaults` shares with pools and listeners.
+extension Section {
+    private static let times = Configuration.timeoutMin...Configuration.durationMax
+    private static let probeTimes = Configuration.probeDurationMin...Configuration.durationMax
+
+    static let pool = Section(
+        "a pool", "Backends that serve the same clients, how one of them is picked, and how they are probed.",
+        [
+            Key(
+                "backends", .list(.either(.backend, backend), most: Limits.backendsMax), .required,
+                """
+                The backends, in the order of round robin. An address alone has itself as its name; a host name is looked \
+                up every 10 s, and after each failed probe.
+                """,
+                example: "[\"10.0.0.1:80\", {name: a2, address: \"10.0.0.2:80\", backup: true}]"),
+            Key(
+                "policy",
+                .word(
+                    PolicyKind.allCases.map(\.rawValue),
+                    later: ["least-connections", "random-two", "source-hash", "first"]),
+                .standard(PolicyKind.roundRobin.rawValue), "How a backend is picked for a client.",
+                example: "round-robin"),
+            Key(
+                "check", .section(check), .standard(""), "How the backends are probed.",
+                example: "{interval: 2s, timeout: 1s, fall: 3, rise: 2}"),
+            Key(
+                "source", .list(.text(.source), most: FileLimits.sourcesMax), .nothing("what the kernel chooses"),
+                """
+                The source addresses of connections to the backends. Each has some 28,000 ports towards one backend; \
+                several have more.
+                """,
+                example: "[10.0.0.254, 10.0.0.253]"),
+            connectTimeout(.inherited(.value("5s"))), idleTimeout(.inherited(.value("1h"))),
+            halfClosedTimeout(.inherited(.value("none"))), sessionAgeMax(.inherited(.value("none"))),
+            userTimeout(.inherited(.value("none")), "backends"), keepalive(.inherited(.map)),
+            Key(
+                "retries", .section(retries), .standard(""),
+                "How many backends are tried for a client before it is closed.", example: "{max: 3, timeout: 15s}"),
+            Key(
+                "when_down", .word(["keep", "close"]), .standard("keep"),
+                "What becomes of the sessions of a backend that goes down.", example: "close"),
+            Key(
+                "when_removed", .text(.removal), .standard("keep"),
+                "What becomes of the sessions of a backend that leaves the file: `drain 30s` closes those that are left then.",
+                example: "drain 30s"),
+            .later("source_hash"), .later("passive"), .later("slow_start"), .later("panic_threshold"), .later("queue"),
+            .later("proxy_protocol"),
+        ])
+
+    static let backend = Section(
+        "a backend", "A server of the pool.",
+        [
+            Key(
+                "address", .text(.backend), .required, "Its address or host name, with the port.",
+                example: "\"10.0.0.1:80\""),
+            Key(
+                "name", .text(.name), .nothing("what stands as its address"),
+                "Its name: its identity in the pool, in logs and reloads.", example: "a1"),
+            Key(
+                "weight", .count(0...Int(Limits.weightMax)), .standard("1"),
+                "How many clients it gets in proportion to the others; 0: no new ones.", example: "3"),
+            Key(
+                "backup", .flag, .standard("false"), "Used only while no other backend of the pool is up.",
+                example: "true"),
+            Key(
+                "sessions_max", .count(1...Limits.sessionsCeiling), .nothing("no limit"),
+                "The most sessions that it gets at the same time.", example: "500"),
+            .later("dns"), .later("srv"), .later("file"), .later("every"), .later("family"),
+        ])
+
+    static let check = Section(
+        "check", "How the backends are probed.",
+        [
+            Key(
+                "kind", .word(["tcp", "none"], later: ["exchange", "http"]), .standard("tcp"),
+                "`tcp`: a connection is made and closed. `none`: no probes, the backend counts as up.", example: "tcp"),
+            Key(
+                "interval", .duration(probeTimes), .standard("5s"),
+                "From the start of one probe to the start of the next.", example: "2s"),
+            Key(
+                "timeout", .duration(probeTimes), .nothing("2s, or the interval if that is shorter"),
+                "A probe that has not connected within this time has failed. Not longer than the interval.",
+                example: "1s"),
+            Key(
+                "fall", .count(1...Configuration.thresholdMax), .standard("4"),
+                "Failures in a row that take a backend out of rotation.", example: "3"),
+            Key(
+                "rise", .count(1...Configuration.thresholdMax), .standard("1"),
+                "Successes in a row that put it back.", example: "2"),
+            Key(
+                "close", .word(["reset", "fin"]), .standard("reset"),
+                """
+                How the connection of a probe is closed. `reset` leaves nothing behind; `fin` is for servers that log a \
+                reset as an error.
+                """,
+                example: "fin"),
+            .later("fast_interval"), .later("down_interval"), .later("port"), .later("send"), .later("expect"),
+            .later("path"), .later("host"), .later("status"), .later("body"),
+        ])
+
+    static let retries = Section(
+        "retries", "How many backends are tried for a client.",
+        [
+            Key(
+                "max", .count(1...Limits.backendsMax), .nothing("every backend once"),
+                "Attempts in all, each on another backend.", example: "3"),
+            Key(
+                "timeout", .duration(times), .nothing("no limit but `connect_timeout` of each"),
+                "The time of all attempts together.", example: "15s"),
+        ])
+
+    static let keepaliveKeys = Section(
+        "keepalive", "When the kernel asks a silent peer whether it is still there (tcp(7)).",
+        [
+            Key(
+                "idle", .duration(.seconds(1) ... .seconds(32767)), .standard("2m"),
+                "Silence before the first question, in whole seconds.", example: "30s"),
+            Key(
+                "interval", .duration(.seconds(1) ... .seconds(32767)), .standard("30s"),
+                "Between two questions, in whole seconds.", example: "10s"),
+            Key(
+                "probes", .count(1...127), .standard("4"), "Questions without an answer after which the session ends.",
+                example: "3"),
+        ])
+
+    // MARK: shared with defaults
+
+    static func connectTimeout(_ absence: Key.Absence) -> Key {
+        Key(
+            "connect_timeout", .duration(times), absence,
+            "The time for one attempt to connect to a backend; then the next backend is tried.", example: "2s")
+    }
+
+    static func idleTimeout(_ absence: Key.Absence) -> Key {
+        Key(
+            "idle_timeout", .duration(times), absence, "A session in which no byte moves for this long is ended.",
+            example: "30m")
+    }
+
+    static func halfClosedTimeout(_ absence: Key.Absence) -> Key {
+        Key(
+            "half_closed_timeout", .duration(times, words: ["none"]), absence,
+            """
+            The same for a session of which one side has ended its direction. `none`: `idle_timeout` applies.
+            """,
+            example: "5m")
+    }
+
+    static func sessionAgeMax(_ absence: Key.Absence) -> Key {
+        Key(
+            "session_age_max", .duration(times, words: ["none"]), absence,
+            "A session is ended at this age, ± 10 %, so that sessions that began together do not end together.",
+            example: "12h")
+    }
+
+    static func userTimeout(_ absence: Key.Absence, _ peers: String) -> Key {
+        Key(
+            "user_timeout", .duration(times, words: ["none"]), absence,
+            """
+            How long \(peers) may leave bytes unacknowledged before the kernel ends the connection (TCP_USER_TIMEOUT). \
+            `none`: what the kernel does by itself.
+            """,
+            example: "30s")
+    }
+
+    static func keepalive(_ absence: Key.Absence) -> Key {
+        Key(
+            "keepalive", .section(keepaliveKeys), absence,
+            "When the kernel asks a silent peer whether it is still there.",
+            example: "{idle: 30s, interval: 10s, probes: 3}")
+    }
+}

@@ -1,0 +1,155 @@
+import Balancer
+import Reactor
+import Wording
+
+// The keys of this version, and those that later ones bring. Numbers that `Balancer` knows are taken from there.
+extension Section {
+    /// The whole file.
+    static let file = Section(
+        "the file", "The top of the file. A key that begins with `x-` is passed over: it may hold anchors.",
+        allowsExtensions: true,
+        [
+            Key(
+                "version", .count(1...1), .standard("1"), "The version of this format.", example: "1"),
+            Key(
+                "include", .list(.text(.include), most: FileLimits.filesMax), .nothing("no other files"),
+                """
+                Files with more `listeners` and `pools`, relative to this file, in the order of their paths. They inherit \
+                from `defaults` of this file, and cannot include others. Names must not be used twice in all files. A \
+                pattern may match nothing; a path without `*`, `?` and `[` must exist.
+                """,
+                example: "conf.d/*.yaml"),
+            Key(
+                "process", .section(process), .standard(""), "What applies to the whole process.",
+                example: "{threads: 2}"),
+            Key(
+                "defaults", .section(defaults), .standard(""),
+                "What listeners and pools inherit. Each of them may have the same key with another value.",
+                example: "{idle_timeout: 30m}"),
+            Key(
+                "listeners", .named(listener), .required,
+                "Where clients come in: a map from a name to a listener. The name is its identity in logs and reloads.",
+                example: "{web: {bind: \"0.0.0.0:80\", pool: web}}"),
+            Key(
+                "pools", .named(pool), .required,
+                "Backends that serve the same clients: a map from a name to a pool.",
+                example: "{web: {backends: [\"10.0.0.1:80\", \"10.0.0.2:80\"]}}"),
+            Key(
+                "log", .section(log), .standard(""), "What is written about sessions and backends.",
+                example: "{mode: sessions}"),
+            Key(
+                "administration", .section(administration), .standard(""), "How the running balancer is asked.",
+                example: "{socket: /run/balancer/status.sock}"),
+        ])
+
+    /// The keys of the file that an included file may have.
+    static let includedKeys = ["version", "listeners", "pools"]
+
+    static let process = Section(
+        "process", "What applies to the whole process.",
+        [
+            Key(
+                "threads", .count(1...Limits.threadsMax), .standard("1"),
+                "How many loops share the work, each on its own thread. More than one per core does not help.",
+                example: "4"),
+            Key(
+                "sessions_max", .count(1...Limits.sessionsCeiling), .nothing("what the limit of descriptors allows"),
+                "The most sessions at the same time. Further clients wait in the kernel's backlog.", example: "30000"),
+            Key(
+                "drain_time", .duration(.zero...Configuration.durationMax), .standard("10s"),
+                "How long sessions may continue after SIGTERM or SIGINT; a second signal ends them at once.",
+                example: "1m"),
+            Key(
+                "busy_poll",
+                .duration(Configuration.Latency.BusyPoll.durations, words: ["always", "off"]), .standard("40us"),
+                """
+                For how long a loop looks on for events before it sleeps, while that pays. `always`: it never sleeps, and \
+                keeps a core busy.
+                """,
+                example: "off"),
+            Key(
+                "fast_open", .flag, .standard("false"),
+                """
+                Send a client's first data with the SYN to the backend (TCP Fast Open). A SYN may arrive twice: only for \
+                requests that may be repeated.
+                """,
+                example: "true"),
+            Key(
+                "warm_connections", .count(0...Limits.warmConnectionsMax), .standard("0"),
+                """
+                Idle connections that each loop keeps ready to each backend. Only for protocols in which the client \
+                speaks first.
+                """,
+                example: "2"),
+        ])
+
+    static let defaults = Section(
+        "defaults", "What listeners and pools inherit.",
+        [
+            connectTimeout(.standard("5s")), idleTimeout(.standard("1h")),
+            halfClosedTimeout(.standard("none")), sessionAgeMax(.standard("none")),
+            userTimeout(.standard("none"), "clients and backends"), keepalive(.standard("")),
+        ])
+
+    static let listener = Section(
+        "a listener", "Addresses for clients, and the pool that serves them.",
+        [
+            Key(
+                "bind", .list(.either(.bind, bind), most: Limits.listenersMax), .required,
+                """
+                Where it listens: one or several addresses with a port or a range of at most \
+                \(FileLimits.portRangeMax) ports, Unix sockets, or sockets of the service manager.
+                """,
+                example: "[\"0.0.0.0:80\", \"[::]:80\"]"),
+            Key("pool", .text(.name), .required, "The name of the pool that serves its clients.", example: "web"),
+            Key(
+                "backlog", .count(1...Limits.backlogMax), .nothing("net.core.somaxconn, which is also the most"),
+                "How many clients the kernel keeps until they are accepted.", example: "4096"),
+            userTimeout(.inherited(.value("none")), "clients"), keepalive(.inherited(.map)),
+            .later("proxy_protocol"), .later("allow"), .later("deny"), .later("limits"), .later("server_name"),
+        ])
+
+    static let bind = Section(
+        "an address to listen on", "What is no IP address and port.", oneOf: ["unix", "systemd"],
+        [
+            Key(
+                "unix", .text(.socketPath), .nothing("no Unix socket"),
+                "A Unix socket that is made at this path. A socket that is left there is replaced.",
+                example: "/run/balancer/web.sock"),
+            Key(
+                "mode", .text(.mode), .nothing("\"0600\", for a Unix socket"),
+                "Who may connect to the Unix socket: its permissions.", example: "\"0660\""),
+            Key(
+                "owner", .text(.user), .nothing("the user of the process"), "The owner of the Unix socket.",
+                example: "www-data"),
+            Key(
+                "group", .text(.group), .nothing("the group of the process"), "The group of the Unix socket.",
+                example: "www-data"),
+            Key(
+                "systemd", .text(.socketName), .nothing("no socket of the service manager"),
+                "The sockets that the service manager hands over under this name (`FileDescriptorName=`).",
+                example: "web"),
+        ])
+
+    static let log = Section(
+        "log", "What is written about sessions and backends.",
+        [
+            Key(
+                "mode", .word(LogMode.allCases.map(\.rawValue)), .standard("changes"),
+                """
+                `changes`: changes of health, and problems. `sessions`: also a line per session. `guide`: the lines of \
+                the guide, among them each probe. `none`: nothing.
+                """,
+                example: "sessions"),
+            .later("sessions"), .later("events"), .later("sample"), .later("format"), .later("level"),
+        ])
+
+    static let administration = Section(
+        "administration", "How the running balancer is asked.",
+        [
+            Key(
+                "socket", .text(.socketPath), .nothing("$BALANCER_STATUS_SOCKET, or no socket"),
+                "The Unix socket for `balancer status`.", example: "/run/balancer/status.sock"),
+            .later("http"), .later("token_file"),
+        ])
+}

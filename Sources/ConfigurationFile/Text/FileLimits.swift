@@ -1,0 +1,27 @@
+/// The limits of a configuration file. Each is far above what a configuration needs, and far below what would delay a
+/// start or a reload.
+public enum FileLimits {
+    /// The most bytes of one file. 4,096 backends with a line each are some 300 KiB.
+    public static let bytesMax = 1 << 20
+    /// The most files that `include` may bring.
+    public static let filesMax = 256
+    /// The most bytes of all files together.
+    public static let bytesInAllMax = 8 << 20
+    /// The most values of all files, each alias counted with everything that it stands for: aliases of aliases would
+    /// otherwise be more than any memory holds.
+    public static let valuesMax = 200_000
+    /// How deep values may stand within each other. The deepest key stands at 6.
+    public static let depthMax = 32
+    /// The most aliases in a file whose keys are more than words: see `ComplexKeys`.
+    static let aliasesMax = 32
+    /// How many keys that stand twice are looked for in one file.
+    static let duplicatesMax = 32
+    /// The longest text of a value, variables replaced.
+    public static let textBytesMax = 4096
+    /// The longest name of a listener, pool or backend.
+    public static let nameBytesMax = 64
+    /// The most ports of one range in `bind`.
+    public static let portRangeMax = 256
+    /// The most source addresses of a pool.
+    public static let sourcesMax = 64
+}

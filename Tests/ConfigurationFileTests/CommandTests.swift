@@ -1,0 +1,38 @@
+import ArgumentParser
+import Balancer
+import Reactor
+import Testing
+
+@testable import BalancerCommand
+@testable import ConfigurationFile
+
+/// `balancer config` prints the file that says the same as the one-line command.
+@Suite struct CommandTests {
+    @Test(arguments: [
+        "127.0.0.1 127.0.0.1 8090", "0.0.0.0 10.0.0.5 8090 10.0.0.6:8091 --port 5432",
+        ":: [fd00::1]:80 db1:5432 db2 5432", "* db1:80 --log changes", "10.0.0.9 10.0.0.1:80 --threads 3",
+        "127.0.0.1 127.0.0.1:80 --probe-interval 1s",
+        "127.0.0.1 127.0.0.1:80 --probe-interval 1s --probe-timeout 250ms",
+        "127.0.0.1 127.0.0.1:80 --fall 2 --rise 3 --connect-timeout 1500ms --idle-timeout 2h --drain-time 0s",
+        "127.0.0.1 127.0.0.1:80 --busy-poll off --fast-open --warm-connections 3",
+        "127.0.0.1 127.0.0.1:80 --busy-poll always", "127.0.0.1 127.0.0.1:80 --busy-poll 20us",
+        "127.0.0.1 127.0.0.1:80 --sessions-max 99 --backlog 77 --status-socket /run/a/b.sock --log none",
+        "0.0.0.0 0.0.0.0:80 [::]:81 --log sessions",
+    ])
+    func theFileIsTheCommand(line: String) throws {
+        let arguments = line.split(separator: " ").map(String.init)
+        let resources = Resources(descriptors: 4096, memory: [])
+        let text = try ConfigCommand.text(of: arguments, resources)
+        let fromFile = try Document.read(text: text).configuration(resources)
+        let command = try ServeCommand.parse(arguments)
+        let fromLine = try command.makeConfiguration(resources, HandedSockets(), looksUp: false)
+        #expect(fromFile.listeners == fromLine.listeners)
+        #expect(fromFile.pools == fromLine.pools)
+        #expect(fromFile.timeouts == fromLine.timeouts)
+        #expect(fromFile.limits == fromLine.limits)
+        #expect(fromFile.latency == fromLine.latency)
+        #expect(fromFile.log == fromLine.log)
+        #expect(fromFile.threads == fromLine.threads)
+        #expect(fromFile.status == fromLine.status)
+    }
+}

@@ -1,0 +1,17 @@
+/// Random numbers that follow from one seed, which a test prints. Source: Steele, Lea and Flood, "Fast splittable
+/// pseudorandom number generators", 2014.
+public struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    /// The numbers of a seed.
+    public init(seed: UInt64) { state = seed }
+
+    /// The next number.
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}
