@@ -64,10 +64,10 @@ import Testing
         #expect(check.timeout.value == health.timeout)
         #expect(check.fall.value == health.fall)
         #expect(check.rise.value == health.rise)
-        let timeouts = Configuration.Timeouts()
+        let timeouts = Configuration.PoolTimeouts()
         #expect(document.pools[0].connectTimeout.value == timeouts.connect)
         #expect(document.pools[0].idleTimeout.value == timeouts.idle)
-        #expect(document.process.drainTime.value == timeouts.drain)
+        #expect(document.process.drainTime.value == Configuration.Timeouts().drain)
         #expect(document.process.busyPoll.value == Configuration.Latency().busyPoll)
         let keepalive = document.pools[0].keepalive
         #expect(keepalive.idle.value == .seconds(Int(Keepalive.standard.idleSeconds)))

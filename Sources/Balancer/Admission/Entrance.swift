@@ -36,7 +36,7 @@ struct Entrance: ~Copyable {
         } else {
             acceptor = Acceptor(
                 try Listener(
-                    address ?? settings.address, keepalive: keepalive, userTimeout: userTimeout,
+                    address ?? settings.address, isIPv6Only: settings.isIPv6Only, keepalive: keepalive, userTimeout: userTimeout,
                     backlog: self.backlog ?? backlog, joining: joining))
         }
         file = nil

@@ -18,7 +18,7 @@ extension Configuration {
 
 extension Configuration.ListenerSettings {
     /// The address, and which connections reach it.
-    var ownAddress: OwnAddress { OwnAddress(address, isIPv6Only: inherited?.isIPv6Only ?? false) }
+    var ownAddress: OwnAddress { OwnAddress(address, isIPv6Only: isIPv6Only) }
 
     /// Throws an error that names the fault and the remedy.
     func check() throws(ConfigurationError) {

@@ -7,7 +7,7 @@ public struct Configuration: Sendable {
     public struct ListenerSettings: Hashable, Sendable {
         /// The address to bind.
         public let address: SocketAddress
-        /// What identifies it in the process.
+        /// What the operator calls it. Several may have one name: the addresses of one listener.
         public let name: String
         /// The index of the pool in ``Configuration/pools``. Several listeners may have the same.
         public let pool: Int
@@ -17,19 +17,22 @@ public struct Configuration: Sendable {
         public var backlog: Int32?
         /// The file of a Unix socket; nil for the permissions that the umask leaves, and this process's user and group.
         public var unix: UnixFile?
+        /// On `::`: clients of IPv4 do not reach it, so that another listener can have them. Otherwise they do.
+        public var isIPv6Only: Bool
         /// Options of the sockets of its clients.
         public var socketOptions: SocketOptions
 
         /// A listener of a pool. Without a `name` it is called by its address.
         public init(
             address: SocketAddress, pool: Int = 0, name: String? = nil, backlog: Int32? = nil, unix: UnixFile? = nil,
-            socketOptions: SocketOptions = .init()
+            isIPv6Only: Bool = false, socketOptions: SocketOptions = .init()
         ) {
             self.address = address.canonical
             self.pool = pool
             self.name = name ?? address.canonical.description
             self.backlog = backlog
             self.unix = unix
+            self.isIPv6Only = isIPv6Only
             self.socketOptions = socketOptions
             inherited = nil
         }
@@ -41,6 +44,7 @@ public struct Configuration: Sendable {
             address = inherited.address
             self.pool = pool
             self.name = name ?? inherited.address.description
+            isIPv6Only = inherited.isIPv6Only
             self.socketOptions = socketOptions
             self.inherited = inherited
         }
@@ -236,13 +240,7 @@ extension Configuration {
             }
             try pool.check()
         }
-        var listenerNames: Set<String> = []
-        for listener in listeners {
-            try check(listener)
-            guard listenerNames.insert(listener.name).inserted else {
-                throw ConfigurationError("two listeners '\(listener.name)': each needs a name of its own")
-            }
-        }
+        for listener in listeners { try check(listener) }
         try Self.check(timeouts.drain, "drain time", from: .zero)
         try Self.check(timeouts.linger, "linger timeout", from: .zero)
         try Self.check(timeouts.names, "time between looks for names", from: Self.probeDurationMin)

@@ -8,15 +8,8 @@ extension Document {
     /// The configuration; the error says what of the file cannot be done, by this version, this machine or this process.
     public func configuration(_ resources: Resources) throws(Mistakes) -> Configuration {
         var mistakes = mistakes
-        addUnsupported(to: &mistakes)
         var listeners: [Configuration.ListenerSettings] = []
-        for (index, listener) in self.listeners.enumerated() {
-            let path = Path.top.key("listeners").key(listener.name.value).key("bind")
-            let pool = pools.firstIndex { $0.name.value == listener.pool.value } ?? index
-            for bind in listener.binds {
-                listeners += settings(bind, pool, path, resources, &mistakes)
-            }
-        }
+        for listener in self.listeners { listeners += settings(listener, resources, &mistakes) }
         reportUnused(resources.sockets ?? [], &mistakes)
         guard mistakes.isEmpty else { throw mistakes.sorted }
         do throws(ConfigurationError) {
@@ -34,13 +27,7 @@ extension Document {
         let hasAddress = listeners.flatMap(\.binds).contains { bind in
             if case .systemd = bind.value { false } else { true }
         }
-        if hasAddress {
-            _ = try configuration(resources)
-        } else {
-            var mistakes = mistakes
-            addUnsupported(to: &mistakes)
-            guard mistakes.isEmpty else { throw mistakes.sorted }
-        }
+        if hasAddress { _ = try configuration(resources) }
     }
 
     /// How much there is: `2 listeners, 3 pools, 7 backends`
@@ -57,11 +44,6 @@ extension Document {
         let pools = self.pools.map { pool(of: $0) }
         var timeouts = Configuration.Timeouts()
         timeouts.drain = process.drainTime.value
-        // One pool decides for all: see `addUnsupported`.
-        if let pool = self.pools.first {
-            timeouts.connect = pool.connectTimeout.value
-            timeouts.idle = pool.idleTimeout.value
-        }
         var latency = Configuration.Latency()
         latency.busyPoll = process.busyPoll.value
         latency.fastOpen = process.fastOpen.value
@@ -70,7 +52,7 @@ extension Document {
         let limits = resources.limits(
             listeners: listeners.count + inherited, backends: pools.reduce(0) { $0 + $1.backends.count },
             threads: process.threads.value, warmConnections: latency.warmConnections,
-            sessionsMax: process.sessionsMax.value, backlog: self.listeners.lazy.compactMap(\.backlog.value).first)
+            sessionsMax: process.sessionsMax.value, backlog: nil)
         return try Configuration(
             listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log.value,
             threads: process.threads.value, status: status(resources))
@@ -89,25 +71,66 @@ extension Document {
     // MARK: listeners
 
     private func settings(
-        _ bind: Setting<Bind>, _ pool: Int, _ path: Path, _ resources: Resources, _ mistakes: inout MistakeList
+        _ listener: Listener, _ resources: Resources, _ mistakes: inout MistakeList
     ) -> [Configuration.ListenerSettings] {
-        switch bind.value {
-        case .addresses(let addresses):
-            return addresses.map { .init(address: $0, pool: pool) }
-        case .unix(let file, _, _, _):
-            return SocketAddress(unixPath: file).map { [.init(address: $0, pool: pool)] } ?? []
-        case .systemd(let name):
-            guard let sockets = resources.sockets else { return [] }
-            let own = sockets.filter { $0.name == name }
-            if own.isEmpty, let place = bind.origin.place {
-                let names = sockets.isEmpty ? "none" : sockets.map(\.name).joined(separator: ", ")
-                mistakes.add(
-                    place, path,
-                    "the service manager has handed over no socket '\(name)' (but \(names)): the socket unit needs "
-                        + "FileDescriptorName=\(name)")
+        let path = Path.top.key("listeners").key(listener.name.value).key("bind")
+        let pool = pools.firstIndex { $0.name.value == listener.pool.value } ?? 0
+        let name = listener.name.value
+        let backlog = listener.backlog.value.map(Int32.init)
+        let options = Self.socketOptions(listener.userTimeout, listener.keepalive)
+        return listener.binds.flatMap { bind -> [Configuration.ListenerSettings] in
+            switch bind.value {
+            case .addresses(let addresses):
+                return addresses.map {
+                    .init(
+                        address: $0, pool: pool, name: name, backlog: backlog, isIPv6Only: hasCompanion($0),
+                        socketOptions: options)
+                }
+            case .unix(let file, let mode, let owner, let group):
+                guard let address = SocketAddress(unixPath: file) else { return [] }
+                let unix = Configuration.UnixFile(mode: mode, owner: owner, group: group)
+                return [.init(address: address, pool: pool, name: name, backlog: backlog, unix: unix)]
+            case .systemd(let socket):
+                return handed(socket, bind.origin, path, resources, &mistakes).map {
+                    .init(inherited: $0, pool: pool, name: name, socketOptions: options)
+                }
             }
-            return own.map { .init(inherited: $0, pool: pool) }
         }
+    }
+
+    /// True of `[::]:80` where there is an IPv4 address with this port too: each then has its own family's clients.
+    /// Otherwise `[::]:80` has those of both.
+    private func hasCompanion(_ address: SocketAddress) -> Bool {
+        guard address.family == AF_INET6, address.isWildcard else { return false }
+        return listeners.lazy.flatMap(\.binds).contains { bind in
+            guard case .addresses(let addresses) = bind.value else { return false }
+            return addresses.contains { $0.family == AF_INET && $0.port == address.port }
+        }
+    }
+
+    /// The sockets that the service manager has handed over under a name.
+    private func handed(
+        _ name: String, _ origin: Origin, _ path: Path, _ resources: Resources, _ mistakes: inout MistakeList
+    ) -> [InheritedSocket] {
+        guard let sockets = resources.sockets else { return [] }
+        let own = sockets.filter { $0.name == name }
+        if own.isEmpty, let place = origin.place {
+            let names = sockets.isEmpty ? "none" : sockets.map(\.name).joined(separator: ", ")
+            mistakes.add(
+                place, path,
+                "the service manager has handed over no socket '\(name)' (but \(names)): the socket unit needs "
+                    + "FileDescriptorName=\(name)")
+        }
+        return own
+    }
+
+    private static func socketOptions(
+        _ userTimeout: Setting<Duration?>, _ keepalive: Keepalive
+    ) -> Configuration.SocketOptions {
+        .init(
+            userTimeout: userTimeout.value,
+            keepalive: .init(
+                idle: keepalive.idle.value, interval: keepalive.interval.value, probes: keepalive.probes.value))
     }
 
     /// A socket that nobody accepts from leaves its clients waiting for ever.
@@ -126,27 +149,43 @@ extension Document {
     // MARK: pools
 
     private func pool(of pool: Pool) -> Configuration.Pool {
-        var health = Configuration.HealthCheck()
-        health.interval = pool.check.interval.value
-        health.timeout = pool.check.timeout.value
-        health.fall = pool.check.fall.value
-        health.rise = pool.check.rise.value
         let family = preferredFamily(of: pool)
         return Configuration.Pool(
             name: pool.name.value, backends: pool.backends.map { Self.backend($0, preferring: family) },
-            policy: pool.policy.value, health: health, source: pool.sources.first?.value)
+            policy: pool.policy.value, health: Self.health(pool.check), sources: pool.sources.map(\.value),
+            timeouts: .init(
+                connect: pool.connectTimeout.value, idle: pool.idleTimeout.value,
+                halfClosed: pool.halfClosedTimeout.value, sessionAgeMax: pool.sessionAgeMax.value),
+            retries: .init(max: pool.retriesMax.value, timeout: pool.retriesTimeout.value),
+            socketOptions: Self.socketOptions(pool.userTimeout, pool.keepalive),
+            whenDown: pool.closesWhenDown.value ? .close : .keep,
+            whenRemoved: pool.whenRemoved.value.setting)
+    }
+
+    private static func health(_ check: Check) -> Configuration.HealthCheck {
+        var health = Configuration.HealthCheck()
+        health.kind = check.isProbed.value ? .tcp : .none
+        health.close = check.closesInOrder.value ? .fin : .reset
+        health.interval = check.interval.value
+        health.timeout = check.timeout.value
+        health.fall = check.fall.value
+        health.rise = check.rise.value
+        return health
     }
 
     private static func backend(_ backend: Backend, preferring family: CInt) -> Configuration.Backend {
         let sessionsMax = backend.sessionsMax.value.map(Int32.init)
+        let weight = Int32(backend.weight.value)
         let port = backend.port.rawValue
         if let address = backend.host.address(port: port) {
-            return .init(address: address, sessionsMax: sessionsMax)
+            return .init(
+                address: address, sessionsMax: sessionsMax, label: backend.name.value, weight: weight,
+                isBackup: backend.isBackup.value)
         }
         // Looked up by the running balancer, beside its loop: a name server that does not answer delays no start.
         return .init(
             name: HostName(host: backend.host.text, port: port, preferredFamily: family), address: nil,
-            sessionsMax: sessionsMax)
+            sessionsMax: sessionsMax, label: backend.name.value, weight: weight, isBackup: backend.isBackup.value)
     }
 
     /// Of a name with addresses of both families those of the source are taken, or of what clients come in by.
@@ -158,5 +197,15 @@ extension Document {
             }
         }
         return AF_INET
+    }
+}
+
+extension Document.Removal {
+    fileprivate var setting: Configuration.WhenRemoved {
+        switch self {
+        case .keep: .keep
+        case .drain(let time): .drain(time)
+        case .close: .close
+        }
     }
 }

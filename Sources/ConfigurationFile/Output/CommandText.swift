@@ -16,7 +16,7 @@ extension Document {
         writer.listener(configuration)
         writer.line(0, "")
         writer.line(0, "pools:")
-        for pool in configuration.pools { writer.pool(pool, configuration.timeouts) }
+        for pool in configuration.pools { writer.pool(pool) }
         writer.others(configuration)
         return writer.text
     }
@@ -68,11 +68,11 @@ private struct ConfigurationWriter {
         if let backlog = configuration.limits.backlog { line(2, "backlog: \(backlog)") }
     }
 
-    mutating func pool(_ pool: Configuration.Pool, _ timeouts: Configuration.Timeouts) {
+    mutating func pool(_ pool: Configuration.Pool) {
         line(1, "\(pool.name):")
         line(2, "backends:")
         for backend in pool.backends { line(3, "- \(Self.text(backend))") }
-        if let source = pool.source { line(2, "source: \(YAMLWriter.quoted(source.host))") }
+        if let source = pool.sources.first { line(2, "source: \(YAMLWriter.quoted(source.host))") }
         let standard = Configuration.HealthCheck()
         let check = pool.health
         var pairs: [String] = []
@@ -83,7 +83,8 @@ private struct ConfigurationWriter {
         if check.fall != standard.fall { pairs.append("fall: \(check.fall)") }
         if check.rise != standard.rise { pairs.append("rise: \(check.rise)") }
         if !pairs.isEmpty { line(2, "check: {\(pairs.joined(separator: ", "))}") }
-        let times = Configuration.Timeouts()
+        let timeouts = pool.timeouts
+        let times = Configuration.PoolTimeouts()
         if timeouts.connect != times.connect { line(2, "connect_timeout: \(DurationRange.text(timeouts.connect))") }
         if timeouts.idle != times.idle { line(2, "idle_timeout: \(DurationRange.text(timeouts.idle))") }
     }

@@ -33,9 +33,10 @@ public struct Listener: ~Copyable {
     ///
     /// SO_REUSEADDR allows a restart to bind while old connections are in TIME_WAIT. Accepted sockets inherit
     /// TCP_NODELAY, SO_OOBINLINE, TCP_USER_TIMEOUT and the keepalive settings from the listener (tested), which saves the
-    /// calls per connection. A listener on `::` accepts IPv4 as well.
+    /// calls per connection. A listener on `::` accepts IPv4 as well, unless it is not to.
     ///
     /// - Parameters:
+    ///   - isIPv6Only: A listener on `::` leaves the connections of IPv4 to others (IPV6_V6ONLY).
     ///   - keepalive: Of accepted sockets; nil for none.
     ///   - userTimeout: TCP_USER_TIMEOUT of accepted sockets, in milliseconds; 0 for the kernel's own time.
     ///   - backlog: How many connections wait to be accepted at the most; nil for as many as the kernel allows.
@@ -45,8 +46,8 @@ public struct Listener: ~Copyable {
     ///   - group: Likewise.
     ///   - path: Where the file will be moved to, and the path of ``address``.
     public init(
-        _ address: SocketAddress, keepalive: Keepalive? = .standard, userTimeout: CInt = 0, backlog: Int? = nil,
-        joining: Bool = false, mode: mode_t? = nil, owner: uid_t? = nil, group: gid_t? = nil,
+        _ address: SocketAddress, isIPv6Only: Bool = false, keepalive: Keepalive? = .standard, userTimeout: CInt = 0,
+        backlog: Int? = nil, joining: Bool = false, mode: mode_t? = nil, owner: uid_t? = nil, group: gid_t? = nil,
         movingTo path: SocketAddress? = nil
     ) throws(SystemCallError) {
         let subject = address.description
@@ -58,7 +59,7 @@ public struct Listener: ~Copyable {
                 kernel.setOption(number, level: SOL_SOCKET, option: SO_REUSEPORT, value: 1), "setsockopt", subject)
         }
         if case .ipv6 = address {
-            _ = kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: 0)
+            _ = kernel.setOption(number, level: CInt(IPPROTO_IPV6), option: IPV6_V6ONLY, value: isIPv6Only ? 1 : 0)
         }
         if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive, userTimeout) }
         try check(kernel.bind(number, to: address), "bind", subject)
@@ -73,7 +74,7 @@ public struct Listener: ~Copyable {
         self.address = path ?? kernel.localAddress(number) ?? address
         self.descriptor = descriptor
         isInherited = false
-        isIPv6Only = false
+        self.isIPv6Only = isIPv6Only
     }
 
     /// Listens at a socket that the service manager made, through a descriptor of its own: several loops that have one
