@@ -59,6 +59,8 @@ extension Configuration {
         public let name: String
         /// The backends, in the order of round robin.
         public let backends: [Backend]
+        /// Its backends are found out while the balancer runs: `backends` may be empty, and ``ControlChannel`` brings them.
+        public let isDiscovered: Bool
         /// How a backend is picked.
         public let policy: PolicyKind
         /// How they are probed.
@@ -80,7 +82,7 @@ extension Configuration {
 
         /// A pool. `source` is one more of `sources`, and the first.
         public init(
-            name: String = "default", backends: [Backend], policy: PolicyKind = .roundRobin,
+            name: String = "default", backends: [Backend], isDiscovered: Bool = false, policy: PolicyKind = .roundRobin,
             health: HealthCheck = .init(),
             source: SocketAddress? = nil, sources: [SocketAddress] = [], timeouts: PoolTimeouts = .init(),
             retries: Retries = .init(), socketOptions: SocketOptions = .init(),
@@ -88,6 +90,7 @@ extension Configuration {
         ) {
             self.name = name
             self.backends = backends
+            self.isDiscovered = isDiscovered
             self.policy = policy
             self.health = health
             self.sources = ([source].compactMap(\.self) + sources).map(\.canonical).filter { !$0.isWildcard }
@@ -138,7 +141,7 @@ extension Configuration {
 extension Configuration.Pool {
     /// Throws an error that names the fault and the remedy.
     func check() throws(ConfigurationError) {
-        guard !backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
+        guard isDiscovered || !backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
         var titles: Set<String> = []
         for backend in backends {
             guard titles.insert(backend.title).inserted else {
