@@ -27,7 +27,8 @@ import Testing
         for seed in Self.seeds {
             var run = try SimulationRun(
                 seed: seed, clients: clients, pools: pools, backends: backends, changePercent: changePercent,
-                reloadPercent: reloadPercent, faults: faults, drainAfter: drainAfter, isSignalled: isSignalled, latency: latency,
+                reloadPercent: reloadPercent, faults: faults, drainAfter: drainAfter, isSignalled: isSignalled,
+                latency: latency,
                 timeouts: timeouts, adjustPool: adjustPool, adjust: adjust)
             try run.run()
             let violations = run.violations()

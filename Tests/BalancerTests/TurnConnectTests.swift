@@ -170,7 +170,8 @@ import Testing
 
     /// The timeout is that of an attempt, and none is under way.
     @Test func theConnectTimeoutMeanwhile() throws {
-        try TurnStage.run(backends: Self.backends, adjust: { $0.timeouts.connect = .milliseconds(100) }) { kernel, stage in
+        try TurnStage.run(backends: Self.backends, adjust: { $0.timeouts.connect = .milliseconds(100) }) {
+            kernel, stage in
             Self.staged(kernel, &stage, first: -EINPROGRESS)
             try stage.turn()
             let backend = try #require(kernel.connects.last).socket

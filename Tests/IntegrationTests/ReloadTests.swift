@@ -115,7 +115,8 @@ struct ReloadTests {
             text += "listeners:\n  main: {bind: \"127.0.0.1:\(ports[0])\", pool: \(names[0])"
             text += Bool.random(using: &random) ? ", backlog: 300}\n" : "}\n"
             for port in ports.dropFirst() where Bool.random(using: &random) {
-                text += "  l\(port): {bind: \"127.0.0.1:\(port)\", pool: \(names.randomElement(using: &random) ?? "a")}\n"
+                text +=
+                    "  l\(port): {bind: \"127.0.0.1:\(port)\", pool: \(names.randomElement(using: &random) ?? "a")}\n"
             }
             text += "pools:\n"
             for name in names { text += pool(name) }
@@ -132,7 +133,8 @@ struct ReloadTests {
                 let isBackup = place > 0 && Bool.random(using: &random)
                 let most = place > 0 && Bool.random(using: &random) ? ", sessions_max: 3" : ""
                 let label = Bool.random(using: &random) ? "name: n\(place), " : ""
-                text += "      - {\(label)address: \"127.0.0.1:\(port)\", weight: \(weight), backup: \(isBackup)\(most)}\n"
+                text +=
+                    "      - {\(label)address: \"127.0.0.1:\(port)\", weight: \(weight), backup: \(isBackup)\(most)}\n"
             }
             return text
         }

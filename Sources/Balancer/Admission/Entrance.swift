@@ -40,7 +40,8 @@ struct Entrance: ~Copyable {
         } else {
             acceptor = Acceptor(
                 try Listener(
-                    address ?? settings.address, isIPv6Only: settings.isIPv6Only, keepalive: keepalive, userTimeout: userTimeout,
+                    address ?? settings.address, isIPv6Only: settings.isIPv6Only, keepalive: keepalive,
+                    userTimeout: userTimeout,
                     backlog: self.backlog, joining: joining))
         }
         file = nil

@@ -141,7 +141,9 @@ extension Configuration {
 extension Configuration.Pool {
     /// Throws an error that names the fault and the remedy.
     func check() throws(ConfigurationError) {
-        guard isDiscovered || !backends.isEmpty else { throw ConfigurationError("a pool without backends: name at least one") }
+        guard isDiscovered || !backends.isEmpty else {
+            throw ConfigurationError("a pool without backends: name at least one")
+        }
         var titles: Set<String> = []
         for backend in backends {
             guard titles.insert(backend.title).inserted else {

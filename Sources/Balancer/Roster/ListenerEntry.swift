@@ -25,8 +25,9 @@ struct ListenerPlan {
     /// Those that have to be bound.
     private(set) var new: [(id: ListenerID, settings: Configuration.ListenerSettings)] = []
     /// Those that keep their socket, and have other settings than before.
-    private(set) var changed: [(id: ListenerID, old: Configuration.ListenerSettings, new: Configuration.ListenerSettings)] =
-        []
+    private(set) var changed:
+        [(id: ListenerID, old: Configuration.ListenerSettings, new: Configuration.ListenerSettings)] =
+            []
     /// Those that go.
     private(set) var gone: [ListenerEntry] = []
 

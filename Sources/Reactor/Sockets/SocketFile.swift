@@ -54,7 +54,9 @@ public struct SocketFile: ~Copyable {
     ) throws(SystemCallError) {
         let subject = "unix:\(path)"
         if let mode { try check(kernel.setMode(ofPath: path, mode), "chmod", subject) }
-        if owner != nil || group != nil { try check(kernel.setOwner(ofPath: path, owner, group: group), "chown", subject) }
+        if owner != nil || group != nil {
+            try check(kernel.setOwner(ofPath: path, owner, group: group), "chown", subject)
+        }
     }
 
     /// Removes a socket that will not be moved.

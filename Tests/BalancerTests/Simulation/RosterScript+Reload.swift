@@ -70,11 +70,15 @@ extension RosterScript {
         do throws(ReloadError) { _ = try loop.reload(configuration) } catch {
             let isShortage = error.description.contains("Too many open files")
             if !isShortage { violations.append("a reload was refused: \(error)") }
-            if loop.shared.roster.version != before.version { violations.append("a refused reload has changed something") }
+            if loop.shared.roster.version != before.version {
+                violations.append("a refused reload has changed something")
+            }
             return
         }
         loop.adoptRoster()
         loop.core.endTurn()
+        // The records of clients that waited at a listener that has gone are of before.
+        loop.journal.endTurn()
         if kernel.arrivalsLost > lost, !isFull, !loop.admission.places.isFull {
             violations.append("clients that waited at a listener were lost")
         }
@@ -84,13 +88,17 @@ extension RosterScript {
     /// What there is is what the configuration says; what has kept its name and address has kept its id and health.
     private mutating func check(_ wanted: Configuration, _ loop: borrowing BalancerLoop, _ before: Roster) {
         let after = loop.targets.roster
-        if Set(after.pools.map(\.name)) != Set(wanted.pools.map(\.name)) { violations.append("other pools than wanted") }
+        if Set(after.pools.map(\.name)) != Set(wanted.pools.map(\.name)) {
+            violations.append("other pools than wanted")
+        }
         for pool in wanted.pools {
             guard let entry = after.pools.first(where: { $0.name == pool.name }) else { continue }
             if entry.settings != PoolSettings(pool) { violations.append("pool \(pool.name) has other settings") }
             let old = before.pools.first { $0.name == pool.name }
             if let old, old.id != entry.id { violations.append("pool \(pool.name) has another id") }
-            if Set(entry.targets.map(\.name)) != Set(pool.backends.map(\.title)) || entry.targets.count != pool.backends.count {
+            if Set(entry.targets.map(\.name)) != Set(pool.backends.map(\.title))
+                || entry.targets.count != pool.backends.count
+            {
                 violations.append("pool \(pool.name) has other backends than wanted")
             }
             for backend in pool.backends {
