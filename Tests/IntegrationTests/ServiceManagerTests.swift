@@ -4,7 +4,9 @@ import Testing
 /// The notifications that the balancer sends to its service manager: sd_notify(3).
 @Suite("Service manager", .ownThread)
 struct ServiceManagerTests {
-    @Test("READY=1 is sent once, and clients are served from then on", arguments: [false, true], [1, 3])
+    @Test(
+        "READY=1 is sent once, when the first round of probes has ended, and clients are served from then on",
+        arguments: [false, true], [1, 3])
     func ready(isAbstract: Bool, threads: Int) throws {
         let manager = try NotifySocket(isAbstract: isAbstract)
         let backend = try EchoBackend(named: "A")
@@ -16,7 +18,9 @@ struct ServiceManagerTests {
         try manager.wait(for: "READY", "1", from: program)
         // One attempt must suffice.
         try TCPSocket.connect(to: SocketAddress("127.0.0.1", port)).expect("A\n")
-        #expect(manager.messages.first?["READY"] == "1", "\(manager.summary)")
+        let statuses = manager.messages.compactMap { $0["STATUS"] }
+        #expect(statuses.first == "starting: 0 of 1 backends up", "\(manager.summary)")
+        #expect(manager.messages.first { $0["READY"] == "1" }?["STATUS"] == "serving: 1 of 1 backends up")
         #expect(manager.count("READY") == 1)
     }
 
