@@ -157,6 +157,7 @@ public struct BalancerLoop: ~Copyable {
 
     /// Ends sessions whose backend is down or was removed, and whose pool wants that: so many in a turn.
     @inline(never) private mutating func closeSessions() {
+        sessions.search.beginTurn()
         while isRunning, let next = sessions.nextToClose(&targets) {
             settle(sessions.end(next.index, next.reason, &targets, &core, &journal))
         }
