@@ -171,6 +171,38 @@ import Testing
         }
     }
 
+    /// The addresses of a name are tried one after the other. One that was in vain makes the backend down, and the next
+    /// one does not make it unknown: only its answer brings it back, and at once.
+    @Test func aSearchIsNoNewBeginning() {
+        let addresses = (1...3).map { SocketAddress.backend($0) }
+        var settings = PoolSettings()
+        (settings.health.startsUnknown, settings.health.rise) = (true, 3)
+        let entry = TargetEntry(
+            id: TargetID(rawValue: 0), name: "server:80",
+            host: HostName(host: "server", port: 80, preferredFamily: AF_INET), address: addresses[0],
+            startsUnknown: true, counters: TargetCounters(loops: 1))
+        let pool = PoolEntry(id: PoolID(rawValue: 0), name: "default", settings: settings, targets: [entry])
+        let rhythm = ProbeRhythm(entry.id, of: 1, interval: settings.health.interval)
+        var target = ProbedTarget(
+            entry, of: pool, rhythm: rhythm, timer: TimerID.none, due: Instant(nanoseconds: 0))
+        for _ in 0..<5 {
+            _ = target.record(.failed)
+            guard let next = target.choose(from: addresses) else { break }
+            target.move(to: next, isSearch: true)
+            let isUp = target.finding.isUp
+            #expect(!isUp)
+        }
+        _ = target.record(.succeeded)
+        let isFound = target.finding.isUp
+        #expect(isFound)
+        // The name has another address: of that one nothing is known.
+        for _ in 0..<4 { _ = target.record(.failed) }
+        let isDown = !target.finding.isUp
+        target.move(to: .backend(9))
+        let isUnknown = target.finding.isUp
+        #expect(isDown && isUnknown)
+    }
+
     /// Clients that come before the first answer are served by whoever answers them.
     @Test func clientsDoNotWaitForTheFirstProbe() throws {
         try Self.staged(backends: 2) { kernel, stage in

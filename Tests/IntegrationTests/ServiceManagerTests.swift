@@ -24,6 +24,22 @@ struct ServiceManagerTests {
         #expect(manager.count("READY") == 1)
     }
 
+    @Test("SIGHUP during the first round of probes sends nothing: READY=1 after it would say that the start is over")
+    func reloadWhileStarting() throws {
+        let manager = try NotifySocket()
+        let balancer = try start([try SilentBackend().port], manager, "--probe-timeout", "1s")
+        try manager.wait(for: "STATUS", "starting", from: balancer.program)
+        balancer.program.signal(SIGHUP)
+        try balancer.program.wait("SIGHUP is answered") { balancer.countErrors(with: "SIGHUP") == 1 }
+        #expect(manager.count("READY") == 0, "\(manager.summary)")
+        try manager.wait(for: "READY", from: balancer.program)
+        #expect(manager.count("READY") == 1 && manager.count("RELOADING") == 0, "\(manager.summary)")
+        // The next one is a reload as ever.
+        balancer.program.signal(SIGHUP)
+        try manager.wait(for: "READY", number: 2, from: balancer.program)
+        #expect(manager.count("RELOADING") == 1)
+    }
+
     @Test("a balancer that cannot start does not send READY=1", arguments: [1, 3])
     func notReady(threads: Int) throws {
         let manager = try NotifySocket()
