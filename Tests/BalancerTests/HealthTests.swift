@@ -27,6 +27,21 @@ import Testing
         #expect(health.record(success: false) == .dead(changed: true))
     }
 
+    /// As the first probe of an unknown backend: one failure is enough, and so is one success.
+    @Test func aProbeThatDecides() {
+        var health = Health(rise: 3, fall: 4)
+        #expect(health.record(success: false, decides: true) == .dead(changed: true))
+        #expect(!health.isUp)
+        #expect(health.record(success: false, decides: true) == .dead(changed: false))
+        #expect(health.record(success: true, decides: true) == .alive(changed: true))
+        // From then on the thresholds count.
+        for _ in 0..<3 { _ = health.record(success: false) }
+        #expect(health.isUp)
+        #expect(health.record(success: true, decides: true) == .alive(changed: false))
+        for _ in 0..<4 { _ = health.record(success: false) }
+        #expect(health.record(success: true) == .rising(1))
+    }
+
     @Test func risingTakesSuccessesInARow() {
         var health = Health(rise: 3, fall: 1)
         #expect(health.record(success: false) == .dead(changed: true))

@@ -52,8 +52,8 @@ import Testing
 
     // MARK: backends
 
-    /// Until the first probes have ended nothing is known. One answer suffices.
-    @Test func itStartsUntilAProbeHasAnswered() throws {
+    /// Until the first round of probes has ended: one answer does not suffice.
+    @Test func itStartsUntilEachBackendHasBeenProbed() throws {
         try Self.staged(backends: 2) { kernel, stage in
             let first = stage.state
             #expect(first == .starting)
@@ -63,7 +63,12 @@ import Testing
             kernel.post(try #require(kernel.sockets(to: .backend(1)).last), CEPOLL_OUT)
             try stage.pass(.milliseconds(100))
             let (answered, upThen, healthThen) = (stage.state, stage.backendsUp, stage.health)
-            #expect(answered == .serving && upThen == 1 && healthThen == [.untested, .up])
+            #expect(answered == .starting && upThen == 1 && healthThen == [.untested, .up])
+            kernel.post(try #require(kernel.sockets(to: .backend(0)).last), CEPOLL_HUP)
+            kernel.errors[try #require(kernel.sockets(to: .backend(0)).last)] = ECONNREFUSED
+            try stage.pass(.milliseconds(100))
+            let (ended, upAtEnd, healthAtEnd) = (stage.state, stage.backendsUp, stage.health)
+            #expect(ended == .serving && upAtEnd == 1 && healthAtEnd == [.down, .up])
         }
     }
 

@@ -418,6 +418,23 @@ import Testing
             latency: latency)
     }
 
+    /// The same where a backend is unknown until its first probe has ended, which decides.
+    @Test func rostersOfUnknownBackends() throws {
+        var latency = Configuration.Latency.sleeping
+        latency.warmConnections = 2
+        var (finished, served) = (0, 0)
+        try simulate(
+            clients: 30, pools: 2, backends: 4, changePercent: 20,
+            .init(
+                refusedPercent: 30, silentPercent: 20, failedConnectPercent: 5, freezePercent: 5, resetPercent: 10),
+            latency: latency, adjustPool: { $0.health.startsUnknown = true },
+            also: { run in
+                finished += run.kernel.output.occurrences(of: "reason=finished")
+                served += run.kernel.output.occurrences(of: "reason=no-backend")
+            })
+        #expect(finished > 5 * Self.seeds.count && served > 0)
+    }
+
     /// Sessions outlive their backends by far.
     @Test func rostersThatChangeBesideHostsThatNeverEnd() throws {
         try simulate(

@@ -87,7 +87,7 @@ import Testing
                 .changes, output: OutputStream(number: pipe.inputNumber), errors: OutputStream(number: pipe.inputNumber)
             ))
         let before = loop.facts.service.state
-        #expect(before == .noBackend)
+        #expect(before == .starting)
         var text = ""
         let deadline = Clock.monotonic.now() + .seconds(20)
         while !text.contains("has no address"), Clock.monotonic.now() < deadline {

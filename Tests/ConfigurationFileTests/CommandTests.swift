@@ -27,7 +27,10 @@ import Testing
         let command = try ServeCommand.parse(arguments)
         let fromLine = try command.makeConfiguration(resources, HandedSockets(), looksUp: false)
         #expect(fromFile.listeners == fromLine.listeners)
-        #expect(fromFile.pools == fromLine.pools)
+        // But for this: the guide's command has its backends up until proven otherwise.
+        var pools = fromLine.pools
+        for place in pools.indices { pools[place].health.startsUnknown = true }
+        #expect(fromFile.pools == pools)
         #expect(fromFile.timeouts == fromLine.timeouts)
         #expect(fromFile.limits == fromLine.limits)
         #expect(fromFile.latency == fromLine.latency)

@@ -28,7 +28,7 @@ struct ReloadTests {
     func change(threads: Int) throws {
         let (first, second) = (try EchoBackend(named: "A"), try EchoBackend(named: "B"))
         let (port, other) = (try Ports.free(), try Ports.free())
-        let balancer = try ConfiguredBalancer.start(
+        let balancer = try ReloadableBalancer.start(
             Self.text(listeners: [([port], "a")], pools: ["a": [first.port]], threads: threads), port: port)
         let session = try balancer.under(port).connectAndGreet()
         #expect(session.backend == "A")
@@ -52,7 +52,7 @@ struct ReloadTests {
         let backend = try EchoBackend(named: "A")
         let port = try Ports.free()
         let one = Self.text(listeners: [([port], "a")], pools: ["a": [backend.port]], threads: threads)
-        let balancer = try ConfiguredBalancer.start(one, port: port)
+        let balancer = try ReloadableBalancer.start(one, port: port)
         let session = try balancer.under(port).connectAndGreet()
         try balancer.reload(one.replacingOccurrences(of: "127.0.0.1:\(port)", with: "0.0.0.0:\(port)"))
         try balancer.reload(one)
@@ -67,7 +67,7 @@ struct ReloadTests {
         let backend = try EchoBackend(named: "A")
         let (port, other) = (try Ports.free(), try Ports.free())
         let right = Self.text(listeners: [([port], "a")], pools: ["a": [backend.port]])
-        let balancer = try ConfiguredBalancer.start(right, port: port)
+        let balancer = try ReloadableBalancer.start(right, port: port)
         let holder = try ListeningSocket(host: "127.0.0.1", port: other)
         for (wrong, message) in [
             (right.replacingOccurrences(of: "pools:", with: "pols:"), "did you mean 'pools'?"),
@@ -94,7 +94,7 @@ struct ReloadTests {
         let backend = try EchoBackend(named: "A")
         let port = try Ports.free()
         let text = Self.text(listeners: [([port], "a")], pools: ["a": [backend.port]])
-        let balancer = try ConfiguredBalancer.start(text, port: port)
+        let balancer = try ReloadableBalancer.start(text, port: port)
         try balancer.reload(text)
         #expect(balancer.program.errors.text.contains("configuration taken over: nothing has changed"))
     }
@@ -148,7 +148,7 @@ struct ReloadTests {
         var script = Script(
             random: SplitMix64(seed: seed), ports: ports, backends: backends.map(\.port), threads: threads)
         let first = script.next()
-        let balancer = try ConfiguredBalancer.start(first, port: ports[0])
+        let balancer = try ReloadableBalancer.start(first, port: ports[0])
         let sessions = try (0..<8).map { _ in try balancer.under(ports[0]).connectAndGreet().client }
         let hammering = Hammering(port: ports[0])
         let descriptors = try balancer.program.descriptors().count

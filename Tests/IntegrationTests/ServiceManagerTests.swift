@@ -4,7 +4,9 @@ import Testing
 /// The notifications that the balancer sends to its service manager: sd_notify(3).
 @Suite("Service manager", .ownThread)
 struct ServiceManagerTests {
-    @Test("READY=1 is sent once, and clients are served from then on", arguments: [false, true], [1, 3])
+    @Test(
+        "READY=1 is sent once, when the first round of probes has ended, and clients are served from then on",
+        arguments: [false, true], [1, 3])
     func ready(isAbstract: Bool, threads: Int) throws {
         let manager = try NotifySocket(isAbstract: isAbstract)
         let backend = try EchoBackend(named: "A")
@@ -16,8 +18,26 @@ struct ServiceManagerTests {
         try manager.wait(for: "READY", "1", from: program)
         // One attempt must suffice.
         try TCPSocket.connect(to: SocketAddress("127.0.0.1", port)).expect("A\n")
-        #expect(manager.messages.first?["READY"] == "1", "\(manager.summary)")
+        let statuses = manager.messages.compactMap { $0["STATUS"] }
+        #expect(statuses.first == "starting: 0 of 1 backends up", "\(manager.summary)")
+        #expect(manager.messages.first { $0["READY"] == "1" }?["STATUS"] == "serving: 1 of 1 backends up")
         #expect(manager.count("READY") == 1)
+    }
+
+    @Test("SIGHUP during the first round of probes sends nothing: READY=1 after it would say that the start is over")
+    func reloadWhileStarting() throws {
+        let manager = try NotifySocket()
+        let balancer = try start([try SilentBackend().port], manager, "--probe-timeout", "1s")
+        try manager.wait(for: "STATUS", "starting", from: balancer.program)
+        balancer.program.signal(SIGHUP)
+        try balancer.program.wait("SIGHUP is answered") { balancer.countErrors(with: "SIGHUP") == 1 }
+        #expect(manager.count("READY") == 0, "\(manager.summary)")
+        try manager.wait(for: "READY", from: balancer.program)
+        #expect(manager.count("READY") == 1 && manager.count("RELOADING") == 0, "\(manager.summary)")
+        // The next one is a reload as ever.
+        balancer.program.signal(SIGHUP)
+        try manager.wait(for: "READY", number: 2, from: balancer.program)
+        #expect(manager.count("RELOADING") == 1)
     }
 
     @Test("a balancer that cannot start does not send READY=1", arguments: [1, 3])

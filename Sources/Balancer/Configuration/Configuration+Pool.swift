@@ -132,6 +132,10 @@ extension Configuration {
         public var fall: Int = 4
         /// Successes in a row that put it back.
         public var rise: Int = 1
+        /// A backend is unknown until its first probe, at each of its addresses, has ended, and that decides: one failure
+        /// takes it down, one success brings it up. While it is unknown it gets clients only if no backend of its pool is
+        /// known to be up. Otherwise a backend is up until it has failed ``fall`` times.
+        public var startsUnknown = false
 
         /// The defaults.
         public init() {}

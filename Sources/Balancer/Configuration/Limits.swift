@@ -116,6 +116,10 @@ public struct Limits: Hashable, Sendable {
     public static let probesAtOnce = 8
     /// In this time, or an interval if that is shorter, each of many new backends is probed for the first time.
     public static let firstProbesWithin: Duration = .seconds(1)
+    /// The first round of probes is over after so long, whatever has not ended: a name server that never answers must not
+    /// keep the process from being ready until the service manager gives it up, which systemd does after 90 s. Long enough
+    /// for a look-up of 5 s (resolv.conf's timeout) and a probe.
+    public static let firstRoundMax: Duration = .seconds(10)
     /// Connections to be held ready that are begun in one turn, over all backends: as dear as probes.
     public static let warmConnectsPerTurn = 8
     /// Names for which a look-up begins in one turn; and how many are looked up together, periodically.

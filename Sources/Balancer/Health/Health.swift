@@ -8,7 +8,8 @@
 ///                                          below rise it falls to 0
 /// ```
 ///
-/// A backend starts at the top: it is up until proven otherwise.
+/// A backend starts at the top: it is up until proven otherwise. Where its pool wants that, the first probe decides alone
+/// (``Configuration/HealthCheck/startsUnknown``).
 public struct Health: Hashable, Sendable {
     /// Successes in a row that bring a backend up.
     public let rise: Int
@@ -50,8 +51,13 @@ public struct Health: Hashable, Sendable {
 
     private var top: Int { rise + fall - 1 }
 
-    /// Records the result of a probe.
-    public mutating func record(success: Bool) -> Verdict {
+    /// Records the result of a probe, which `decides` by itself whatever the thresholds are.
+    public mutating func record(success: Bool, decides: Bool = false) -> Verdict {
+        if decides {
+            let wasUp = isUp
+            counter = success ? top : 0
+            return success ? .alive(changed: !wasUp) : .dead(changed: wasUp)
+        }
         switch (isUp, success) {
         case (true, true):
             let changed = counter != top

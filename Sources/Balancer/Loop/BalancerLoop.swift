@@ -105,7 +105,8 @@ public struct BalancerLoop: ~Copyable {
     /// Runs until a signal or ``stop()`` ends the loop.
     public mutating func run() throws(SystemCallError) {
         let facts = facts
-        duties?.steward.notifyReady(facts.service, seat, &core)
+        duties?.steward.notifyState(facts.service, seat, &core)
+        publishNews()
         core.endTurn()
         do throws(SystemCallError) { while isRunning { try turn() } } catch {
             _ = cutSessions()
@@ -166,6 +167,7 @@ public struct BalancerLoop: ~Copyable {
 
     /// Ends sessions whose backend is down or was removed, and whose pool wants that: so many in a turn.
     @inline(never) private mutating func closeSessions() {
+        sessions.search.beginTurn()
         while isRunning, let next = sessions.nextToClose(&targets) {
             settle(sessions.end(next.index, next.reason, &targets, &core, &journal))
         }
@@ -184,7 +186,7 @@ public struct BalancerLoop: ~Copyable {
     @inline(never) private mutating func publishNews() {
         mayHaveNews = false
         if journal.takeChange(), duties == nil { seat?.wake(0) }
-        if duties?.publish(shared, isDraining: state != .running) ?? false { seat?.wakeOthers() }
+        if duties?.publish(shared, seat, isDraining: state != .running, &core) ?? false { seat?.wakeOthers() }
     }
 
     @inline(never) private mutating func handleStall() {

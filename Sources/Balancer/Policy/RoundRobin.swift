@@ -72,6 +72,7 @@ public struct RoundRobin: Policy, Hashable {
         next = candidates.isEmpty ? 0 : next % candidates.count
         self.nextID = candidates.isEmpty ? nil : candidates[next].id
     }
+
     /// Equal weights need no credits, and their order is that of the places.
     private mutating func followWeights(_ candidates: Span<Candidate>) {
         isWeighted = Self.differ(candidates, backups: false) || Self.differ(candidates, backups: true)
@@ -82,14 +83,14 @@ public struct RoundRobin: Policy, Hashable {
         ids = candidates.indices.map { candidates[$0].id }
     }
 
-    /// True when weights of backups, or of others, differ; one without weight has no turn.
+    /// True when weights of backups, or of others, differ; one without weight has no turn. (Without an early return: Swift
+    /// 6.3.1 ends with a failure when it optimises a function that leaves a loop over a span.)
     private static func differ(_ candidates: Span<Candidate>, backups: Bool) -> Bool {
-        var weight: Int32?
-        for place in candidates.indices
-        where candidates[place].isBackup == backups && candidates[place].weight > 0 {
-            if let weight, weight != candidates[place].weight { return true }
-            weight = candidates[place].weight
+        var (least, most) = (Int32.max, Int32(0))
+        for place in candidates.indices {
+            let weight = candidates[place].isBackup == backups ? candidates[place].weight : 0
+            if weight > 0 { (least, most) = (min(least, weight), max(most, weight)) }
         }
-        return false
+        return least < most
     }
 }

@@ -38,6 +38,8 @@ struct ProbedTarget: ~Copyable {
     var published: Finding
     /// It stands in the list of those whose finding may be another.
     var isNoted = false
+    /// The first round of probes waits for it.
+    var isInFirstRound = false
 
     init(_ entry: TargetEntry, of pool: PoolEntry, rhythm: ProbeRhythm, timer: TimerID, due: Instant) {
         id = entry.id
@@ -84,8 +86,10 @@ struct ProbedTarget: ~Copyable {
     }
 
     /// Sets its address. The source binding and the history of its probes start again: they were found at the old
-    /// address.
-    mutating func move(to address: SocketAddress) {
+    /// address. Where the first probe decides, it is unknown again; only one that is down and is searched for at all
+    /// addresses of its name stays down until it is found.
+    mutating func move(to address: SocketAddress, isSearch: Bool = false) {
+        if check.startsUnknown, !isSearch { health = Health(rise: health.rise, fall: health.fall) }
         self.address = address
         isItself = false
         wantsAnother = false
@@ -97,13 +101,17 @@ struct ProbedTarget: ~Copyable {
     /// Records the result of a probe that could be made. A backend that is down, or has never answered at its present
     /// address, may answer at another one of its name.
     mutating func record(_ outcome: ProbeHistory.Outcome) -> Health.Verdict {
+        let decides = isUndecided
         probes.record(outcome)
         notMade = 0
         if outcome == .succeeded { tried.removeAll() }
-        let verdict = health.record(success: outcome == .succeeded)
+        let verdict = health.record(success: outcome == .succeeded, decides: decides)
         wantsAnother = outcome == .failed && host != nil && !(health.isUp && probes.hasSucceeded)
         return verdict
     }
+
+    /// Its next probe decides alone.
+    var isUndecided: Bool { check.startsUnknown && probes.last == nil }
 
     /// The address to use, of those that its name has: the present one while it answers. Otherwise the next that was
     /// not tried, whatever their order, and after the last of them the first again.

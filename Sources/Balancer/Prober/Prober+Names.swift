@@ -102,11 +102,11 @@ extension Prober {
             }
             if let current, addresses.contains(current) {
                 nameFound(index, &journal)
-                if address != current { move(index, to: address, &core, &journal) }
+                if address != current { move(index, to: address, isSearch: true, &core, &journal) }
             } else {
                 targets[index].isNameLost = false
                 announce(index, address, &journal)
-                move(index, to: address, &core, &journal)
+                move(index, to: address, isSearch: false, &core, &journal)
             }
         }
     }
@@ -114,7 +114,7 @@ extension Prober {
     /// A backend that is not probed has a name without an address: the name is looked up as often as it would be probed.
     /// With an address there is nothing to do but the periodic look-up.
     mutating func lookAfterUnchecked(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
-        guard targets[index].address == nil else { return }
+        guard targets[index].address == nil else { return firstProbeEnded(index) }
         requestLookup(index, &core, &journal)
         setNextProbe(index, &core)
     }
@@ -141,6 +141,7 @@ extension Prober {
         if targets[index].probe.awaitsAddress {
             return probeEnded(index, .noAddress(reason), &core, &journal)
         }
+        if targets[index].check.kind == .none { firstProbeEnded(index) }
         let address = targets[index].address
         // The failed probe of one without an address has said so.
         guard let host = targets[index].host, address != nil || targets[index].check.kind == .none else { return }
@@ -152,9 +153,9 @@ extension Prober {
     /// A backend has another address, or its first one. It is probed at once: most likely it is a new server, and the
     /// old one is gone.
     private mutating func move(
-        _ index: Int, to address: SocketAddress, _ core: inout LoopCore, _ journal: inout Journal
+        _ index: Int, to address: SocketAddress, isSearch: Bool, _ core: inout LoopCore, _ journal: inout Journal
     ) {
-        moveTarget(index, to: address)
+        moveTarget(index, to: address, isSearch: isSearch)
         let wasProbed = targets[index].probe.isUnderWay
         targets[index].probe.abandon()
         // At most once per interval: a name with another address at each look-up, all of them dead, would be probed

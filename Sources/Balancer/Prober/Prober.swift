@@ -40,6 +40,7 @@ struct Prober: ~Copyable {
     private(set) var nameCount = 0
     /// Where the periodic look-up goes on.
     var nextName = 0
+    private var firstRound: FirstRound
 
     /// The first probe of each backend is due at once, or where there are many, soon: ``ProbeRhythm/first(of:now:)``.
     init(
@@ -52,6 +53,7 @@ struct Prober: ~Copyable {
         targets = Slab(capacity: Token.indexLimit, reserving: configuration.backendCount)
         namesTimer = core.timers.add(Token(.resolver))
         namesInterval = configuration.timeouts.names
+        firstRound = FirstRound(&core)
         if configuration.pools.contains(where: { $0.backends.contains { $0.name != nil } }) {
             try openResolver(&core)
         }
@@ -67,6 +69,7 @@ struct Prober: ~Copyable {
         let roster = shared.current()
         version = latest
         guard !isStopped else { return }
+        firstRound.follow(roster)
         var places: [TargetID: Int] = [:]
         for index in targets.indexRange where targets.isTaken(index) { places[targets[index].id] = index }
         var new: [(TargetEntry, PoolEntry)] = []
@@ -91,7 +94,9 @@ struct Prober: ~Copyable {
         _ entry: TargetEntry, of pool: PoolEntry, _ rhythm: ProbeRhythm, due: Instant, _ core: inout LoopCore
     ) -> Int? {
         let timer = core.timers.add(Token(.probeTimer))
-        let target = ProbedTarget(entry, of: pool, rhythm: rhythm, timer: timer, due: due)
+        var target = ProbedTarget(entry, of: pool, rhythm: rhythm, timer: timer, due: due)
+        target.isInFirstRound = !firstRound.isOver && (entry.isChecked || entry.address == nil)
+        if target.isInFirstRound { firstRound.add() }
         guard let key = targets.insert(target) else {
             core.timers.remove(timer)
             return nil
@@ -112,6 +117,7 @@ struct Prober: ~Copyable {
         targets[index].published.address = address
         targets[index].published.boundSource = entry.boundSource
         targets[index].move(to: address)
+        note(index)
         targets[index].announced = address
         targets[index].probe.abandon()
         targets[index].probe.due = core.now
@@ -144,6 +150,7 @@ struct Prober: ~Copyable {
         core.timers.remove(targets[index].probe.timer)
         if targets[index].host != nil { nameCount -= 1 }
         if targets[index].isBeingLookedUp { lookUpsUnderWay -= 1 }
+        firstProbeEnded(index)
         _ = targets.remove(at: index)
     }
 
@@ -156,9 +163,10 @@ struct Prober: ~Copyable {
 
     /// Ends a turn: writes new findings to the roster. True when the roster has changed, so that loops that sleep must
     /// be woken.
-    mutating func publish() -> Bool {
+    mutating func publish(_ core: inout LoopCore) -> Bool {
         turns.end()
-        guard !noted.isEmpty else { return false }
+        let endsFirstRound = !isStopped && firstRound.takeEnd(&core)
+        guard !noted.isEmpty || endsFirstRound else { return false }
         var findings: [(old: Finding, new: Finding)] = []
         for index in noted where targets.isTaken(index) && targets[index].isNoted {
             targets[index].isNoted = false
@@ -168,10 +176,20 @@ struct Prober: ~Copyable {
             targets[index].published = finding
         }
         noted.removeAll(keepingCapacity: true)
-        guard !findings.isEmpty else { return false }
-        shared.publish(findings)
+        guard !findings.isEmpty || endsFirstRound else { return false }
+        shared.publish(findings, endsFirstRound: endsFirstRound)
         return true
     }
+
+    /// The first probe of a backend has ended, with whatever result, or there will be none.
+    mutating func firstProbeEnded(_ index: Int) {
+        guard targets[index].isInFirstRound else { return }
+        targets[index].isInFirstRound = false
+        firstRound.remove()
+    }
+
+    /// The time of the first round is over.
+    mutating func firstRoundExpired() { firstRound.expire() }
 
     // MARK: probes
 
@@ -284,6 +302,7 @@ struct Prober: ~Copyable {
         _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         targets[index].probe.abandon()
+        firstProbeEnded(index)
         judge(index, failure, &core, &journal)
         setNextProbe(index, &core)
         // Its name may have another address by now.
@@ -308,9 +327,9 @@ struct Prober: ~Copyable {
             targets[index].notMade += 1
             if targets[index].notMade >= targets[index].health.fall { targets[index].probes.canProbe = false }
         case .some(let failure):
+            let fall = targets[index].isUndecided ? 1 : targets[index].health.fall
             let verdict = targets[index].record(.failed)
-            journal.log.probeFailed(
-                title, named: targets[index].host, failure, verdict, fall: targets[index].health.fall)
+            journal.log.probeFailed(title, named: targets[index].host, failure, verdict, fall: fall)
         case nil:
             _ = shortage.end(now: core.now)
             journal.probeConnected(core.monotonicNow)
@@ -321,9 +340,9 @@ struct Prober: ~Copyable {
     }
 
     /// Sets the new or first address of a backend.
-    mutating func moveTarget(_ index: Int, to address: SocketAddress) {
+    mutating func moveTarget(_ index: Int, to address: SocketAddress, isSearch: Bool) {
         note(index)
-        targets[index].move(to: address)
+        targets[index].move(to: address, isSearch: isSearch)
     }
 
     // MARK: time

@@ -12,6 +12,8 @@ struct Roster: Sendable {
     var listeners: [ListenerEntry] = []
     /// What else of a configuration can change while the balancer runs.
     var process = ProcessSettings()
+    /// The first round of probes has not ended: ``FirstRound``.
+    var isFirstRound = true
 
     /// All backends, pool by pool.
     var targets: some Sequence<TargetEntry> { pools.lazy.flatMap(\.targets) }
@@ -108,11 +110,11 @@ struct PoolEntry: Sendable {
         census.count(targets[position], 1)
     }
 
-    /// True while no backend is up that is not a backup.
-    var usesBackups: Bool { census.primaries == 0 }
+    /// The rank of the backends that get new sessions.
+    var rank: TargetRank { census.ranks.first }
 
     /// True when policies may pick this backend of the pool.
-    func isCandidate(_ target: TargetEntry) -> Bool { target.isCandidate && (!target.isBackup || usesBackups) }
+    func isCandidate(_ target: TargetEntry) -> Bool { target.isCandidate && target.rank == rank }
 
     /// What a new client may expect.
     var prospect: Prospect {
@@ -133,6 +135,8 @@ struct PoolSettings: Hashable, Sendable {
     var socketOptions = Configuration.SocketOptions()
     var whenDown = Configuration.WhenDown.keep
     var whenRemoved = Configuration.WhenRemoved.keep
+    /// Its backends are found out while the balancer runs.
+    var isDiscovered = false
 
     /// The defaults.
     init() {}
@@ -146,6 +150,7 @@ struct PoolSettings: Hashable, Sendable {
         socketOptions = pool.socketOptions
         whenDown = pool.whenDown
         whenRemoved = pool.whenRemoved
+        isDiscovered = pool.isDiscovered
     }
 }
 
@@ -158,8 +163,8 @@ extension PoolSettings {
 
 /// How many backends of a pool are what.
 struct TargetCensus: Hashable, Sendable {
-    /// Policies may pick them, and they are no backups.
-    private(set) var primaries = 0
+    /// Policies may pick them, when it is their rank's turn.
+    private(set) var ranks = RankCounts()
     /// Up, and have answered a probe or get none.
     private(set) var proven = 0
     /// Of these, those that get none.
@@ -178,7 +183,7 @@ struct TargetCensus: Hashable, Sendable {
     /// Counts a backend in (`step` 1) or out (-1).
     mutating func count(_ target: TargetEntry, _ step: Int) {
         if target.address == nil { unresolved += step }
-        if target.isCandidate, !target.isBackup { primaries += step }
+        if target.isCandidate { ranks.count(target.rank, step) }
         if target.isProven {
             proven += step
             if target.isUnchecked { unchecked += step }
@@ -225,6 +230,8 @@ struct TargetEntry: Sendable {
     var sessionsMax: Int32?
     /// It is probed: ``Configuration/HealthCheck/Kind``.
     var isChecked = true
+    /// Its first probe decides: ``isUnknown``.
+    var startsUnknown = false
     /// The prober's verdict; true before there is one.
     var isUp = true
     /// What its probes have shown.
@@ -247,6 +254,6 @@ struct TargetEntry: Sendable {
     /// True when new sessions may be sent to it.
     var isEligible: Bool { isUp && address != nil }
 
-    /// True when policies may pick it; a backup only in its turn.
+    /// True when policies may pick it, unless another rank has its turn.
     var isCandidate: Bool { isEligible && weight > 0 }
 }

@@ -132,6 +132,7 @@ extension TargetEntry {
     /// The pool has other settings.
     fileprivate mutating func follow(from old: PoolSettings, to new: PoolSettings) {
         if old.sources != new.sources { boundSource = address.flatMap { new.sources(towards: $0).first } }
+        startsUnknown = new.health.startsUnknown
         let isChecked = new.health.kind != .none
         guard isChecked != self.isChecked else { return }
         self.isChecked = isChecked

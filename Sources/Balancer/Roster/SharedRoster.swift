@@ -63,6 +63,7 @@ final class SharedRoster: Sendable {
             copy.pools[place.pool].revise(place.position) { $0 = entry }
         }
         unsafe copy.version = roster.version
+        unsafe copy.isFirstRound = roster.isFirstRound
         return places
     }
 
@@ -157,12 +158,13 @@ final class SharedRoster: Sendable {
 
     /// Applies the prober's findings: `new` replaces `old`, which it published last. Backends that have left meanwhile
     /// are skipped. One that another thread has moved meanwhile keeps its new address: the prober takes that over
-    /// together with this revision.
-    func publish(_ findings: [(old: Finding, new: Finding)]) {
-        guard !findings.isEmpty else { return }
+    /// together with this revision. With the end of the first round there may be none.
+    func publish(_ findings: [(old: Finding, new: Finding)], endsFirstRound: Bool = false) {
+        guard !findings.isEmpty || endsFirstRound else { return }
         lock.lock()
         defer { lock.unlock() }
         unsafe roster.version += 1
+        if endsFirstRound { unsafe roster.isFirstRound = false }
         for (old, new) in findings { record(old, new) }
         latest.store(unsafe roster.version, ordering: .releasing)
     }
@@ -223,7 +225,7 @@ final class SharedRoster: Sendable {
             id: TargetID(rawValue: unsafe nextTarget),
             name: backend.title, label: backend.label, host: backend.name, isBackup: backend.isBackup,
             address: backend.address, weight: backend.weight, sessionsMax: backend.sessionsMax,
-            isChecked: settings.health.kind != .none,
+            isChecked: settings.health.kind != .none, startsUnknown: settings.health.startsUnknown,
             boundSource: backend.address.flatMap { settings.sources(towards: $0).first },
             counters: TargetCounters(loops: loopCount))
     }

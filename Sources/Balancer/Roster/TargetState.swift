@@ -99,8 +99,8 @@ struct PoolState: ~Copyable {
     var hasLeft = false
     /// Sessions that are not connected yet: they may still pick from it.
     var holds: Int32 = 0
-    /// No other backend is up, so that backups may be picked.
-    var usesBackups = false
+    /// The rank of the candidates that are up.
+    var rank = TargetRank.primary
     private(set) var candidates: [Candidate] = []
     private var policy: any Policy
     /// See ``Policy/followsSessions``: read once, since the call costs more than a round robin.

@@ -110,7 +110,7 @@ struct Targets: ~Copyable {
             let pool = places.removeValue(forKey: entry.id) ?? insert(entry)
             poolPlaces.append(pool ?? -1)
             guard let pool else { continue }
-            pools[pool].usesBackups = entry.usesBackups
+            pools[pool].rank = entry.rank
             // Another policy has to be told of its candidates.
             let isSamePolicy = pools[pool].settings.policy == entry.settings.policy
             if pools[pool].settings != entry.settings { set(pool, entry.settings) }
@@ -181,10 +181,10 @@ struct Targets: ~Copyable {
             guard pool >= 0 else { continue }
             let target = roster.pools[found.pool].targets[found.position]
             let isUp = roster.pools[found.pool].isCandidate(target)
-            if pools[pool].usesBackups != roster.pools[found.pool].usesBackups {
-                // Whether backups may be picked depends on all of the pool's backends.
-                pools[pool].usesBackups.toggle()
-                switchBackups(pool, roster.pools[found.pool])
+            if pools[pool].rank != roster.pools[found.pool].rank {
+                // Which rank has its turn depends on all of the pool's backends.
+                pools[pool].rank = roster.pools[found.pool].rank
+                switchRank(pool, roster.pools[found.pool])
             }
             if address(at: pools[pool].candidates[found.position].place) == target.address {
                 update(pool, found.position, target, isUp: isUp)
@@ -206,12 +206,13 @@ struct Targets: ~Copyable {
         pools[pool].set(position, candidate(target, at: place, isUp: isUp))
     }
 
-    /// The last backend that is no backup has gone down, or the first is up again. One whose address has changed with the
+    /// The last backend of a rank has gone down, or the first of a better one is up. One whose address has changed with the
     /// same revision is not looked at here: that follows.
-    private mutating func switchBackups(_ pool: Int, _ entry: PoolEntry) {
-        for (position, target) in entry.targets.enumerated() where target.isBackup {
-            guard address(at: pools[pool].candidates[position].place) == target.address else { continue }
-            update(pool, position, target, isUp: entry.isCandidate(target))
+    private mutating func switchRank(_ pool: Int, _ entry: PoolEntry) {
+        for (position, target) in entry.targets.enumerated() {
+            let (isUp, candidate) = (entry.isCandidate(target), pools[pool].candidates[position])
+            guard candidate.isUp != isUp, address(at: candidate.place) == target.address else { continue }
+            update(pool, position, target, isUp: isUp)
         }
     }
 

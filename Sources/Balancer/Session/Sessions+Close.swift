@@ -17,8 +17,8 @@ struct ClosingSearch {
     /// True until all sessions were looked at.
     @inline(__always) var isOn: Bool { left > 0 }
 
-    /// Deals out the share of a turn.
-    @inline(__always) mutating func beginTurn() {
+    /// Deals out the share of a turn: before the first place that is looked at in it.
+    mutating func beginTurn() {
         looksLeft = Limits.closeLooksPerTurn
         closesLeft = Limits.closesPerTurn
     }

@@ -3,8 +3,8 @@ import Reactor
 // From an accepted client to a connected backend.
 extension Sessions {
     /// Tries the backends not yet tried for a session, until a connect succeeds or is in progress. When none is left, or
-    /// the pool's limits on attempts are reached, the session ends at once; when the turn's connects are used up, it goes on in the next turn:
-    /// ``Sessions/next(in:)``.
+    /// the pool's limits on attempts are reached, the session ends at once; when the turn's connects are used up, it goes
+    /// on in the next turn: ``Sessions/next(in:)``.
     mutating func connectNext(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
@@ -33,7 +33,7 @@ extension Sessions {
         return endUnconnected(index, &targets, &core, &journal)
     }
 
-    private mutating func pick(for index: Int, _ targets: inout Targets) -> Int? {
+    @inline(__always) private mutating func pick(for index: Int, _ targets: inout Targets) -> Int? {
         let request = PickRequest(
             tried: slab[index].tried, clientKey: slab[index].clientKey(ipv6Hosts, at: index))
         return targets.pick(from: Int(slab[index].pool), for: request)
@@ -73,12 +73,15 @@ extension Sessions {
         targets.take(place)
         let address = targets.states[place].address
         var stream = targets.takeWarm(place, &core)
-        let result: ConnectResult
+        var result: ConnectResult
         if stream.isOpen {
             // One that may be connected to itself is checked when the poller reports it.
             result = targets.states[place].mayMeetItself ? .inProgress : .connected
         } else {
-            result = connectFromNext(index, to: place, &targets, &stream)
+            result = connect(index, to: place, &targets, &stream)
+            if targets.states[place].sources.count > 1, case .failed(.addressNotAvailable) = result {
+                result = connectFromOthers(index, to: place, &targets, &stream)
+            }
         }
         if case .failed = result { return result }
         // Added only now: the poller reports a socket that has not begun to connect as hung up.
@@ -88,21 +91,22 @@ extension Sessions {
         return result
     }
 
-    /// Makes a socket and begins to connect. Of several source addresses, one that has no port left towards the backend,
-    /// or that this machine does not have, is passed over; to begin once more costs one of the turn's connects.
-    private mutating func connectFromNext(
+    /// One of several source addresses has no port left towards the backend, or this machine does not have it: the others
+    /// are tried. To begin once more costs one of the turn's connects.
+    @inline(never) private mutating func connectFromOthers(
         _ index: Int, to place: Int, _ targets: inout Targets, _ stream: inout Stream
     ) -> ConnectResult {
-        var left = targets.states[place].sources.count
-        while true {
-            let result = connect(index, to: place, &targets, &stream)
-            left -= 1
-            guard left > 0, result == .failed(.addressNotAvailable) else { return result }
+        var result = ConnectResult.failed(.addressNotAvailable)
+        for _ in 1..<targets.states[place].sources.count {
             connectsLeft -= 1
+            result = connect(index, to: place, &targets, &stream)
+            guard case .failed(.addressNotAvailable) = result else { break }
         }
+        return result
     }
 
-    private mutating func connect(
+    /// Makes a socket and begins to connect.
+    @inline(__always) private mutating func connect(
         _ index: Int, to place: Int, _ targets: inout Targets, _ stream: inout Stream
     ) -> ConnectResult {
         do throws(Errno) {

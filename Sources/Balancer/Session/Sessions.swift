@@ -93,7 +93,6 @@ struct Sessions: ~Copyable {
     mutating func beginTurn() {
         relay.beginTurn()
         connectsLeft = relay.shares.connects
-        search.beginTurn()
     }
 
     /// True while a session can go on without an event.

@@ -4,6 +4,8 @@ import Reactor
 /// The state that the service manager displays.
 struct ServiceFacts {
     var state: StatusReport.Service
+    /// Not every backend has been probed: the manager has to wait.
+    var isFirstRound: Bool
     var backendsUp: Int
     /// Of these, those that are not probed.
     var backendsUnchecked: Int
@@ -13,7 +15,8 @@ struct ServiceFacts {
     var unresolved: [String] = []
 
     init(_ roster: Roster, _ conditions: ServiceConditions, isDraining: Bool) {
-        state = isDraining ? .draining : Self.state(roster.prospect, conditions)
+        isFirstRound = roster.isFirstRound
+        state = isDraining ? .draining : isFirstRound ? .starting : Self.state(roster.prospect, conditions)
         backendsUp = roster.targetsUp
         backendsUnchecked = roster.targetsUnchecked
         backends = roster.targetCount

@@ -19,7 +19,7 @@ public struct StatusReport: Hashable, Sendable {
     public enum Service: String, Sendable {
         /// To be served.
         case serving
-        /// Not known: the first probes have not ended yet.
+        /// Not known: the first round of probes has not ended yet.
         case starting
         /// To be closed at once: no backend is up, or none has ever answered.
         case noBackend = "no-backend"

@@ -14,6 +14,8 @@ struct Steward: ~Copyable {
     private var version: UInt64 = 0
     private let watchdogTimer: TimerID
     private let statusTimer: TimerID
+    /// The service manager has not been told that the process is ready.
+    private var isAwaited = true
     /// The service manager awaits the end of a reload.
     private(set) var isReloading = false
     /// When the loop was made.
@@ -79,14 +81,16 @@ struct Steward: ~Copyable {
 
     // MARK: service manager: sd_notify(3)
 
-    /// The listeners are bound.
-    mutating func notifyReady(_ facts: ServiceFacts, _ seat: Seat?, _ core: inout LoopCore) {
+    /// The listeners are bound, and the first round of probes has ended, whatever was found.
+    private mutating func notifyReady(_ facts: ServiceFacts, _ seat: Seat?, _ core: inout LoopCore) {
+        isAwaited = false
         notify("READY=1", facts, &core)
         beat(seat, &core)
     }
 
     /// No new clients. Sessions may last for `drain`, which may be longer than the manager's own stop timeout.
     mutating func notifyStopping(_ facts: ServiceFacts, within drain: Duration, _ core: inout LoopCore) {
+        isAwaited = false
         let microseconds = (drain + .seconds(5)).wholeNanoseconds / 1000
         notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(microseconds)", facts, &core)
     }
@@ -99,13 +103,16 @@ struct Steward: ~Copyable {
     }
 
     /// What a new client may expect has changed, or the number of backends that are up.
-    mutating func notifyState(_ facts: ServiceFacts) {
+    mutating func notifyState(_ facts: ServiceFacts, _ seat: Seat?, _ core: inout LoopCore) {
+        if isAwaited, !facts.isFirstRound { return notifyReady(facts, seat, &core) }
         let status = facts.status
         if status != told, service?.notify(status) ?? false { told = status }
     }
 
     /// SIGHUP: the names of backends are looked up again.
     mutating func beginReload(_ core: inout LoopCore) {
+        // READY after RELOADING would say that the process has started.
+        guard !isAwaited else { return }
         isReloading = true
         notifyReliably("RELOADING=1\nMONOTONIC_USEC=\(core.monotonicNow.nanoseconds / 1000)", &core)
     }

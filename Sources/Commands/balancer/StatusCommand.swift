@@ -11,7 +11,7 @@ struct StatusCommand: ParsableCommand {
         discussion: """
             Prints a line about the balancer and one per backend. Exits with 0 when its state is 'serving', and with 1 \
             when the balancer does not run or does not answer, and when a new client would not be served: 'starting' \
-            (no probe has ended yet), 'no-backend', 'full' (all sessions are taken: clients wait), 'impaired' (the \
+            (the first round of probes has not ended), 'no-backend', 'full' (all sessions are taken: clients wait), 'impaired' (the \
             machine lacks ports, descriptors, memory or the source address), 'draining'. Creates no session and no \
             connection to a backend.
             """)

@@ -170,6 +170,7 @@ extension Document {
         health.timeout = check.timeout.value
         health.fall = check.fall.value
         health.rise = check.rise.value
+        health.startsUnknown = true
         return health
     }
 

@@ -119,9 +119,14 @@ struct LoopWatch {
         kernel.isClockNews = true
     }
 
-    /// The backends that new sessions of a pool may be sent to: backups only where there is no other.
+    /// The backends that new sessions of a pool may be sent to: unknown ones only where none is known, and of these backups
+    /// only where there is no other.
     private static func candidates(of pool: PoolEntry) -> [TargetEntry] {
-        let all = pool.targets.filter { $0.isEligible && $0.weight > 0 }
+        var all = pool.targets.filter { $0.isEligible && $0.weight > 0 }
+        if pool.settings.health.startsUnknown {
+            let known = all.filter { $0.probes.last != nil }
+            if !known.isEmpty { all = known }
+        }
         let first = all.filter { !$0.isBackup }
         return first.isEmpty ? all : first
     }

@@ -14,9 +14,10 @@ struct TargetsStage: ~Copyable {
 
     init(
         backends: Int, warm: Int = 0,
-        backend: (Int) -> Configuration.Backend = { .init(address: .backend($0)) }
+        backend: (Int) -> Configuration.Backend = { .init(address: .backend($0)) },
+        adjust: (inout Configuration.Pool) -> Void = { _ in }
     ) throws {
-        let configuration = try Configuration.staged(backends: backends, warm: warm, backend: backend)
+        let configuration = try Configuration.staged(backends: backends, warm: warm, adjust: adjust, backend: backend)
         var core = try LoopCore.staged(ManualClock())
         shared = SharedRoster(configuration)
         targets = Targets(shared, loop: 0, of: 1, warmMax: warm, &core)

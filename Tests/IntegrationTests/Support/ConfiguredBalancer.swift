@@ -1,39 +1,98 @@
 import Foundation
-import Glibc
 import Testing
 
-/// A balancer that serves as a configuration file says, which the test can change.
+/// A running balancer as a configuration file describes it: one listener and one pool.
 struct ConfiguredBalancer {
-    let program: RunningProgram
-    private let path: String
+    let balancer: BalancerUnderTest
+    let manager: NotifySocket
+    /// The file's folder.
+    let folder: TestFolder
 
-    /// Starts `balancer run` with a file, and waits until it listens on `port`.
+    var program: RunningProgram { balancer.program }
+
+    /// Starts `balancer run FILE` and waits until it listens, and with `isReady` until each backend has been probed once.
+    ///
+    /// - Parameters:
+    ///   - backends: Each as the file has it: an address in quotes, or a map.
+    ///   - pool: Further lines of the pool, and `listener` of the listener.
+    ///   - bind: nil for a port of the loopback address.
     static func start(
-        _ text: String, port: UInt16, at location: SourceLocation = #_sourceLocation
+        _ backends: [String], pool: [String] = [], listener: [String] = [], bind: String? = nil, isReady: Bool = true,
+        at location: SourceLocation = #_sourceLocation
     ) throws -> ConfiguredBalancer {
-        let path = try TestFolder().path(of: "balancer.yaml")
+        let folder = try TestFolder(at: location)
+        let manager = try NotifySocket(at: location)
+        let port = try Ports.free(at: location)
+        let text = """
+            listeners:
+              web:
+                bind: \(bind ?? "\"127.0.0.1:\(port)\"")
+                pool: web
+            \(listener.map { "    \($0)\n" }.joined())
+            pools:
+              web:
+                backends: [\(backends.joined(separator: ", "))]
+            \(pool.map { "    \($0)\n" }.joined())
+            log: {mode: sessions}
+            """
+        let path = folder.path(of: "balancer.yaml")
         try text.write(toFile: path, atomically: true, encoding: .utf8)
-        let program = try RunningProgram.start(.balancer, ["run", path], at: location)
-        try Ports.waitForListener(on: port, of: program, at: location)
-        return ConfiguredBalancer(program: program, path: path)
+        let program = try RunningProgram.start(
+            .balancer, ["run", path], environment: ["NOTIFY_SOCKET": manager.name], at: location)
+        if bind == nil { try Ports.waitForListener(on: port, of: program, at: location) }
+        if isReady { try manager.wait(for: "READY", from: program, at: location) }
+        return ConfiguredBalancer(
+            balancer: BalancerUnderTest(program: program, host: "127.0.0.1", port: port), manager: manager,
+            folder: folder)
     }
 
-    /// Replaces the file, asks for a reload, and waits until it was carried out or refused.
-    func reload(_ text: String, at location: SourceLocation = #_sourceLocation) throws {
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-        let before = reloads
-        program.signal(SIGHUP)
-        try program.wait("reload \(before + 1)", at: location) { reloads > before }
+    /// Starts one with servers on the loopback address.
+    static func start(
+        _ ports: [UInt16], pool: [String] = [], listener: [String] = [],
+        at location: SourceLocation = #_sourceLocation
+    ) throws -> ConfiguredBalancer {
+        try start(ports.map { "\"127.0.0.1:\($0)\"" }, pool: pool, listener: listener, at: location)
     }
 
-    /// How many reloads were carried out or refused.
-    private var reloads: Int { program.errors.count { $0.contains("configuration taken over") } + refusals }
-
-    /// How many were refused.
-    var refusals: Int { program.errors.count { $0.contains("new configuration was not taken over") } }
-
-    /// As a balancer with one port.
-    func under(_ port: UInt16) -> BalancerUnderTest {
-        BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
+    /// Waits until the service manager was told of this state, for the time number `place`.
+    func wait(
+        forStatus status: String, number place: Int = 1, at location: SourceLocation = #_sourceLocation
+    ) throws {
+        try manager.wait(for: "STATUS", status, number: place, from: program, at: location)
     }
+
+    /// What the log says of the sessions that have ended.
+    var records: [LoggedSession] { balancer.output.texts.compactMap(LoggedSession.init) }
+
+    /// Waits for the records of as many sessions.
+    func waitForRecords(
+        _ count: Int, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
+    ) throws -> [LoggedSession] {
+        try program.wait("\(count) sessions have ended", within: limit, at: location) { records.count >= count }
+        return records
+    }
+}
+
+/// A line of the log about a session.
+struct LoggedSession: CustomStringConvertible {
+    let description: String
+    private let fields: [Substring: Substring]
+
+    init?(_ line: String) {
+        guard line.contains("session client=") else { return nil }
+        description = line
+        let pairs = line.split(separator: " ").compactMap { word -> (Substring, Substring)? in
+            let parts = word.split(separator: "=", maxSplits: 1)
+            return parts.count == 2 ? (parts[0], parts[1]) : nil
+        }
+        fields = Dictionary(pairs) { first, _ in first }
+    }
+
+    subscript(key: String) -> String? { fields[key[...]].map(String.init) }
+
+    var reason: String? { self["reason"] }
+    /// From the accept to the end.
+    var duration: Duration { .milliseconds(self["duration_ms"].flatMap(Double.init) ?? -1) }
+    /// How many backends were tried.
+    var attempts: Int { self["attempts"].flatMap(Int.init) ?? -1 }
 }
