@@ -134,6 +134,37 @@ import Testing
         }
     }
 
+    /// A pool leaves with all of its backends: here while the process drains, when its listener needs it no more.
+    @Test(arguments: [Configuration.WhenRemoved.keep, .close])
+    func sessionsOfARemovedPoolEndLikewise(whenRemoved: Configuration.WhenRemoved) throws {
+        try Self.run(whenRemoved: whenRemoved) { kernel, stage in
+            _ = try stage.open(4)
+            stage.loop.drain()
+            _ = try stage.loop.change(.removePool(PoolID(rawValue: 0)))
+            try stage.pass(.milliseconds(100))
+            #expect(stage.total(.endedBackendRemoved) == (whenRemoved == .close ? 4 : 0))
+        }
+    }
+
+    /// All of its sessions have ended before, and a new backend has its place: the time that is over is not that one's.
+    @Test func thePlaceMayBeAnotherBackends() throws {
+        try Self.run(whenRemoved: .drain(.seconds(30))) { kernel, stage in
+            let pairs = try stage.open(10)
+            try Self.remove(0, &stage)
+            for pair in pairs.enumerated() where pair.offset % 2 == 0 {
+                stage.end(pair.element.client)
+                stage.end(pair.element.backend)
+            }
+            try stage.pass(.seconds(1))
+            let left = stage.loop.targets.states.count
+            _ = try stage.loop.change(.add(.init(address: .backend(7)), to: PoolID(rawValue: 0)))
+            _ = try stage.open(4)
+            try stage.pass(.seconds(40))
+            let count = stage.loop.sessions.count
+            #expect(left == 1 && count == 9 && stage.total(.endedBackendRemoved) == 0)
+        }
+    }
+
     /// One that has another address is the same backend: its sessions stay at the old one.
     @Test func aBackendThatMovesKeepsItsSessions() throws {
         try Self.run(whenRemoved: .close) { kernel, stage in
@@ -157,6 +188,24 @@ import Testing
             kernel.post(backend, CEPOLL_OUT)
             try stage.pass(.milliseconds(50))
             #expect(stage.total(.endedBackendRemoved) == 1)
+        }
+    }
+
+    /// However many sessions there are, a turn looks at so many: each place once, from where the last search has ended.
+    @Test func aSearchHasItsShareOfATurn() {
+        var search = ClosingSearch()
+        for places in [3000, 10] {
+            var seen: [Int] = []
+            var looks: [Int] = []
+            search.begin(places: places)
+            while search.isOn {
+                search.beginTurn()
+                let before = seen.count
+                while let place = search.nextPlace() { seen.append(place) }
+                looks.append(seen.count - before)
+            }
+            #expect(seen.sorted() == Array(0..<places))
+            #expect(looks == (places == 10 ? [10] : [Limits.closeLooksPerTurn, Limits.closeLooksPerTurn, 952]))
         }
     }
 

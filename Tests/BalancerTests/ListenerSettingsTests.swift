@@ -90,7 +90,41 @@ import Testing
         }
     }
 
+    /// The kernel keeps one client more than the backlog.
+    @Test func aUnixSocketHasABacklogOfItsOwn() throws {
+        try Self.withPath { _, address in
+            let loop = try Self.loop([.init(address: address, backlog: 3)])
+            var waiting = Slab<Stream>(capacity: 16)
+            for _ in 0..<8 {
+                let stream = try Stream(for: address, from: nil)
+                if stream.connect(to: address) == .connected { _ = waiting.insert(stream) }
+            }
+            let count = waiting.count
+            #expect(count == 4)
+            #expect(loop.isRunning as Bool)
+        }
+    }
+
     // MARK: the rest
+
+    /// All that wait in it are served when the process ends, also where the other listeners' backlog is shorter.
+    @Test func itsBacklogIsEmptiedAtTheEnd() throws {
+        let kernel = StagedKernel()
+        try withScriptedKernel(kernel) {
+            var limits = Limits(sessionsMax: 100)
+            limits.backlog = 4
+            let listener = Configuration.ListenerSettings(address: .ipv4(0x7F00_0001, port: 20_000), backlog: 40)
+            var loop = try BalancerLoop(
+                Configuration(
+                    listeners: [listener], pools: [.init(backends: [Self.backend])], limits: limits, log: .none),
+                clock: .manual(ManualClock()), output: .silent)
+            for _ in 0..<30 { kernel.arrive(at: kernel.listeners[0]) }
+            loop.drain()
+            let count = loop.sessions.count
+            #expect(count == 30)
+            loop.stop()
+        }
+    }
 
     @Test func eachHasABacklogOfItsOwn() throws {
         let kernel = StagedKernel()

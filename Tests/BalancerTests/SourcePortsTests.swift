@@ -48,6 +48,29 @@ import Testing
         }
     }
 
+    /// Whichever it is, the one that has ports left is found.
+    @Test(arguments: 0..<3) func theOnlyOneWithPortsIsFound(place: Int) throws {
+        try TurnStage.run(adjust: { Self.pool(&$0, Self.sources) }) { kernel, stage in
+            kernel.socketAnswer = { kernel.bound[$0] == Self.sources[place] ? -EINPROGRESS : -EADDRNOTAVAIL }
+            _ = try stage.open(3)
+            let counts = [stage.total(.connects), stage.total(.failedNoPort), UInt64(stage.loop.sessions.count)]
+            #expect(counts == [3, 0, 3])
+            #expect(Self.bound(1, kernel) == [Self.sources[place]])
+        }
+    }
+
+    /// One source needs no turns: where the kernel chooses it by itself, nothing is bound.
+    @Test func asTheOnlySourceItIsNotBoundWhereTheKernelChoosesIt() throws {
+        let kernel = StagedKernel()
+        for socket in CInt(1000)..<1200 { kernel.localAddresses[socket] = Self.sources[0].with(port: 40_000) }
+        try withScriptedKernel(kernel) {
+            var stage = try TurnStage(kernel, adjust: { Self.pool(&$0, [Self.sources[0]]) })
+            _ = try stage.open(2)
+            #expect(Self.bound(2, kernel) == [nil, nil])
+            stage.loop.stop()
+        }
+    }
+
     /// A source that this machine does not have: bind(2) says so.
     @Test func oneThatIsNotThereIsPassedOver() throws {
         try TurnStage.run(adjust: { Self.pool(&$0, Self.sources) }) { kernel, stage in

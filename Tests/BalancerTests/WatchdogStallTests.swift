@@ -9,7 +9,7 @@ import Testing
     /// The manager kills a process that is silent for six seconds by the machine's clock. A process that stood still has
     /// used them up already, and must not wait for its next beat.
     @Test func theWatchdogBeatsAtOnceAfterAStall() throws {
-        let inbox = try Inbox("@balancer-tests-\(getpid())-watchdog")
+        let inbox = try Inbox(for: "watchdog")
         let kernel = StagedKernel()
         kernel.connectAnswer = { _ in 0 }
         try withScriptedKernel(kernel) {

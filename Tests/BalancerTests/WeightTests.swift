@@ -70,6 +70,25 @@ import Testing
         }
     }
 
+    /// Those of the others, and their own while they are needed: what is not picked counts for nothing.
+    @Test func weightsOfBackupsDecideOnlyAmongBackups() {
+        var random = SeededGenerator(seed: 11)
+        var plain = Self.candidates([1, 1, 1])
+        var all = Self.candidates([1, 1, 1, 9, 9], backups: [3, 4])
+        for place in 3...4 { all[place].isUp = false }
+        var (first, second) = (Self.policy(plain), Self.policy(all))
+        for _ in 0..<200 {
+            let place = Int.random(in: 0..<3, using: &random)
+            plain[place].isUp.toggle()
+            all[place].isUp.toggle()
+            #expect(Self.picks(1, &first, plain) == Self.picks(1, &second, all))
+        }
+        var backups = Self.candidates([1, 1, 5, 1], backups: [2, 3])
+        for place in 0...1 { backups[place].isUp = false }
+        var policy = Self.policy(backups)
+        #expect(Self.picks(12, &policy, backups).count { $0 == 2 } == 10)
+    }
+
     @Test func sessionsThatComeBackCostNoTurn() {
         let all = Self.candidates([3, 1, 1])
         var (policy, undisturbed) = (Self.policy(all), Self.policy(all))
@@ -98,6 +117,18 @@ import Testing
         let after = Self.candidates([1, 2])
         policy.candidatesChanged(after.span)
         #expect(Self.picks(6, &policy, after).contains(0))
+    }
+
+    /// A change of other backends disturbs no round: those that stay keep what they are owed.
+    @Test func aChangeBeginsNoNewRound() {
+        let all = Self.candidates([5, 1, 1])
+        let more = Self.candidates([5, 1, 1, 0])
+        var (policy, undisturbed) = (Self.policy(all), Self.policy(all))
+        for turn in 0..<21 {
+            policy.candidatesChanged((turn % 2 == 0 ? more : all).span)
+            let now = turn % 2 == 0 ? more : all
+            #expect(Self.picks(1, &policy, now) == Self.picks(1, &undisturbed, all), "turn \(turn)")
+        }
     }
 
     @Test func eachLoopStartsElsewhere() {

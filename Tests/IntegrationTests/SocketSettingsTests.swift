@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -52,6 +53,29 @@ struct SocketSettingsTests {
             $0.option(SOL_SOCKET, SO_ACCEPTCONN) == 1 && $0.option(SOL_SOCKET, SO_DOMAIN) == AF_INET
         }
         #expect(!listeners.isEmpty && listeners.allSatisfy { $0.backlog == count }, "\(listeners.map(\.backlog))")
+    }
+
+    @Test("a socket of the service manager gets the options of the file")
+    func handedOver() throws {
+        let server = try EchoBackend(named: "A")
+        let socket = try ListeningSocket()
+        let folder = try TestFolder()
+        let path = folder.path(of: "balancer.yaml")
+        let text = """
+            listeners:
+              web: {bind: {systemd: web}, pool: web, user_timeout: 9s, keepalive: {idle: 11s, interval: 12s, probes: 13}}
+            pools:
+              web: {backends: ["127.0.0.1:\(server.port)"]}
+            """
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let program = try RunningProgram.startBalancer(handing: [socket.socket], names: "web", ["run", path])
+        let client = try TCPSocket.connect(to: SocketAddress("127.0.0.1", socket.port))
+        #expect(try client.receiveLine() == "A", "\(program.summary)")
+        // It is the same socket here.
+        let values = [TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map {
+            socket.socket.option(Self.tcp, $0)
+        }
+        #expect(values == [9000, 11, 12, 13])
     }
 
     // MARK: Unix sockets

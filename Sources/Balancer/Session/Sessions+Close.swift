@@ -30,7 +30,7 @@ struct ClosingSearch {
     }
 
     /// The next place; nil when all were looked at, or the turn's share is used up.
-    fileprivate mutating func nextPlace() -> Int? {
+    mutating func nextPlace() -> Int? {
         guard left > 0, looksLeft > 0, closesLeft > 0 else { return nil }
         left -= 1
         looksLeft -= 1
@@ -40,7 +40,7 @@ struct ClosingSearch {
     }
 
     /// The session at the last place is ended.
-    fileprivate mutating func found() { closesLeft -= 1 }
+    mutating func found() { closesLeft -= 1 }
 }
 
 extension Sessions {

@@ -90,7 +90,6 @@ struct Steward: ~Copyable {
 
     /// No new clients. Sessions may last for `drain`, which may be longer than the manager's own stop timeout.
     mutating func notifyStopping(_ facts: ServiceFacts, within drain: Duration, _ core: inout LoopCore) {
-        isAwaited = false
         let microseconds = (drain + .seconds(5)).wholeNanoseconds / 1000
         notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(microseconds)", facts, &core)
     }

@@ -1,13 +1,18 @@
 import Glibc
 import Reactor
+import Synchronization
 import Testing
+
+private let inboxes = Atomic(0)
 
 /// The socket of a service manager, with an abstract name.
 struct Inbox: ~Copyable {
     private let descriptor: FileDescriptor
     let name: String
 
-    init(_ name: String) throws {
+    /// `name` says what it is for; no two have the same.
+    init(for name: String) throws {
+        let name = "@balancer-tests-\(getpid())-\(inboxes.add(1, ordering: .relaxed).newValue)-\(name)"
         let number = socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         descriptor = FileDescriptor(owning: number)
         self.name = name
