@@ -3,24 +3,24 @@ import Reactor
 /// Accepts clients over all listeners of a loop: within shares of a turn and the limit on sessions, with pauses after a
 /// shortage.
 struct Admission: ~Copyable {
-    private var entrances: Slab<Entrance>
+    var entrances: Slab<Entrance>
     /// The limit on sessions.
-    private var places: Places
+    var places: Places
     /// Used to close a waiting client, rather than let it wait, when there is no descriptor for it.
     private var reserve = ReserveDescriptor()
     /// Resumes the listeners after a shortage, and ends episodes.
-    private let timer: TimerID
+    let timer: TimerID
     /// Clients turned away for lack of descriptors or memory.
     private var shortage = Episode()
     /// Clients wait because all sessions are taken.
     private var full = Episode()
     /// Listeners with more clients than their share of a turn, first in first out: one that has had a share stands at the end.
-    private var waiting: TokenQueue
+    var waiting: TokenQueue
     /// How many acceptors are paused.
-    private var paused = 0
+    var paused = 0
     /// What is left of the turn's share, over all listeners: clients, and calls of accept(2).
-    private var clientsLeft = 0
-    private var attemptsLeft = 0
+    var clientsLeft = 0
+    var attemptsLeft = 0
     private let clientsPerTurn: Int
 
     /// The result of ``Admission/next(_:_:_:_:_:)``.
@@ -52,25 +52,20 @@ struct Admission: ~Copyable {
         waiting = TokenQueue(capacity: entrances.count)
         clientsPerTurn = shares.accepts
         for index in entrances.indexRange where entrances.isTaken(index) {
-            let token = Token(.acceptor, entrances.key(at: index))
-            if let errno = entrances[index].acceptor.listener.add(to: core.poller, token) {
-                let subject = entrances[index].acceptor.listener.address.description
-                throw SystemCallError(call: "epoll_ctl", subject: subject, errno: errno)
-            }
+            try Self.add(index, of: entrances, to: core.poller)
         }
         self.entrances = entrances
         self.places = places
     }
 
-    /// Binds the listeners of a configuration, in their order.
-    static func bind(
-        _ listeners: [Configuration.ListenerSettings], backlog: Int?
-    ) throws(SystemCallError) -> Slab<Entrance> {
-        var entrances = Slab<Entrance>(capacity: Limits.listenersMax, reserving: listeners.count)
-        for settings in listeners {
-            _ = entrances.insert(try Entrance(settings, backlog: backlog))
+    static func add(
+        _ index: Int, of entrances: borrowing Slab<Entrance>, to poller: borrowing Poller
+    ) throws(SystemCallError) {
+        let token = Token(.acceptor, entrances.key(at: index))
+        if let errno = entrances[index].acceptor.listener.add(to: poller, token) {
+            let subject = entrances[index].acceptor.listener.address.description
+            throw SystemCallError(call: "epoll_ctl", subject: subject, errno: errno)
         }
-        return entrances
     }
 
     /// The addresses that clients can connect to, with the ports in force.
@@ -206,11 +201,11 @@ struct Admission: ~Copyable {
     }
 
     /// Resumes the paused listeners if a place is free: after a session has ended, or a pause is over.
-    @inline(__always) private mutating func resume() {
+    @inline(__always) mutating func resume() {
         if paused > 0, places.hasRoom { resumeAll() }
     }
 
-    @inline(never) private mutating func resumeAll() {
+    @inline(never) mutating func resumeAll() {
         paused = 0
         for index in entrances.indexRange where entrances.isTaken(index) {
             if entrances[index].acceptor.resume() { queue(index) }
@@ -272,41 +267,5 @@ struct Admission: ~Copyable {
     mutating func placeFreed(isRunning: Bool) {
         guard paused > 0 else { return places.passOn() }
         if isRunning { resume() }
-    }
-
-    // MARK: the end
-
-    /// The places of the listeners to empty before they are closed, since a close resets the waiting connections. Those
-    /// of inherited sockets stay in the queue for the next process. The share of a turn does not hold for that.
-    mutating func startBacklogDrain() -> [Int] {
-        (clientsLeft, attemptsLeft) = (.max, .max)
-        var own: [Int] = []
-        for index in entrances.indexRange where entrances.isTaken(index) {
-            guard !entrances[index].acceptor.listener.isInherited else { continue }
-            entrances[index].acceptor.markReadable()
-            entrances[index].haveWaited = true
-            own.append(index)
-        }
-        return own
-    }
-
-    /// What may wait at a listener that is about to be closed.
-    func backlogShare(of index: Int, _ limits: Limits) -> Share {
-        var limits = limits
-        if let own = entrances[index].backlog { limits.backlog = own }
-        return .ofBacklog(limits)
-    }
-
-    /// Closes all listeners.
-    mutating func close(_ core: inout LoopCore) {
-        for index in entrances.indexRange where entrances.isTaken(index) {
-            // Other processes have an inherited socket open, so closing our descriptor does not remove it from the
-            // poller.
-            let entrance = entrances.remove(at: index)
-            if entrance.acceptor.listener.isInherited { entrance.acceptor.listener.remove(from: core.poller) }
-        }
-        core.timers.disarm(timer)
-        // A wake-up for a free place is for another loop from now on.
-        paused = 0
     }
 }

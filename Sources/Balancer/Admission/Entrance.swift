@@ -3,11 +3,13 @@ import Reactor
 
 /// A listener of the loop, and the pool that serves its clients.
 struct Entrance: ~Copyable {
+    let id: ListenerID
+    private(set) var settings: Configuration.ListenerSettings
     var acceptor: Acceptor
     /// The place of the pool in ``Targets``.
-    let pool: Int
-    /// How many clients the kernel keeps for it; nil for ``Limits/backlog``.
-    let backlog: Int?
+    var pool: Int
+    /// How many clients the kernel keeps for it; nil for as many as it allows.
+    private(set) var backlog: Int?
     /// Of a Unix socket that the balancer has made: its path, which goes with it.
     private let file: SocketFile?
     /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
@@ -18,13 +20,15 @@ struct Entrance: ~Copyable {
     /// Binds a listener, or takes the socket that the service manager has made. `address` is where several loops listen;
     /// `joining`: as one of these.
     init(
-        _ settings: Configuration.ListenerSettings, at address: SocketAddress? = nil, backlog: Int?,
+        _ id: ListenerID, _ settings: Configuration.ListenerSettings, at address: SocketAddress? = nil, backlog: Int?,
         joining: Bool = false
     ) throws(SystemCallError) {
-        self.backlog = settings.backlog.map(Int.init)
+        self.id = id
+        self.settings = settings
+        self.backlog = settings.backlog.map(Int.init) ?? backlog
         pool = settings.pool
         if let path = settings.socketPath {
-            let bound = try UnixListener(settings, path, backlog: self.backlog ?? backlog)
+            let bound = try UnixListener(settings, path, backlog: self.backlog)
             acceptor = Acceptor(bound.listener)
             file = bound.file
             return
@@ -37,9 +41,31 @@ struct Entrance: ~Copyable {
             acceptor = Acceptor(
                 try Listener(
                     address ?? settings.address, isIPv6Only: settings.isIPv6Only, keepalive: keepalive, userTimeout: userTimeout,
-                    backlog: self.backlog ?? backlog, joining: joining))
+                    backlog: self.backlog, joining: joining))
         }
         file = nil
+    }
+
+    /// Takes other settings over, for which the socket stays the same. `backlog` is that of listeners without one.
+    mutating func take(_ settings: Configuration.ListenerSettings, backlog: Int?) {
+        guard settings != self.settings else { return }
+        self.settings = settings
+        self.backlog = settings.backlog.map(Int.init) ?? backlog
+        acceptor.listener.change(
+            keepalive: settings.socketOptions.keepalive?.settings,
+            userTimeout: settings.socketOptions.userTimeoutMilliseconds, backlog: self.backlog)
+    }
+}
+
+extension Configuration.ListenerSettings {
+    /// Gives the file of a Unix socket that exists its permissions and owner, where these are others than `old` says.
+    func changeFile(from old: Self) throws(SystemCallError) {
+        guard let path = socketPath, let unix, unix != old.unix else { return }
+        // Without an owner in the configuration, it is the process's own again.
+        try SocketFile.change(
+            path, mode: unix.mode == old.unix?.mode ? nil : mode_t(unix.mode),
+            owner: unix.owner == old.unix?.owner ? nil : unix.owner ?? geteuid(),
+            group: unix.group == old.unix?.group ? nil : unix.group ?? getegid())
     }
 }
 

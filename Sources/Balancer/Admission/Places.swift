@@ -6,7 +6,7 @@ import Reactor
 /// then occupies it, or it is given up when no client was waiting.
 struct Places: ~Copyable {
     /// The limit.
-    let max: Int
+    private(set) var max: Int
     /// Sessions of a single loop.
     private var own = 0
     private let seat: Seat?
@@ -14,6 +14,15 @@ struct Places: ~Copyable {
     init(max: Int, seat: Seat?) {
         self.max = max
         self.seat = seat
+    }
+
+    /// Changes the limit; true when listeners that wait for a place may go on. Each of several loops does it, with the same
+    /// limit.
+    mutating func limit(_ max: Int) -> Bool {
+        guard max != self.max else { return false }
+        defer { self.max = max }
+        seat?.board.places.limit(to: max)
+        return max > self.max
     }
 
     /// Sessions of all loops.

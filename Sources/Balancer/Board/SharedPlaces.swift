@@ -30,8 +30,7 @@ import Synchronization
 /// One free place wakes one loop. A loop that is woken and does not need the place (its clients have left) gives it up
 /// or passes it on, see ``Places/passOn()``, so the chain does not end at a loop that no longer waits.
 struct SharedPlaces: ~Copyable, Sendable {
-    /// The limit.
-    let max: Int
+    private let limit: Atomic<Int>
     /// Occupied places in the low half, reserved ones in the high half.
     private let counts = Atomic<UInt64>(0)
     /// One bit per loop.
@@ -46,8 +45,15 @@ struct SharedPlaces: ~Copyable, Sendable {
     static let loopsMax = Limits.threadsMax
 
     init(max: Int) {
-        self.max = max
+        limit = Atomic(max)
     }
+
+    /// The limit. Relaxed: whoever lowers it waits for no session to end, and after it was raised each loop looks again
+    /// (``Places/limit(_:)``).
+    var max: Int { limit.load(ordering: .relaxed) }
+
+    /// Changes the limit. Sessions beyond it continue.
+    func limit(to max: Int) { limit.store(max, ordering: .relaxed) }
 
     private static func occupied(_ counts: UInt64) -> Int { Int(counts & (oneReserved - 1)) }
     private static func taken(_ counts: UInt64) -> Int { occupied(counts) + Int(counts >> 32) }

@@ -2,6 +2,10 @@ import Reactor
 
 /// What another thread of the process asks of the loops.
 public enum ControlRequest: Sendable {
+    /// Takes a configuration over, or nothing of it; `answer` is called by a loop, and must not wait.
+    case configuration(Configuration, answer: (@Sendable (Result<ReloadSummary, ReloadError>) -> Void)? = nil)
+    /// A new configuration could not be read, for this reason of one or several lines: nothing changes.
+    case noConfiguration(reason: String)
     /// A discovered pool has these backends now. Those that it had before stay what they are; the others leave as its
     /// `whenRemoved` says.
     case backends([Configuration.Backend], pool: String)
@@ -19,10 +23,15 @@ public final class ControlChannel: Sendable {
     private let lock = Lock()
     /// Accessed only with the lock held.
     nonisolated(unsafe) private var requests: [ControlRequest] = []
+    /// Begins to read the configuration again, without waiting for it: SIGHUP. What comes of it is posted as
+    /// ``ControlRequest/configuration(_:answer:)`` or ``ControlRequest/noConfiguration(reason:)``. nil where there is
+    /// nothing to be read again.
+    let readAgain: (@Sendable (ControlChannel) -> Void)?
 
-    /// A channel without requests.
-    public init() throws(SystemCallError) {
+    /// A channel without requests. `readAgain` is called at SIGHUP; it must not wait.
+    public init(readAgain: (@Sendable (ControlChannel) -> Void)? = nil) throws(SystemCallError) {
         waker = try Waker()
+        self.readAgain = readAgain
     }
 
     /// Adds a request, from any thread.
@@ -34,7 +43,16 @@ public final class ControlChannel: Sendable {
     }
 
     /// Lets a poller report new requests.
-    func add(to poller: borrowing Poller, _ token: Token) -> Errno? { waker.add(to: poller, token) }
+    func add(to poller: borrowing Poller) throws(SystemCallError) {
+        guard let errno = waker.add(to: poller, Self.token) else { return }
+        throw SystemCallError(call: "epoll_ctl", subject: "requests", errno: errno)
+    }
+
+    /// Shares a kind with the wake-ups of other loops.
+    private static var token: Token { Token(.waker, SlabKey(index: 1, generation: 0)) }
+
+    /// True of the token with which a poller reports new requests.
+    static func isToken(_ token: Token) -> Bool { token.index == 1 }
 
     /// Takes all requests.
     func take() -> [ControlRequest] {

@@ -36,6 +36,15 @@ public struct Health: Hashable, Sendable {
         counter = rise + fall - 1
     }
 
+    /// The same verdict with the counts of another check. Failures and successes of before are counted no more, unless the
+    /// counts are the same.
+    func with(_ check: Configuration.HealthCheck) -> Health {
+        guard check.rise != rise || check.fall != fall else { return self }
+        var health = Health(rise: check.rise, fall: check.fall)
+        if !isUp { health.counter = 0 }
+        return health
+    }
+
     /// True while new sessions may be sent to it.
     public var isUp: Bool { counter >= rise }
 

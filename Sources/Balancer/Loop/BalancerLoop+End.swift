@@ -62,14 +62,15 @@ extension BalancerLoop {
         }
         state = .draining
         let facts = facts
-        duties?.drain(facts, within: configuration.timeouts.drain, &core)
+        let time = targets.roster.process.drain
+        duties?.drain(facts, within: time, &core)
         // Of several loops the last one to drain logs it, for all.
         if seat?.board.beginDraining() ?? true {
-            journal.log.draining(sessions: admission.sessionCount, atMost: configuration.timeouts.drain)
+            journal.log.draining(sessions: admission.sessionCount, atMost: time)
         }
         admission.close(&core)
         targets.stopWarm(&core)
-        drainTimer.start(for: configuration.timeouts.drain, &core)
+        drainTimer.start(for: time, &core)
         stopIfDrained()
     }
 

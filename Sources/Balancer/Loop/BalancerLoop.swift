@@ -24,6 +24,8 @@ public struct BalancerLoop: ~Copyable {
     /// The seat at the board that several loops share; nil for a single loop.
     let seat: Seat?
     let shared: SharedState
+    /// The reload that the listeners are of.
+    var reloadVersion: UInt64 = 1
     var state = LoopState.running
     /// The prober ran in this turn, or another loop has woken this one: there may be something to publish.
     var mayHaveNews = false
@@ -32,31 +34,33 @@ public struct BalancerLoop: ~Copyable {
     /// Binds the listeners and starts the first probes.
     ///
     /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and may report others of ``Signal``. `service` is
-    /// notified of the process's state; `lookUp` resolves the names of backends. Throws when a system call fails: a
+    /// notified of the process's state; `control` brings requests of other threads; `lookUp` resolves the names of
+    /// backends. Throws when a system call fails: a
     /// port in use, a missing permission, no descriptors.
     public init(
         _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,
-        service: consuming ServiceManager? = nil,
+        service: consuming ServiceManager? = nil, control: ControlChannel? = nil,
         lookUp: @escaping BackgroundResolver.Lookup = BackgroundResolver.system,
         output: consuming EventLog
     ) throws(SystemCallError) {
-        let entrances = try Admission.bind(configuration.listeners, backlog: configuration.limits.backlog)
+        let shared = SharedState(configuration)
+        try shared.bindListeners(configuration)
         try self.init(
-            configuration, clock: clock, SharedState(configuration), seat: nil,
-            ProcessDuties(signals: signals, service: service, lookUp: lookUp), LoopLog(output), entrances)
+            configuration, clock: clock, shared, seat: nil,
+            ProcessDuties(signals: signals, service: service, control: control, lookUp: lookUp), LoopLog(output))
     }
 
     /// The only loop of the process, or one of several that share a board. `duties` is nil in all loops but one.
     init(
         _ configuration: Configuration, clock: Clock, _ shared: SharedState, seat: Seat?,
-        _ duties: consuming ProcessDuties?, _ log: consuming LoopLog, _ entrances: consuming Slab<Entrance>
+        _ duties: consuming ProcessDuties?, _ log: consuming LoopLog
     ) throws(SystemCallError) {
         Signals.ignoreFailedWrites()
         var core = try LoopCore(configuration, seat, clock)
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
-        let admission = try Admission(entrances, places, configuration.limits.shares, &core)
-        let sessions = try Sessions(configuration, &core)
         let loop = seat?.loop ?? 0
+        let admission = try Admission(shared.bound[loop].take(), places, configuration.limits.shares, &core)
+        let sessions = try Sessions(configuration, &core)
         var journal = Journal(log, shared.counters[loop], shared.turns[loop], shared.conditions, loop: loop)
         let duties = try Duties.make(
             duties, configuration, shared.roster, ownAddresses: admission.addresses, &core, &journal)
@@ -74,6 +78,8 @@ public struct BalancerLoop: ~Copyable {
         self.configuration = configuration
         self.shared = shared
         self.seat = seat
+        // Another loop may have reloaded before this one was made.
+        if shared.roster.reloadVersion != reloadVersion { adoptReload() }
     }
 
     /// True until the loop has stopped.
@@ -149,7 +155,11 @@ public struct BalancerLoop: ~Copyable {
 
     /// Takes over a new revision of the roster: pools, backends or their health have changed.
     @inline(never) mutating func adoptRoster() {
-        targets.adopt(&core, &journal)
+        if shared.roster.reloadVersion == reloadVersion {
+            targets.adopt(&core, &journal)
+        } else {
+            adoptReload()
+        }
         duties?.prober.adopt(&core)
         if targets.takeClosing() { sessions.searchForClosing() }
     }
@@ -196,6 +206,7 @@ public struct BalancerLoop: ~Copyable {
         case .probe, .resolver, .status: perform(.event(event))
         case .signals: handleSignals()
         case .log: journal.log.flush()
+        case .waker where ControlChannel.isToken(token): handleRequests()
         case .waker: handleWake()
         // Nothing to do: each turn reads the clock, which shows the timers that are due.
         case .clock: break

@@ -5,6 +5,9 @@ import Reactor
 struct Duties: ~Copyable {
     var steward: Steward
     var prober: Prober
+    private let control: ControlChannel?
+    /// The configuration is being read again.
+    private var awaitsConfiguration = false
 
     /// Makes the parts in the loop that `wanted` is passed to; nil in the others.
     static func make(
@@ -13,11 +16,13 @@ struct Duties: ~Copyable {
     ) throws(SystemCallError) -> Duties? {
         guard let wanted else { return nil }
         let lookUp = wanted.lookUp
+        let control = wanted.control
+        try control?.add(to: core.poller)
         let steward = try Steward(configuration, signals: wanted.signals, service: wanted.service, &core)
         let prober = try Prober(roster, configuration, lookUp, ownAddresses: ownAddresses, &core)
         journal.log.add(to: core.poller, Token(.log))
         journal.log.started(configuration)
-        return Duties(steward: steward, prober: prober)
+        return Duties(steward: steward, prober: prober, control: control)
     }
 
     /// What a loop asks for.
@@ -105,17 +110,33 @@ struct Duties: ~Copyable {
         return nil
     }
 
-    /// SIGHUP: the configuration is the command line's, which does not change, but the addresses of names may have.
+    /// SIGHUP: the configuration is read again, if it is a file's. The addresses of names may have changed in any case.
     private mutating func reload(_ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal) {
         guard !facts.isDraining else { return }
         steward.beginReload(&core)
+        if let control, let readAgain = control.readAgain {
+            awaitsConfiguration = true
+            return readAgain(control)
+        }
         journal.log.reloading(names: prober.lookUpNames(&core, &journal))
         endReload(facts, &core)
     }
 
-    /// Notifies the manager once the last name has been looked up.
+    /// What other threads have asked for.
+    func takeRequests() -> [ControlRequest] {
+        control?.take() ?? []
+    }
+
+    /// A configuration was taken over or refused.
+    mutating func configurationHandled(_ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal) {
+        awaitsConfiguration = false
+        prober.lookUpNames(&core, &journal)
+        endReload(facts, &core)
+    }
+
+    /// Notifies the manager once the configuration was taken over or refused, and the last name has been looked up.
     private mutating func endReload(_ facts: LoopFacts, _ core: inout LoopCore) {
-        guard steward.isReloading, !prober.isLookingUp, !facts.isDraining else { return }
+        guard steward.isReloading, !awaitsConfiguration, !prober.isLookingUp, !facts.isDraining else { return }
         steward.endReload(facts.service, &core)
     }
 

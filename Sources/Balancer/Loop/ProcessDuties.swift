@@ -6,6 +6,8 @@ struct ProcessDuties: ~Copyable {
     var signals: Signals?
     /// The service manager that started the process.
     var service: ServiceManager?
+    /// Brings requests of other threads.
+    var control: ControlChannel?
     /// Resolves the names of backends.
     var lookUp = BackgroundResolver.system
 }

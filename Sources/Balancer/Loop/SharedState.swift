@@ -1,7 +1,11 @@
-/// What the loops of a process share, even if there is only one: the roster, the counters of each loop, the lengths of its
-/// turns, and what keeps clients from being served.
+import Reactor
+
+/// What the loops of a process share, even if there is only one: the roster, listeners on their way to a loop, the counters
+/// of each loop, the lengths of its turns, and what keeps clients from being served.
 final class SharedState: Sendable {
     let roster: SharedRoster
+    /// The listeners that were bound for each loop, by its index, until it has taken them.
+    let bound: [BoundListeners]
     /// The counters of each loop, by its index, over all backends. Readable from any thread, without a lock.
     let counters: [CounterBlock]
     /// The lengths of each loop's turns, by its index.
@@ -10,8 +14,15 @@ final class SharedState: Sendable {
 
     init(_ configuration: Configuration) {
         roster = SharedRoster(configuration)
+        bound = (0..<configuration.threads).map { _ in BoundListeners() }
         counters = (0..<configuration.threads).map { _ in CounterBlock() }
         turns = (0..<configuration.threads).map { _ in TurnLengths() }
+    }
+
+    /// Binds the listeners of the configuration that the roster was made from, for all loops.
+    func bindListeners(_ configuration: Configuration) throws(SystemCallError) {
+        let plan = ListenerPlan(binding: roster.current().listeners)
+        try BoundListeners.bind(plan, backlog: configuration.limits.backlog, to: bound)
     }
 
     /// The sum over all loops.

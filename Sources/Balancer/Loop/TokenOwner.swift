@@ -16,7 +16,7 @@ enum TokenOwner: UInt8, CaseIterable, TokenKind {
     case backend
     /// The probe of a backend; the lap distinguishes successive probes.
     case probe
-    /// The eventfd by which other loops wake this one.
+    /// The eventfd by which other loops wake this one; with an index of 1 that of the ``ControlChannel``.
     case waker
     /// Answers of the resolver; on a timer, the next look-up of all names; as the tag of a look-up, its backend.
     case resolver

@@ -17,6 +17,8 @@ struct ProbedTarget: ~Copyable {
     /// Probes in a row that could not be made.
     var notMade = 0
     var probe: Probe
+    /// Its name is another than the one that its address was found by: it is looked up with the next probe.
+    var isNameNew = false
     /// A look-up of its name is in progress.
     var isBeingLookedUp = false
     /// The last look-up of its name failed.
@@ -53,6 +55,12 @@ struct ProbedTarget: ~Copyable {
         published = Finding(
             id: entry.id, pool: pool.id, isUp: entry.isUp, probes: entry.probes, address: entry.address,
             boundSource: entry.boundSource)
+    }
+
+    /// True when the roster wants something else probed than this, or in another way.
+    func differs(from entry: TargetEntry, of pool: PoolEntry) -> Bool {
+        host != entry.host || check != pool.settings.health || settings.sources != pool.settings.sources
+            || label != entry.label
     }
 
     private static func source(_ settings: PoolSettings, towards address: SocketAddress?) -> SourceBinding {

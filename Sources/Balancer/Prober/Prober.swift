@@ -26,7 +26,7 @@ struct Prober: ~Copyable {
     let namesTimer: TimerID
     let namesInterval: Duration
     /// The balancer's own listeners: an address that reaches one of them is not used.
-    private let ownAddresses: [OwnAddress]
+    private var ownAddresses: [OwnAddress]
     /// Probes that were not made for lack of descriptors or memory.
     private var shortage = Episode()
     private(set) var isStopped = false
@@ -74,6 +74,7 @@ struct Prober: ~Copyable {
             for entry in pool.targets {
                 if let index = places.removeValue(forKey: entry.id) {
                     follow(index, entry, &core)
+                    if targets[index].differs(from: entry, of: pool) { renew(index, entry, of: pool, &core) }
                 } else {
                     new.append((entry, pool))
                 }
@@ -86,15 +87,19 @@ struct Prober: ~Copyable {
         }
     }
 
-    private mutating func add(
+    @discardableResult private mutating func add(
         _ entry: TargetEntry, of pool: PoolEntry, _ rhythm: ProbeRhythm, due: Instant, _ core: inout LoopCore
-    ) {
+    ) -> Int? {
         let timer = core.timers.add(Token(.probeTimer))
         let target = ProbedTarget(entry, of: pool, rhythm: rhythm, timer: timer, due: due)
-        guard let key = targets.insert(target) else { return core.timers.remove(timer) }
+        guard let key = targets.insert(target) else {
+            core.timers.remove(timer)
+            return nil
+        }
         if entry.host != nil { nameCount += 1 }
         core.timers.set(timer, Token(.probeTimer, key))
         core.timers.arm(timer, at: due)
+        return Int(key.index)
     }
 
     /// The address may have been changed by a ``RosterChange``, also to another one and back.
@@ -112,6 +117,28 @@ struct Prober: ~Copyable {
         targets[index].probe.due = core.now
         core.timers.arm(targets[index].probe.timer, at: core.now)
     }
+
+    /// The backend has another name, or its pool other checks or sources. It gets a new place, so that nothing that was
+    /// asked for before is taken for an answer; what was found out stays.
+    private mutating func renew(
+        _ index: Int, _ entry: TargetEntry, of pool: PoolEntry, _ core: inout LoopCore
+    ) {
+        let isNameNew = targets[index].host != entry.host
+        let wasChecked = targets[index].check.kind != .none
+        let health = targets[index].health
+        let interval = pool.settings.health.interval
+        let rhythm = ProbeRhythm(entry.id, of: targets.count, interval: interval)
+        // What was to be probed soon still is; otherwise the new interval begins.
+        let isNow = isNameNew || !wasChecked || targets[index].probe.isUnderWay
+        let due = isNow ? core.now : min(targets[index].probe.due, core.now + interval)
+        forget(index, &core)
+        guard let place = add(entry, of: pool, rhythm, due: due, &core) else { return }
+        targets[place].isNameNew = isNameNew
+        if wasChecked, entry.isChecked { targets[place].health = health.with(pool.settings.health) }
+    }
+
+    /// The balancer listens at other addresses.
+    mutating func set(ownAddresses: [OwnAddress]) { self.ownAddresses = ownAddresses }
 
     private mutating func forget(_ index: Int, _ core: inout LoopCore) {
         core.timers.remove(targets[index].probe.timer)
@@ -169,6 +196,10 @@ struct Prober: ~Copyable {
 
     mutating func startProbe(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
         guard !isStopped else { return }
+        if targets[index].isNameNew {
+            targets[index].isNameNew = false
+            requestLookup(index, &core, &journal)
+        }
         guard targets[index].check.kind != .none else { return lookAfterUnchecked(index, &core, &journal) }
         guard let address = targets[index].address else { return awaitAddress(index, &core, &journal) }
         // Asked again for each probe: the machine may have got the address since it was configured.

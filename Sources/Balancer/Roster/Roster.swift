@@ -8,6 +8,10 @@ struct Roster: Sendable {
     /// The revision, from 1.
     var version: UInt64 = 1
     var pools: [PoolEntry] = []
+    /// The listeners, whose pools are among `pools`.
+    var listeners: [ListenerEntry] = []
+    /// What else of a configuration can change while the balancer runs.
+    var process = ProcessSettings()
 
     /// All backends, pool by pool.
     var targets: some Sequence<TargetEntry> { pools.lazy.flatMap(\.targets) }
@@ -23,6 +27,21 @@ struct Roster: Sendable {
 
     /// What a new client may expect of the worst pool.
     var prospect: Prospect { pools.map(\.prospect).max() ?? .noBackend }
+}
+
+/// What of a configuration's process-wide settings can change while the balancer runs.
+struct ProcessSettings: Hashable, Sendable {
+    /// The limit on sessions.
+    var sessionsMax = 0
+    /// How long sessions may continue after the request to stop.
+    var drain: Duration = .zero
+
+    init() {}
+
+    init(_ configuration: Configuration) {
+        sessionsMax = configuration.limits.sessionsMax
+        drain = configuration.timeouts.drain
+    }
 }
 
 /// The place of a backend in a roster, valid until pools or backends come or leave.
@@ -195,7 +214,7 @@ struct TargetEntry: Sendable {
     /// What the operator calls it; nil where ``name`` is its host or address.
     var label: String?
     /// The host name that is looked up for its address; nil for a backend configured by address.
-    let host: HostName?
+    var host: HostName?
     /// It may be picked only while no other backend of its pool may be: see ``PoolEntry/isCandidate(_:)``.
     var isBackup = false
     /// Its address; nil while its name has none.

@@ -13,6 +13,8 @@ enum RosterChange: Sendable {
     case remove(TargetID)
     /// Changes a backend's address. Existing sessions stay at the old one.
     case move(TargetID, to: SocketAddress)
+    /// Replaces the backends of a pool by these: one of the same name stays, as far as it is the same.
+    case replace([Configuration.Backend], in: PoolID)
     /// Changes a backend's share relative to the others', 0 to ``Limits/weightMax``.
     case weigh(TargetID, Int32)
     /// Changes the most sessions that a backend gets; nil for no limit. Existing sessions beyond it continue.
@@ -48,6 +50,10 @@ extension RosterChange {
                 throw ConfigurationError("backend \(backend.title) is in the pool already: name each once")
             }
             try Self.check(backend, listeners)
+        case .replace(let backends, let pool):
+            let before = roster.pools.first { $0.id == pool }?.targets.count ?? 0
+            try Self.checkCount(roster.targetCount - before + backends.count)
+            for backend in backends { try Self.check(backend, listeners) }
         case .move(_, let address):
             try Self.check(address, listeners)
         case .weigh(_, let weight):
@@ -73,6 +79,15 @@ extension RosterChange {
         try Self.checkCount(roster.targetCount + pool.backends.count)
         try pool.check()
         for backend in pool.backends { try Self.check(backend, listeners) }
+    }
+
+    /// Throws the error of backends that are known already and do not fit to a configuration.
+    static func check(_ pools: [PoolEntry], _ configuration: Configuration) throws(ConfigurationError) {
+        try checkCount(pools.reduce(0) { $0 + $1.targets.count })
+        let listeners = configuration.listeners.map { Listening(address: $0.ownAddress, pool: PoolID(rawValue: 0)) }
+        for pool in pools {
+            for address in pool.targets.lazy.compactMap(\.address) { try check(address, listeners) }
+        }
     }
 
     private static func checkCount(_ count: Int) throws(ConfigurationError) {

@@ -20,12 +20,18 @@ final class SharedRoster: Sendable {
     nonisolated(unsafe) private var findings = RecentFindings()
     nonisolated(unsafe) private var nextTarget: UInt32 = 0
     nonisolated(unsafe) private var nextPool: UInt32 = 0
+    nonisolated(unsafe) private var nextListener: UInt32 = 0
+    /// The latest revision that was a reload.
+    private let reloaded = Atomic<UInt64>(1)
     private let loopCount: Int
 
     /// The first roster of a configuration: every backend is up until a probe has judged it.
     init(_ configuration: Configuration) {
         loopCount = configuration.threads
         for pool in configuration.pools { unsafe roster.pools.append(makePool(pool)) }
+        let plan = unsafe ListenerPlan(from: [], to: configuration.listeners, next: &nextListener)
+        unsafe roster.listeners = Self.listeners(plan, roster.pools, configuration)
+        unsafe roster.process = ProcessSettings(configuration)
     }
 
     /// The latest revision. Acquire: a reader that sees it also sees the roster that was stored before it.
@@ -33,6 +39,9 @@ final class SharedRoster: Sendable {
 
     /// The latest revision by a ``RosterChange``. Whoever has seen a ``version`` sees at least its change.
     var changeVersion: UInt64 { changed.load(ordering: .relaxed) }
+
+    /// The latest revision by ``reload(_:_:)``; read as ``changeVersion``.
+    var reloadVersion: UInt64 { reloaded.load(ordering: .relaxed) }
 
     func current() -> Roster {
         lock.lock()
@@ -85,17 +94,66 @@ final class SharedRoster: Sendable {
                 pools[pool].remove(at: place)
                 return .target(id)
             case .move(let id, let address):
-                let address = address.destination
-                return Self.revise(id, &pools) { target, settings in
-                    if address != target.address { target.probes.forget() }
-                    target.address = address
-                    target.boundSource = settings.sources(towards: address).first
-                }
+                return Self.revise(id, &pools) { target, settings in target.move(to: address, settings) }
+            case .replace(let backends, let pool):
+                guard let place = pools.firstIndex(where: { $0.id == pool }) else { return nil }
+                var merge = merge
+                let targets = merge.targets(of: pools[place], backends, pools[place].settings)
+                pools[place] = PoolEntry(
+                    id: pool, name: pools[place].name, settings: pools[place].settings, targets: targets)
+                return .pool(pool)
             case .weigh(let id, let weight): return Self.revise(id, &pools) { target, _ in target.weight = weight }
             case .limit(let id, let most): return Self.revise(id, &pools) { target, _ in target.sessionsMax = most }
             }
         }
     }
+
+    // MARK: reload
+
+    /// What a configuration makes of the listeners. New ones are to be bound before ``reload(_:_:)``.
+    func planListeners(_ configuration: Configuration) -> ListenerPlan {
+        lock.lock()
+        defer { lock.unlock() }
+        return unsafe ListenerPlan(from: roster.listeners, to: configuration.listeners, next: &nextListener)
+    }
+
+    /// Throws the error of a configuration that the backends that are known do not fit to.
+    func checkReload(_ configuration: Configuration) throws(ConfigurationError) {
+        lock.lock()
+        defer { lock.unlock() }
+        // The ids of those that are only made for this are never used.
+        var merge = merge
+        try RosterChange.check(unsafe merge.pools(roster.pools, configuration.pools), configuration)
+    }
+
+    /// Takes a configuration over that was checked, and whose new listeners are bound.
+    func reload(_ configuration: Configuration, _ plan: ListenerPlan) -> ReloadSummary {
+        lock.lock()
+        defer { lock.unlock() }
+        var merge = merge
+        let pools = unsafe merge.pools(roster.pools, configuration.pools)
+        merge.count(plan)
+        unsafe roster.listeners = Self.listeners(plan, pools, configuration)
+        unsafe roster.process = ProcessSettings(configuration)
+        reviseLocked {
+            $0 = pools
+            return ()
+        }
+        reloaded.store(unsafe roster.version, ordering: .relaxed)
+        return merge.summary
+    }
+
+    private static func listeners(
+        _ plan: ListenerPlan, _ pools: [PoolEntry], _ configuration: Configuration
+    ) -> [ListenerEntry] {
+        let ids = Dictionary(uniqueKeysWithValues: pools.map { ($0.name, $0.id) })
+        return plan.entries.compactMap { id, settings in
+            ids[configuration.pools[settings.pool].name].map { ListenerEntry(id: id, settings: settings, pool: $0) }
+        }
+    }
+
+    /// Only with the lock held.
+    private var merge: RosterMerge { RosterMerge(makeTarget: makeTarget, makePool: makePool) }
 
     /// Applies the prober's findings: `new` replaces `old`, which it published last. Backends that have left meanwhile
     /// are skipped. One that another thread has moved meanwhile keeps its new address: the prober takes that over
@@ -124,7 +182,7 @@ final class SharedRoster: Sendable {
     }
 
     /// Only with the lock held.
-    private func reviseLocked<Subject>(_ change: (inout [PoolEntry]) -> Subject?) -> Subject? {
+    @discardableResult private func reviseLocked<Subject>(_ change: (inout [PoolEntry]) -> Subject?) -> Subject? {
         guard let subject = unsafe change(&roster.pools) else { return nil }
         unsafe roster.version += 1
         unsafe findings.forget(before: roster.version)

@@ -67,6 +67,14 @@ struct TargetState: ~Copyable {
         cells = entry.counters.cells(ofLoop: loop)
     }
 
+    /// Its pool has other settings: they hold for its sessions at their next check, and for its next sockets.
+    mutating func set(_ settings: PoolSettings) {
+        sources = SourceTurns(settings.sources(towards: address))
+        timeouts = SessionTimeouts(settings.timeouts, settings.socketOptions.keepalive)
+        userTimeout = settings.socketOptions.userTimeoutMilliseconds
+        keepalive = settings.socketOptions.keepalive?.settings
+    }
+
     /// A socket for a connection to it, not connected yet.
     mutating func makeStream() throws(Errno) -> Stream {
         let stream = try Stream(for: address, from: sources.take() ?? boundSource)
@@ -84,9 +92,9 @@ struct TargetState: ~Copyable {
 struct PoolState: ~Copyable {
     let id: PoolID
     let name: String
-    let settings: PoolSettings
+    private(set) var settings: PoolSettings
     /// How often, and for how long, its backends are tried for a session.
-    let connectLimits: ConnectLimits
+    private(set) var connectLimits: ConnectLimits
     /// The roster has it no more; its place is kept until ``holds`` is 0.
     var hasLeft = false
     /// Sessions that are not connected yet: they may still pick from it.
@@ -96,7 +104,7 @@ struct PoolState: ~Copyable {
     private(set) var candidates: [Candidate] = []
     private var policy: any Policy
     /// See ``Policy/followsSessions``: read once, since the call costs more than a round robin.
-    let followsSessions: Bool
+    private(set) var followsSessions: Bool
     /// Clients that were closed because no candidate was up.
     var outage = Episode()
     /// Clients that were closed because every candidate that is up has as many sessions as it may have.
@@ -113,6 +121,15 @@ struct PoolState: ~Copyable {
         self.id = id
         self.name = name
         self.policy = policy
+        followsSessions = policy.followsSessions
+    }
+
+    /// Takes other settings over. Another policy begins without a memory; ``replace(_:)`` has to follow.
+    mutating func set(_ settings: PoolSettings, share: Double) {
+        connectLimits = ConnectLimits(settings.retries)
+        defer { self.settings = settings }
+        guard settings.policy != self.settings.policy else { return }
+        policy = settings.policy.make(share: share)
         followsSessions = policy.followsSessions
     }
 

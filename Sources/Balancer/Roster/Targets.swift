@@ -62,12 +62,27 @@ struct Targets: ~Copyable {
             follow(places)
             if !warm.isStopped { warm.checkSome(&core) }
         } else {
-            for pool in takeOver() {
-                if let clients = pool.outage { journal.log.left(.noBackend, pool: pool.id, clients: clients) }
-                if let clients = pool.full { journal.log.left(.backendsFull, pool: pool.id, clients: clients) }
-            }
-            if !warm.isStopped { warm.checkNow(&core) }
+            takeOver(&core, &journal)
         }
+        endAdoption(&core, &journal)
+    }
+
+    /// The same with a roster that the caller has taken from the shared one.
+    mutating func adopt(_ latest: Roster, _ core: inout LoopCore, _ journal: inout Journal) {
+        roster = latest
+        takeOver(&core, &journal)
+        endAdoption(&core, &journal)
+    }
+
+    private mutating func takeOver(_ core: inout LoopCore, _ journal: inout Journal) {
+        for pool in takeOver() {
+            if let clients = pool.outage { journal.log.left(.noBackend, pool: pool.id, clients: clients) }
+            if let clients = pool.full { journal.log.left(.backendsFull, pool: pool.id, clients: clients) }
+        }
+        if !warm.isStopped { warm.checkNow(&core) }
+    }
+
+    private mutating func endAdoption(_ core: inout LoopCore, _ journal: inout Journal) {
         for leaving in draining where states.isTaken(leaving.place) {
             removals.add(place: leaving.place, states[leaving.place].id, for: leaving.time, &core)
         }
@@ -92,7 +107,10 @@ struct Targets: ~Copyable {
             poolPlaces.append(pool ?? -1)
             guard let pool else { continue }
             pools[pool].usesBackups = entry.usesBackups
-            if hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
+            // Another policy has to be told of its candidates.
+            let isSamePolicy = pools[pool].settings.policy == entry.settings.policy
+            if pools[pool].settings != entry.settings { set(pool, entry.settings) }
+            if isSamePolicy, hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
         }
         return places.values.compactMap { pool in
             let end = Instant(nanoseconds: .max)
@@ -108,6 +126,22 @@ struct Targets: ~Copyable {
     /// Nil only when 65,535 pools that have left are held by sessions.
     private mutating func insert(_ entry: PoolEntry) -> Int? {
         (pools.insert(PoolState(entry, share: Double(loop) / Double(loopCount)))?.index).map(Int.init)
+    }
+
+    /// The pool has other settings; sessions have those of their backend's state from now on.
+    private mutating func set(_ pool: Int, _ settings: PoolSettings) {
+        pools[pool].set(settings, share: Double(loop) / Double(loopCount))
+        for candidate in pools[pool].candidates where candidate.place >= 0 {
+            states[Int(candidate.place)].set(settings)
+        }
+    }
+
+    /// The place of the pool of an id; nil when it has none.
+    func place(of id: PoolID) -> Int? {
+        guard let position = roster.pools.position(where: { $0.id.rawValue }, is: id.rawValue),
+            poolPlaces[position] >= 0
+        else { return nil }
+        return poolPlaces[position]
     }
 
     /// The backends leave with the pool; a session that is not connected yet finds none to try any more.

@@ -73,7 +73,7 @@ extension StatusReport {
                     address: $0.address, name: $0.label ?? $0.host?.host,
                     health: $0.isUnchecked ? .unchecked : $0.isProven ? .up : $0.isUntested ? .untested : .down)
             },
-            sessions: facts.sessions, sessionsMax: facts.configuration.limits.sessionsMax,
+            sessions: facts.sessions, sessionsMax: facts.roster.process.sessionsMax,
             threads: facts.configuration.threads, turns: turns, uptime: uptime, process: getpid())
     }
 }

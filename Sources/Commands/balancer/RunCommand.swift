@@ -13,7 +13,8 @@ struct RunCommand: ParsableCommand {
         discussion: """
             The file is YAML; docs/configuration.md has every key. `balancer check` finds its mistakes, and `balancer \
             config SOURCE_IP HOST PORT` prints one that says the same as the one-line command. With mistakes in the file \
-            the exit code is 78, and nothing is served. A backend's name that has no address is looked up again and \
+            the exit code is 78, and nothing is served. After SIGHUP the file is read again, and what has changed is taken \
+            over without ending a session; with mistakes in it nothing changes. A backend's name that has no address is looked up again and \
             again; the backend is down until it has one.
             """)
 
@@ -37,7 +38,8 @@ struct RunCommand: ParsableCommand {
         } catch {
             throw ConfigurationPath.report(error)
         }
-        try Serving.run(configuration, descriptors: limit, resources.memory)
+        let reader = ConfigurationReader(file, resources)
+        try Serving.run(configuration, descriptors: limit, resources.memory) { reader.begin($0) }
     }
 }
 

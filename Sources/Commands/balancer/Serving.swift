@@ -12,17 +12,23 @@ enum Serving {
         return limit
     }
 
-    /// Runs the loops until they are to stop. A failure ends the program with its message and exit code.
-    static func run(_ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit]) throws {
+    /// Runs the loops until they are to stop. A failure ends the program with its message and exit code. `readAgain` begins
+    /// to read the configuration again: see ``ControlChannel``.
+    static func run(
+        _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
+        readAgain: (@Sendable (ControlChannel) -> Void)? = nil
+    ) throws {
+        let control: ControlChannel?
         let service: ServiceManager?
         do throws(SystemCallError) {
             try Startup.checkMemory(loops: configuration.threads)
+            control = try readAgain.map { (readAgain) throws(SystemCallError) in try ControlChannel(readAgain: readAgain) }
             service = try ServiceManager.find()
         } catch {
             throw failure("balancer", error, loops: configuration.threads)
         }
         do throws(LoopFailure) {
-            try serve(configuration, descriptors: descriptors, memory, service)
+            try serve(configuration, descriptors: descriptors, memory, service, control)
         } catch {
             throw failure(
                 "balancer", error.cause, in: error.loop.map { "loop \($0)" }, loops: configuration.threads)
@@ -31,11 +37,11 @@ enum Serving {
 
     private static func serve(
         _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
-        _ service: consuming ServiceManager?
+        _ service: consuming ServiceManager?, _ control: ControlChannel?
     ) throws(LoopFailure) {
         var log = EventLog(configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         log.compare(configuration, withDescriptors: descriptors)
         log.compare(configuration, withMemory: memory)
-        try LoopGroup.run(configuration, output: log, service: service)
+        try LoopGroup.run(configuration, output: log, service: service, control: control)
     }
 }

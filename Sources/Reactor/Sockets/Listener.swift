@@ -93,6 +93,19 @@ public struct Listener: ~Copyable {
         if address.family != AF_UNIX { Self.setInheritedOptions(descriptor, keepalive, userTimeout) }
     }
 
+    /// Changes what accepted sockets inherit from now on, and how many connections wait at the most; nil for as many as
+    /// the kernel allows. Those of a socket that was handed over stay what its maker has chosen, besides keepalive.
+    public func change(keepalive: Keepalive?, userTimeout: CInt, backlog: Int?) {
+        let number = descriptor.rawValue
+        if address.family != AF_UNIX {
+            if keepalive == nil { _ = kernel.setOption(number, level: SOL_SOCKET, option: SO_KEEPALIVE, value: 0) }
+            Self.setInheritedOptions(descriptor, keepalive, userTimeout)
+            if userTimeout == 0, !isInherited { UserTimeout.apply(0, to: descriptor) }
+        }
+        // listen(2) again changes the backlog alone; those that wait stay.
+        if !isInherited { _ = kernel.listen(number, backlog: CInt(clamping: backlog ?? .max)) }
+    }
+
     /// The address, with which connections reach the listener.
     public var ownAddress: OwnAddress { OwnAddress(address, isIPv6Only: isIPv6Only) }
 

@@ -48,6 +48,15 @@ public struct SocketFile: ~Copyable {
         self.path = path
     }
 
+    /// Changes the permissions and the owner of a socket at its path; what is nil stays.
+    public static func change(
+        _ path: String, mode: mode_t?, owner: uid_t?, group: gid_t?
+    ) throws(SystemCallError) {
+        let subject = "unix:\(path)"
+        if let mode { try check(kernel.setMode(ofPath: path, mode), "chmod", subject) }
+        if owner != nil || group != nil { try check(kernel.setOwner(ofPath: path, owner, group: group), "chown", subject) }
+    }
+
     /// Removes a socket that will not be moved.
     public static func discard(_ temporary: SocketAddress) { _ = LinuxKernel.unlink(temporary.host) }
 

@@ -1,0 +1,108 @@
+import Reactor
+
+// Listeners that come, change and go.
+extension Admission {
+    // MARK: reload
+
+    /// Lets the listeners that will be closed share their port (SO_REUSEPORT) with new ones that have it too, as
+    /// `0.0.0.0:80` in place of `10.0.0.1:80` does. Returns the addresses of the new ones; empty when there are none.
+    func share(inTheWayOf plan: ListenerPlan) -> Set<SocketAddress> {
+        let gone = Set(plan.gone.map(\.id))
+        var ports: Set<UInt16> = []
+        for index in entrances.indexRange where entrances.isTaken(index) && gone.contains(entrances[index].id) {
+            let port = entrances[index].acceptor.listener.address.port
+            guard !entrances[index].acceptor.listener.isInherited, port != 0 else { continue }
+            guard plan.new.contains(where: { $0.settings.address.port == port }) else { continue }
+            do throws(SystemCallError) { try entrances[index].acceptor.listener.share() } catch { continue }
+            ports.insert(port)
+        }
+        return Set(plan.new.map(\.settings.address).filter { ports.contains($0.port) })
+    }
+
+    /// The places of the listeners that are not among `listeners`, to be emptied before they are closed: a close resets
+    /// the clients that wait. Those of inherited sockets stay in the queue for whoever listens there next. The share of a
+    /// turn does not hold for that.
+    mutating func startBacklogDrain(except listeners: [ListenerEntry]) -> [Int] {
+        startBacklogDrain(except: Set(listeners.map(\.id)))
+    }
+
+    /// Takes the listeners of a new roster over. Those that have left are closed, new ones are taken out of `bound`, and
+    /// each has its pool's place. `backlog` is that of listeners without one. Returns the errors of new ones that the
+    /// poller has no memory for; they are closed.
+    mutating func adopt(
+        _ listeners: [ListenerEntry], _ bound: consuming Slab<Entrance>, backlog: Int?,
+        _ targets: borrowing Targets, _ core: inout LoopCore
+    ) -> [SystemCallError] {
+        var errors: [SystemCallError] = []
+        let wanted = Dictionary(uniqueKeysWithValues: listeners.map { ($0.id, $0) })
+        for index in entrances.indexRange where entrances.isTaken(index) {
+            if let entry = wanted[entrances[index].id] {
+                entrances[index].take(entry.settings, backlog: backlog)
+                entrances[index].pool = targets.place(of: entry.pool) ?? entrances[index].pool
+            } else {
+                close(index, core)
+            }
+        }
+        for index in bound.indexRange where bound.isTaken(index) {
+            // One that a later reload has removed again is closed here.
+            var entrance = bound.remove(at: index)
+            guard let entry = wanted[entrance.id] else { continue }
+            entrance.take(entry.settings, backlog: backlog)
+            entrance.pool = targets.place(of: entry.pool) ?? 0
+            // Limits.listenersMax are the most that a configuration has, and those that have left are closed.
+            guard let place = entrances.insert(entrance).map({ Int($0.index) }) else { continue }
+            do throws(SystemCallError) {
+                try Self.add(place, of: entrances, to: core.poller)
+            } catch {
+                errors.append(error)
+                close(place, core)
+            }
+        }
+        _ = waiting.reserve(entrances.count)
+        return errors
+    }
+
+    /// Another limit on sessions; listeners that wait for a place go on when it allows them to.
+    mutating func limit(_ sessionsMax: Int) {
+        guard places.limit(sessionsMax) else { return }
+        resume()
+    }
+
+    private mutating func close(_ index: Int, _ core: borrowing LoopCore) {
+        if entrances[index].acceptor.isPaused { paused -= 1 }
+        let entrance = entrances.remove(at: index)
+        // Other processes have an inherited socket open, so closing our descriptor does not remove it from the poller.
+        if entrance.acceptor.listener.isInherited { entrance.acceptor.listener.remove(from: core.poller) }
+    }
+
+    // MARK: the end
+
+    /// The places of the listeners to empty before they are closed, since a close resets the waiting connections. Those
+    /// of inherited sockets stay in the queue for the next process. The share of a turn does not hold for that.
+    mutating func startBacklogDrain(except kept: Set<ListenerID> = []) -> [Int] {
+        (clientsLeft, attemptsLeft) = (.max, .max)
+        var own: [Int] = []
+        for index in entrances.indexRange where entrances.isTaken(index) {
+            guard !entrances[index].acceptor.listener.isInherited, !kept.contains(entrances[index].id) else { continue }
+            entrances[index].acceptor.markReadable()
+            entrances[index].haveWaited = true
+            own.append(index)
+        }
+        return own
+    }
+
+    /// What may wait at a listener that is about to be closed.
+    func backlogShare(of index: Int, _ limits: Limits) -> Share {
+        var limits = limits
+        if let own = entrances[index].backlog { limits.backlog = own }
+        return .ofBacklog(limits)
+    }
+
+    /// Closes all listeners.
+    mutating func close(_ core: inout LoopCore) {
+        for index in entrances.indexRange where entrances.isTaken(index) { close(index, core) }
+        core.timers.disarm(timer)
+        // A wake-up for a free place is for another loop from now on.
+        paused = 0
+    }
+}

@@ -1,0 +1,48 @@
+import Balancer
+import ConfigurationFile
+import Reactor
+import Synchronization
+
+/// Reads the configuration file again while the balancer runs, at SIGHUP: on a thread of its own, so that no session waits
+/// for a disk or for the decoder.
+final class ConfigurationReader: Sendable {
+    private let file: String
+    private let resources: Resources
+    private let state = Atomic(State.idle)
+
+    /// What the thread does; asked again meanwhile, it reads the file once more, since the file may have changed after it
+    /// was read.
+    private enum State: UInt8, AtomicRepresentable {
+        case idle, reading, readingAndAgain
+    }
+
+    init(_ file: String, _ resources: Resources) {
+        self.file = file
+        self.resources = resources
+    }
+
+    /// Begins to read, and returns; the result is posted to `control`.
+    func begin(_ control: ControlChannel) {
+        let before = state.exchange(.readingAndAgain, ordering: .acquiringAndReleasing)
+        guard before == .idle else { return }
+        do throws(SystemCallError) {
+            _ = try LoopThread(name: "balancer/file") { self.read(control) }
+        } catch {
+            state.store(.idle, ordering: .releasing)
+            control.post(.noConfiguration(reason: error.description))
+        }
+    }
+
+    private func read(_ control: ControlChannel) {
+        repeat {
+            state.store(.reading, ordering: .releasing)
+            do throws(Mistakes) {
+                control.post(.configuration(try Document.read(file).configuration(resources)))
+            } catch {
+                control.post(.noConfiguration(reason: error.description))
+            }
+        } while !state.compareExchange(
+            expected: .reading, desired: .idle, ordering: .acquiringAndReleasing
+        ).exchanged
+    }
+}
