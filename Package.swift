@@ -116,7 +116,7 @@ let package = Package(
             name: "ByteExactTests", dependencies: ["ByteExact"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand"],
+            dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand", "TestSupport"],
             swiftSettings: swiftSettings),
     ]
 )

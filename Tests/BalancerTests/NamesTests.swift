@@ -257,10 +257,11 @@ private struct Places: ~Copyable {
         let log = EventLog(.none, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         let board = try Board(configuration, log: log)
         let shared = SharedState(configuration)
+        try shared.bindListeners(configuration)
         func makeLoop(_ number: Int, _ duties: consuming ProcessDuties?) throws -> BalancerLoop {
             try BalancerLoop(
                 configuration, clock: .monotonic, shared, seat: Seat(board: board, loop: number), duties,
-                LoopLog(sharing: board.log), Admission.bind(configuration.listeners, backlog: nil))
+                LoopLog(sharing: board.log))
         }
         var first = try makeLoop(0, ProcessDuties(lookUp: table.lookUp))
         var second = try makeLoop(1, nil)

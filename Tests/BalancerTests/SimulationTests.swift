@@ -15,9 +15,9 @@ import Testing
         return 1...max(1, number("RUNS") ?? 40)
     }()
 
-    private func simulate(
+    func simulate(
         clients: Int = 12, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
-        _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
+        reloadPercent: Int = 0, _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .sleeping,
         timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
         adjustPool: (inout Configuration.Pool) -> Void = { _ in },
@@ -27,7 +27,7 @@ import Testing
         for seed in Self.seeds {
             var run = try SimulationRun(
                 seed: seed, clients: clients, pools: pools, backends: backends, changePercent: changePercent,
-                faults: faults, drainAfter: drainAfter, isSignalled: isSignalled, latency: latency,
+                reloadPercent: reloadPercent, faults: faults, drainAfter: drainAfter, isSignalled: isSignalled, latency: latency,
                 timeouts: timeouts, adjustPool: adjustPool, adjust: adjust)
             try run.run()
             let violations = run.violations()

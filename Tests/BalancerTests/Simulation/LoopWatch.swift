@@ -57,6 +57,20 @@ struct LoopWatch {
         prepare(loop)
     }
 
+    /// A configuration was taken over. Clients that waited at a listener that went were served as the one before said, also
+    /// with its limits.
+    mutating func beginReloaded(_ loop: borrowing BalancerLoop) {
+        noteSessions(loop)
+        begin(loop)
+    }
+
+    private mutating func noteSessions(_ loop: borrowing BalancerLoop) {
+        sessionsBefore.removeAll()
+        for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
+            sessionsBefore[place] = loop.targets.states[place].sessions
+        }
+    }
+
     /// One more turn is over.
     mutating func endTurn(of loop: borrowing BalancerLoop) {
         turns += 1
@@ -97,10 +111,7 @@ struct LoopWatch {
         sessionAddresses = Set(candidates.compactMap(\.address))
         unlimitedPools = Set(
             candidates.filter { $0.sessionsMax == nil }.compactMap(\.address).compactMap(RosterScript.pool(of:)))
-        sessionsBefore.removeAll()
-        for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
-            sessionsBefore[place] = loop.targets.states[place].sessions
-        }
+        noteSessions(loop)
         now = loop.core.now.nanoseconds
         planned = max(now, loop.core.timers.nextDeadline?.nanoseconds ?? .max)
         let skipped = loop.core.monotonicNow.nanoseconds - now

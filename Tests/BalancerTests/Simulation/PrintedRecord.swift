@@ -27,7 +27,8 @@ struct PrintedRecord {
         else { return nil }
         self.client = client
         self.reason = reason
-        backend = fields["backend"].flatMap(Self.address)
+        // With a label, the address stands beside it.
+        backend = (fields["address"] ?? fields["backend"]).flatMap(Self.address)
         up = Int(fields["up"] ?? "") ?? -1
         down = Int(fields["down"] ?? "") ?? -1
         discarded = Int(fields["discarded"] ?? "") ?? -1

@@ -5,15 +5,15 @@ import TestSupport
 
 /// Changes of pools and backends while a loop runs, of all kinds and in any order, from one seed.
 struct RosterScript {
-    private var random: SeededGenerator
+    var random: SeededGenerator
     /// Addresses are given out by number; the last one given in any pool.
     private var lastNumber = 100
     /// Likewise the numbers of pools, which are their names; those below 10 are the run's own.
     private var lastPool = 9
     /// How many changes were made.
-    private(set) var count = 0
+    var count = 0
     /// What did not hold, for people.
-    private(set) var violations: [String] = []
+    var violations: [String] = []
 
     /// More backends than this no pool gets.
     private static let targetsMax = 8
@@ -74,7 +74,7 @@ struct RosterScript {
     }
 
     /// A backend that the pool does not have, at times with a limit.
-    private mutating func newBackend(in place: Int, _ pool: PoolEntry) -> Configuration.Backend {
+    mutating func newBackend(in place: Int, _ pool: PoolEntry) -> Configuration.Backend {
         while true {
             let backend = Configuration.Backend(
                 address: address(in: place), sessionsMax: limit(), weight: Int32.random(in: 0...3, using: &random),
@@ -83,7 +83,7 @@ struct RosterScript {
         }
     }
 
-    private mutating func limit() -> Int32? { random.chance(40) ? nil : Int32.random(in: 1...2, using: &random) }
+    mutating func limit() -> Int32? { random.chance(40) ? nil : Int32.random(in: 1...2, using: &random) }
 
     private mutating func remove(_ target: TargetID, _ loop: inout BalancerLoop) {
         apply(.remove(target), &loop)
@@ -103,6 +103,7 @@ struct RosterScript {
             case .add(let backend, let pool):
                 entry != nil && entry?.address == backend.address
                     && pools.contains { $0.id == pool && $0.targets.last?.id == target }
+            case .replace: false
             case .remove(let id): target == id && entry == nil
             case .move(let id, let address): target == id && entry?.address == address
             case .weigh(let id, let weight): target == id && entry?.weight == weight
@@ -114,7 +115,7 @@ struct RosterScript {
     }
 
     /// A new address, or one that a backend had before.
-    private mutating func address(in pool: Int) -> SocketAddress {
+    mutating func address(in pool: Int) -> SocketAddress {
         if random.chance(40) { return Self.address(Int.random(in: 1...lastNumber, using: &random), in: pool) }
         lastNumber += 1
         return Self.address(lastNumber, in: pool)

@@ -60,6 +60,8 @@ final class SimulatedKernel: ScriptedKernel {
     var objects: [CInt: Object] = [:]
     /// Those below are the real kernel's: the signalfd.
     private static let firstDescriptor: CInt = 10_000
+    /// The port of the listener of the first pool; the others follow.
+    static let firstPort = 20_000
     /// Signals that have arrived and were not read yet.
     var signals = SimulatedSignals()
     var nanoseconds: UInt64 = 1_000_000_000_000
@@ -74,7 +76,10 @@ final class SimulatedKernel: ScriptedKernel {
     var incompletePolls = 0
     /// Those that are open, and how many there ever were.
     var listeners: [SimulatedListener] = []
-    private var listenersMade = 0
+    /// Where sockets that may become listeners are bound.
+    private var ports: [CInt: UInt16] = [:]
+    /// Clients that were not accepted before their listener was closed.
+    var arrivalsLost = 0
     var timerData: UInt64 = 0
     var output = ""
     /// What the watch has not read yet of it.
@@ -145,7 +150,11 @@ final class SimulatedKernel: ScriptedKernel {
         guard let object = objects.removeValue(forKey: descriptor) else {
             preconditionFailure("descriptor \(descriptor) closed twice")
         }
-        if case .listener(let listener) = object { listeners.removeAll { $0 === listener } }
+        if case .listener(let listener) = object {
+            listeners.removeAll { $0 === listener }
+            arrivalsLost += listener.arrivals.count
+            for client in listener.arrivals { client.host.sawReset = true }
+        }
         guard case .socket(let socket) = object else { return }
         closed.append(ClosedSocket(socket, age: pace.counted(at: nanoseconds) - socket.began))
         socket.data = nil
@@ -209,14 +218,18 @@ final class SimulatedKernel: ScriptedKernel {
         allocate(.socket(makeSocket()))
     }
 
-    func bind(_ socket: CInt, to address: SocketAddress) -> CInt { 0 }
+    func bind(_ socket: CInt, to address: SocketAddress) -> CInt {
+        ports[socket] = address.port
+        return 0
+    }
     func readiness(_ descriptor: CInt) -> UInt32 { socketObject(descriptor)?.readiness ?? CEPOLL_ERR }
     func localAddress(_ socket: CInt) -> SocketAddress? { nil }
     func setOption(_ socket: CInt, level: CInt, option: CInt, value: CInt) -> CInt { 0 }
 
     func listen(_ socket: CInt, backlog: CInt) -> CInt {
-        let listener = SimulatedListener(pool: listenersMade)
-        listenersMade += 1
+        // Once more, with another backlog.
+        if case .listener = objects[socket] { return 0 }
+        let listener = SimulatedListener(pool: Int(ports[socket] ?? 0) - Self.firstPort)
         objects[socket] = .listener(listener)
         listeners.append(listener)
         return 0

@@ -126,7 +126,7 @@ final class SimulatedSocket {
 
 /// A listener of the balancer, with the clients that wait for an accept.
 final class SimulatedListener {
-    /// The place of the pool that it serves: listeners are made in the order of the pools.
+    /// The number of the pool that it serves, which follows from its port.
     let pool: Int
     var arrivals: [SimulatedSocket] = []
     var data: UInt64 = 0

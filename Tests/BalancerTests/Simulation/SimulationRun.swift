@@ -22,6 +22,8 @@ struct SimulationRun {
     private(set) var watch: LoopWatch
     /// Changes of pools and backends before a turn, in percent of the turns, and what became of them.
     private let changePercent: Int
+    /// Reloads before a turn, likewise.
+    private let reloadPercent: Int
     private(set) var script: RosterScript
 
     /// Far more turns than any run needs.
@@ -29,7 +31,7 @@ struct SimulationRun {
 
     init(
         seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
-        faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
+        reloadPercent: Int = 0, faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .sleeping, timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
         adjustPool: (inout Configuration.Pool) -> Void = { _ in }, adjust: (inout Limits) -> Void = { _ in }
     ) throws {
@@ -37,6 +39,7 @@ struct SimulationRun {
         self.drainAfter = drainAfter
         self.isSignalled = isSignalled
         self.changePercent = changePercent
+        self.reloadPercent = reloadPercent
         script = RosterScript(seed: seed)
         kernel = SimulatedKernel(seed: seed, clients: clients, faults: faults)
         var limits = Limits(sessionsMax: 64)
@@ -45,7 +48,7 @@ struct SimulationRun {
         adjust(&limits)
         configuration = try Configuration(
             listeners: (0..<pools).map {
-                .init(address: .ipv4(0x7F00_0001, port: UInt16(20000 + $0)), pool: $0)
+                .init(address: .ipv4(0x7F00_0001, port: UInt16(SimulatedKernel.firstPort + $0)), pool: $0)
             },
             pools: (0..<pools).map { pool in
                 var settings = Configuration.Pool(
@@ -79,9 +82,15 @@ struct SimulationRun {
             // It has taken in clients, for whom a change would come too late.
             return
         }
-        guard loop.isRunning, script.isDue(changePercent) else { return }
-        script.change(&loop)
-        watch.begin(loop)
+        guard loop.isRunning else { return }
+        if script.isDue(changePercent) {
+            script.change(&loop)
+            watch.begin(loop)
+        }
+        if loop.state == .running, script.isDue(reloadPercent) {
+            script.reload(&loop, from: configuration, kernel)
+            watch.beginReloaded(loop)
+        }
     }
 
     private var secondSignal: Int? { drainAfter.map { $0 + Int(seed % 4) } }
