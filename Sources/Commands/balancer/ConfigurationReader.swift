@@ -43,7 +43,11 @@ final class ConfigurationReader: Sendable {
                 let configuration = try document.configuration(resources)
                 control.post(
                     .configuration(configuration) { [pools] result in
-                        if case .success = result { pools.update(document, configuration, control) } else { pools.wake() }
+                        if case .success = result {
+                            pools.update(document, configuration, control)
+                        } else {
+                            pools.wake()
+                        }
                     })
             } catch {
                 control.post(.noConfiguration(reason: error.description))

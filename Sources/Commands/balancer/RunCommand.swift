@@ -42,7 +42,8 @@ struct RunCommand: ParsableCommand {
         }
         let pools = PoolDiscoverer()
         let reader = ConfigurationReader(file, resources, pools)
-        try Serving.run(configuration, descriptors: limit, resources.memory, readAgain: { reader.begin($0) }) { control in
+        try Serving.run(configuration, descriptors: limit, resources.memory, readAgain: { reader.begin($0) }) {
+            control in
             pools.update(document, configuration, control)
             pools.waitForFirstAnswers()
         }

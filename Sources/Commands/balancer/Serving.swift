@@ -23,7 +23,9 @@ enum Serving {
         let service: ServiceManager?
         do throws(SystemCallError) {
             try Startup.checkMemory(loops: configuration.threads)
-            control = try readAgain.map { (readAgain) throws(SystemCallError) in try ControlChannel(readAgain: readAgain) }
+            control = try readAgain.map { (readAgain) throws(SystemCallError) in
+                try ControlChannel(readAgain: readAgain)
+            }
             service = try ServiceManager.find()
         } catch {
             throw failure("balancer", error, loops: configuration.threads)
