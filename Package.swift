@@ -48,7 +48,11 @@ let package = Package(
         .target(name: "Wording", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         // The only target that needs Foundation, through Yams.
         .target(
-            name: "ConfigurationFile", dependencies: ["Balancer", "Reactor", "Wording", yams],
+            name: "ConfigurationFile", dependencies: ["Balancer", "Discovery", "Reactor", "Wording", yams],
+            swiftSettings: swiftSettings),
+
+        .target(
+            name: "PoolDiscovery", dependencies: ["Balancer", "ConfigurationFile", "Discovery", "Reactor"],
             swiftSettings: swiftSettings),
 
         .target(
@@ -56,7 +60,9 @@ let package = Package(
             path: "Sources/Commands/Support", swiftSettings: swiftSettings),
         .executableTarget(
             name: "BalancerCommand",
-            dependencies: ["Balancer", "Chat", "CommandSupport", "ConfigurationFile", argumentParser],
+            dependencies: [
+                "Balancer", "Chat", "CommandSupport", "ConfigurationFile", "PoolDiscovery", argumentParser,
+            ],
             path: "Sources/Commands/balancer", swiftSettings: swiftSettings),
         .executableTarget(
             name: "ChatServerCommand", dependencies: ["Chat", "CommandSupport", argumentParser],
@@ -86,7 +92,10 @@ let package = Package(
         .testTarget(
             name: "ReactorTests", dependencies: ["Reactor", "TestSupport"], swiftSettings: swiftSettings + seam),
         .testTarget(
-            name: "DiscoveryTests", dependencies: ["Discovery", "Reactor", "TestSupport"],
+            name: "DiscoveryTests",
+            dependencies: [
+                "Balancer", "CEpoll", "ConfigurationFile", "Discovery", "PoolDiscovery", "Reactor", "TestSupport",
+            ],
             swiftSettings: swiftSettings + seam),
         .testTarget(
             name: "BalancerTests", dependencies: ["Balancer", "Reactor", "TestSupport"],
@@ -97,7 +106,7 @@ let package = Package(
             name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ConfigurationFileTests",
-            dependencies: ["Balancer", "BalancerCommand", "ConfigurationFile", "Reactor", "TestSupport"],
+            dependencies: ["Balancer", "BalancerCommand", "ConfigurationFile", "Discovery", "Reactor", "TestSupport"],
             // Read from the source folder: a test rewrites the expected messages on request.
             exclude: ["Right", "Wrong"], swiftSettings: swiftSettings),
         .testTarget(

@@ -1,4 +1,5 @@
 import Balancer
+import Discovery
 import Reactor
 import Testing
 import Wording
@@ -45,6 +46,41 @@ import Wording
         #expect(pool.check.closesInOrder.value)
         #expect(document.log.value == .sessions)
         #expect(document.statusSocket.value == "/run/balancer/status.sock")
+    }
+
+    @Test func discoveredPoolsAreRead() throws {
+        let document = try Document.read(Folders.right + "discovery.yaml", surroundings: .staged)
+        let pools = document.discoveredPools
+        #expect(pools.map(\.name) == ["db", "cache", "jobs", "db2", "cache2", "jobs2"])
+        #expect(
+            pools.map(\.source) == [
+                .addresses(try SoughtName("db.example.org"), port: 5432),
+                .services(try SoughtName("_redis._tcp.example.org")), .file(path: Folders.right + "jobs.d/jobs.yaml"),
+                .addresses(try SoughtName("db.example.org."), port: 5432),
+                .services(try SoughtName("_redis._tcp.example.org.")), .file(path: "/run/balancer/jobs.yaml"),
+            ])
+        #expect(pools.map(\.every) == [.seconds(5), .seconds(30), .seconds(60), nil, nil, .seconds(5)])
+        #expect(pools.map(\.families) == [.ipv4, .ipv6, .any, .any, .any, .any])
+        #expect(pools.map(\.min) == [2, 0, 0, 1, 1, 1])
+        #expect(pools.map(\.max) == [32, 8, 16, 256, 256, 256])
+        #expect(pools.map(\.weight) == [3, 1, 1, 1, 1, 1])
+        #expect(pools.map(\.sessionsMax) == [500, 100, nil, nil, nil, nil])
+        let configuration = try document.configuration(.staged)
+        #expect(configuration.pools.allSatisfy { $0.isDiscovered && $0.backends.isEmpty })
+        #expect(document.summary == "1 listener, 6 pools, 0 backends, 6 discovered pools")
+    }
+
+    /// What discovered pools may have needs descriptors too.
+    @Test func discoveredPoolsHaveTheirShareOfDescriptors() throws {
+        func sessions(_ backends: String) throws -> Int {
+            let text = """
+                listeners: {web: {bind: "127.0.0.1:80", pool: web}}
+                pools: {web: {backends: \(backends)}}
+                """
+            return try Document.read(text: text).configuration(Resources(descriptors: 2000, memory: [])).limits
+                .sessionsMax
+        }
+        #expect(try sessions("{dns: \"db:80\", max: 101}") == sessions("\"10.0.0.1:80\"") - 50)
     }
 
     @Test func anElementAloneIsAList() throws {

@@ -11,6 +11,8 @@ public enum ControlRequest: Sendable {
     case backends([Configuration.Backend], pool: String)
     /// The backends of a discovered pool could not be found out, for this reason: those that it has stay.
     case undiscovered(pool: String, reason: String)
+    /// The operator is to know this about how the backends of a discovered pool were found out.
+    case remark(String, pool: String)
 }
 
 /// Requests of other threads to the loops: the loop with the ``Duties`` takes them at the start of a turn, in their order.

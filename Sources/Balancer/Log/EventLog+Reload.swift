@@ -21,11 +21,22 @@ extension EventLog {
         }
     }
 
+    /// The reason may have several lines, each of which becomes one of the log.
     mutating func undiscovered(_ pool: String, _ reason: String) {
+        let lines = reason.split(separator: "\n", omittingEmptySubsequences: true)
         notice {
             $0.appendPool(pool)
             $0.append("its backends stay as they are: ")
-            $0.append(reason)
+            $0.append(String(lines.first ?? ""))
+        }
+        for line in lines.dropFirst() { notice { $0.append(String(line)) } }
+    }
+
+    /// What the operator is to know of a discovered pool.
+    mutating func remark(_ text: String, ofPool pool: String) {
+        notice {
+            $0.appendPool(pool)
+            $0.append(text)
         }
     }
 

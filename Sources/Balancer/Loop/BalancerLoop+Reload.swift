@@ -19,6 +19,8 @@ extension BalancerLoop {
                 replace(backends, ofPool: pool)
             case .undiscovered(let pool, let reason):
                 journal.log.undiscovered(pool, reason)
+            case .remark(let text, let pool):
+                journal.log.remark(text, ofPool: pool)
             }
         }
     }

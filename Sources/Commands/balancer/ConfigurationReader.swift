@@ -8,6 +8,7 @@ import Synchronization
 final class ConfigurationReader: Sendable {
     private let file: String
     private let resources: Resources
+    private let pools: PoolDiscoverer
     private let state = Atomic(State.idle)
 
     /// What the thread does; asked again meanwhile, it reads the file once more, since the file may have changed after it
@@ -16,9 +17,10 @@ final class ConfigurationReader: Sendable {
         case idle, reading, readingAndAgain
     }
 
-    init(_ file: String, _ resources: Resources) {
+    init(_ file: String, _ resources: Resources, _ pools: PoolDiscoverer) {
         self.file = file
         self.resources = resources
+        self.pools = pools
     }
 
     /// Begins to read, and returns; the result is posted to `control`.
@@ -37,9 +39,19 @@ final class ConfigurationReader: Sendable {
         repeat {
             state.store(.reading, ordering: .releasing)
             do throws(Mistakes) {
-                control.post(.configuration(try Document.read(file).configuration(resources)))
+                let document = try Document.read(file)
+                let configuration = try document.configuration(resources)
+                control.post(
+                    .configuration(configuration) { [pools] result in
+                        if case .success = result {
+                            pools.update(document, configuration, control)
+                        } else {
+                            pools.wake()
+                        }
+                    })
             } catch {
                 control.post(.noConfiguration(reason: error.description))
+                pools.wake()
             }
         } while !state.compareExchange(
             expected: .reading, desired: .idle, ordering: .acquiringAndReleasing

@@ -32,14 +32,21 @@ struct RunCommand: ParsableCommand {
         }
         let resources = Resources(
             descriptors: limit, memory: MemoryLimit.all(), sockets: sockets, statusSocket: StatusPath.chosen(nil))
+        let document: Document
         let configuration: Configuration
         do throws(Mistakes) {
-            configuration = try Document.read(file).configuration(resources)
+            document = try Document.read(file)
+            configuration = try document.configuration(resources)
         } catch {
             throw ConfigurationPath.report(error)
         }
-        let reader = ConfigurationReader(file, resources)
-        try Serving.run(configuration, descriptors: limit, resources.memory) { reader.begin($0) }
+        let pools = PoolDiscoverer()
+        let reader = ConfigurationReader(file, resources, pools)
+        try Serving.run(configuration, descriptors: limit, resources.memory, readAgain: { reader.begin($0) }) {
+            control in
+            pools.update(document, configuration, control)
+            pools.waitForFirstAnswers()
+        }
     }
 }
 

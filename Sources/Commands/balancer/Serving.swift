@@ -13,10 +13,11 @@ enum Serving {
     }
 
     /// Runs the loops until they are to stop. A failure ends the program with its message and exit code. `readAgain` begins
-    /// to read the configuration again: see ``ControlChannel``.
+    /// to read the configuration again: see ``ControlChannel``. `prepare` is called before the loops run, with the channel
+    /// to them; what it posts they have before their first client.
     static func run(
         _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
-        readAgain: (@Sendable (ControlChannel) -> Void)? = nil
+        readAgain: (@Sendable (ControlChannel) -> Void)? = nil, prepare: (ControlChannel) -> Void = { _ in }
     ) throws {
         let control: ControlChannel?
         let service: ServiceManager?
@@ -29,6 +30,7 @@ enum Serving {
         } catch {
             throw failure("balancer", error, loops: configuration.threads)
         }
+        if let control { prepare(control) }
         do throws(LoopFailure) {
             try serve(configuration, descriptors: descriptors, memory, service, control)
         } catch {

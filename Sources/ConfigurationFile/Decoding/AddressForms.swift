@@ -1,3 +1,4 @@
+import Discovery
 import Reactor
 import Wording
 
@@ -48,6 +49,36 @@ enum AddressForms {
             throw ArgumentFault("it is no address of one machine: leave the key out, and the kernel chooses")
         }
         return address.canonical
+    }
+
+    /// `db.example.org:5432`
+    static func nameAndPort(_ text: String) throws(ArgumentFault) -> NameAndPort {
+        guard let (host, portText) = HostArgument.splitPort(text) else {
+            throw ArgumentFault(noPort(text, .nameAndPort))
+        }
+        guard let port = Port(argument: portText) else {
+            throw ArgumentFault("the port '\(portText)' is no number from \(Port.range)")
+        }
+        if SocketAddress(host: String(host.trimmingPrefix("[").prefix { $0 != "]" }), port: 0) != nil {
+            throw ArgumentFault("an address needs no name server: write backends: [\"\(text)\"]")
+        }
+        return NameAndPort(name: try soughtName(host), port: port)
+    }
+
+    /// `_redis._tcp.example.org`
+    static func service(_ text: String) throws(ArgumentFault) -> SoughtName {
+        if let (name, _) = HostArgument.splitPort(text) {
+            throw ArgumentFault("the ports come from the SRV records: write \(name)")
+        }
+        return try soughtName(text)
+    }
+
+    private static func soughtName(_ text: String) throws(ArgumentFault) -> SoughtName {
+        do throws(DomainName.Fault) {
+            return try SoughtName(text)
+        } catch {
+            throw ArgumentFault(error.description)
+        }
     }
 
     /// The argument's own words are about command lines where they are about what separates arguments.

@@ -60,13 +60,19 @@ enum Checks {
     private static func counts(
         _ main: Fields, listeners: [Value.Named], pools: [Value.Named], _ mistakes: inout MistakeList
     ) {
-        let backends = pools.reduce(0) { $0 + $1.fields.list("backends").count }
+        let listed = pools.reduce(0) { $0 + $1.fields.list("backends").count }
+        // A discovered pool may come to have so many, and then all must find room.
+        let discovered = pools.reduce(0) { $0 + ($1.fields.fields("backends")?.count("max") ?? 0) }
+        let backends = listed + discovered
         if pools.count > Limits.poolsMax, let last = pools.last {
             mistakes.add(last.place, Path.top.key("pools"), "\(pools.count) pools: at most \(Limits.poolsMax)")
         }
         if backends > Limits.backendsMax, let last = pools.last {
+            let remedy =
+                discovered > 0 ? "; \(discovered) of them are what discovered pools may have: set their 'max'" : ""
             mistakes.add(
-                last.place, Path.top.key("pools"), "\(backends) backends in all pools: at most \(Limits.backendsMax)")
+                last.place, Path.top.key("pools"),
+                "\(backends) backends in all pools: at most \(Limits.backendsMax)\(remedy)")
         }
         let addresses = listeners.reduce(0) { sum, listener in
             sum + listener.fields.list("bind").reduce(0) { $0 + ($1.value.portCount) }
@@ -80,9 +86,24 @@ enum Checks {
 
     private static func check(_ pool: Value.Named, besides own: [OwnAddress], _ mistakes: inout MistakeList) {
         let path = Path.top.key("pools").key(pool.name)
+        backends(pool.fields.list("backends"), path.key("backends"), besides: own, &mistakes)
+        if let fields = pool.fields.fields("backends"), let least = fields.count("min"), let most = fields.count("max"),
+            least > most, let place = fields.place(of: "min") ?? fields.place(of: "max")
+        {
+            mistakes.add(
+                place, path.key("backends").key("min"),
+                "\(least) is more than 'max', \(most): no answer would be believed")
+        }
+        sourcesAndCheck(pool, path, &mistakes)
+    }
+
+    /// Backends as they are listed: each once, and none of them the balancer itself.
+    static func backends(
+        _ list: [Value.Found], _ path: Path, besides own: [OwnAddress], _ mistakes: inout MistakeList
+    ) {
         var titles: [String: Place] = [:]
-        for (index, found) in pool.fields.list("backends").enumerated() {
-            let path = path.key("backends").element(index)
+        for (index, found) in list.enumerated() {
+            let path = path.element(index)
             guard let (backend, place, name) = found.backend else { continue }
             let title = name?.text ?? backend.description
             if let first = titles[title] {
@@ -100,6 +121,9 @@ enum Checks {
                         + "give the backend's own port")
             }
         }
+    }
+
+    private static func sourcesAndCheck(_ pool: Value.Named, _ path: Path, _ mistakes: inout MistakeList) {
         var sources: Set<SocketAddress> = []
         for (index, found) in pool.fields.list("source").enumerated() {
             guard case .source(let address) = found.value, let place = found.origin.place else { continue }

@@ -170,6 +170,8 @@ struct Decoder {
                     return found(.fields(fields))
                 }
             }
+        case .forms(let usual, let sections):
+            return form(node, usual, sections, path, at: place)
         case .later, .duration, .count, .word, .flag, .text: break
         }
         let needed = ScalarReader.needed(kind)
@@ -185,6 +187,24 @@ struct Decoder {
         case .broken: break
         }
         return nil
+    }
+
+    /// One of several maps, by its first key; or the usual kind.
+    private mutating func form(
+        _ node: Node, _ usual: Kind, _ sections: [Section], _ path: Path, at place: Place
+    ) -> Value.Found? {
+        guard case .map(let entries) = node.content else { return value(node, usual, path, at: place, base: nil) }
+        let marks = entries.filter { entry in sections.contains { $0.mark == entry.key } }
+        guard marks.count <= 1 else {
+            let names = marks.map(\.key).joined(separator: " and ")
+            mistakes.add(marks[1].keyPlace, path, "\(names) exclude each other: give one of them")
+            return nil
+        }
+        guard let section = sections.first(where: { $0.mark == marks.first?.key }) else {
+            return value(node, usual, path, at: place, base: nil)
+        }
+        return fields(node, section, path, at: node.place, base: nil)
+            .map { .init(value: .fields($0), origin: .file(node.place)) }
     }
 
     private mutating func named(_ node: Node, _ section: Section, _ path: Path, at place: Place) -> [Value.Named]? {
@@ -256,7 +276,11 @@ struct Decoder {
         let owners = Section.all.filter { $0.key(entry.key)?.isLater == false }.map(\.title)
         var reason = "no such key"
         var meant: [String] = []
-        if !owners.isEmpty {
+        if section.title == Section.backend.title, Section.discoveries.contains(where: { $0.mark == entry.key }) {
+            reason =
+                "backends are discovered for the pool as a whole: write 'backends: {\(entry.key): ...}' without a list"
+            meant = ["address"]
+        } else if !owners.isEmpty {
             reason += " here: it belongs to \(owners.joined(separator: " or "))"
         } else if let question = Suggestion.question(entry.key, among: names) {
             reason += "; \(question)"

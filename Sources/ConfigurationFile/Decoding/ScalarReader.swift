@@ -40,6 +40,8 @@ struct ScalarReader {
             }
         case .text(let form), .either(let form, _):
             return self.text(text, form)
+        case .forms(let usual, _):
+            return read(scalar, usual)
         case .list(let element, _):
             return read(scalar, element).map { .list([.init(value: $0, origin: .builtIn)]) }
         case .section, .named, .later: break
@@ -60,6 +62,8 @@ struct ScalarReader {
         case .either(let form, let section):
             "\(form.needed), or a map with \(section.oneOf.isEmpty ? section.present[0].name : section.oneOf.joined(separator: " or "))"
         case .list(let element, _): "\(needed(element)), or a list of such"
+        case .forms(let usual, let sections):
+            "\(needed(usual)), or a map with one of \(sections.map(\.mark).joined(separator: ", "))"
         case .section(let section), .named(let section): section.title
         case .later: "nothing"
         }
@@ -123,7 +127,9 @@ struct ScalarReader {
                 if let reason = Self.wrongName(text) { throw ArgumentFault(reason) }
                 return .text(text)
             case .removal: return .removal(try removal(text))
-            case .socketName, .include:
+            case .nameAndPort: return .nameAndPort(try AddressForms.nameAndPort(text))
+            case .service: return .service(try AddressForms.service(text))
+            case .socketName, .include, .list:
                 guard !text.isEmpty, !text.utf8.contains(0) else { throw ArgumentFault("\(form.needed) is needed") }
                 return .text(text)
             }

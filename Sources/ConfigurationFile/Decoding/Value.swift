@@ -1,3 +1,4 @@
+import Discovery
 import Reactor
 import Wording
 
@@ -16,6 +17,8 @@ indirect enum Value: Hashable, Sendable {
     /// A user or group by its number, and as it was written.
     case identity(UInt32, written: String)
     case removal(Document.Removal)
+    case nameAndPort(NameAndPort)
+    case service(SoughtName)
     case fields(Fields)
     case named([Named])
     case list([Found])
@@ -48,6 +51,8 @@ indirect enum Value: Hashable, Sendable {
         case .mode(let mode): "\"0\(String(mode, radix: 8))\""
         case .identity(_, let written): YAMLWriter.quoted(written)
         case .removal(let removal): removal.description
+        case .nameAndPort(let both): YAMLWriter.quoted(both.description)
+        case .service(let name): YAMLWriter.quoted(name.description)
         case .fields, .named, .list, .broken: nil
         }
     }
@@ -97,6 +102,14 @@ struct Fields: Hashable, Sendable {
     func duration(_ key: String) -> Duration? {
         if case .duration(let duration) = settings[key]?.value { duration } else { nil }
     }
+}
+
+/// A name that stands for several servers, with their port.
+struct NameAndPort: Hashable, Sendable, CustomStringConvertible {
+    let name: SoughtName
+    let port: Port
+
+    var description: String { "\(name):\(port)" }
 }
 
 /// An address to listen on, with one port or a range.

@@ -34,8 +34,9 @@ extension Document {
     public var summary: String {
         func count(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
         let backends = pools.reduce(0) { $0 + $1.backends.count }
-        return [count(listeners.count, "listener"), count(pools.count, "pool"), count(backends, "backend")]
-            .joined(separator: ", ")
+        let discovered = discoveredPools.count
+        let parts = [count(listeners.count, "listener"), count(pools.count, "pool"), count(backends, "backend")]
+        return (parts + (discovered > 0 ? [count(discovered, "discovered pool")] : [])).joined(separator: ", ")
     }
 
     private func configuration(
@@ -49,8 +50,9 @@ extension Document {
         latency.fastOpen = process.fastOpen.value
         latency.warmConnections = process.warmConnections.value
         let inherited = listeners.count { $0.inherited != nil }
+        let backendsMax = pools.reduce(0) { $0 + $1.backends.count } + discoveredPools.reduce(0) { $0 + $1.max }
         let limits = resources.limits(
-            listeners: listeners.count + inherited, backends: pools.reduce(0) { $0 + $1.backends.count },
+            listeners: listeners.count + inherited, backends: backendsMax,
             threads: process.threads.value, warmConnections: latency.warmConnections,
             sessionsMax: process.sessionsMax.value, backlog: nil)
         return try Configuration(
@@ -151,8 +153,9 @@ extension Document {
     private func pool(of pool: Pool) -> Configuration.Pool {
         let family = preferredFamily(of: pool)
         return Configuration.Pool(
-            name: pool.name.value, backends: pool.backends.map { Self.backend($0, preferring: family) },
-            policy: pool.policy.value, health: Self.health(pool.check), sources: pool.sources.map(\.value),
+            name: pool.name.value, backends: pool.backends.map { $0.setting(preferring: family) },
+            isDiscovered: pool.discovery != nil, policy: pool.policy.value, health: Self.health(pool.check),
+            sources: pool.sources.map(\.value),
             timeouts: .init(
                 connect: pool.connectTimeout.value, idle: pool.idleTimeout.value,
                 halfClosed: pool.halfClosedTimeout.value, sessionAgeMax: pool.sessionAgeMax.value),
@@ -174,23 +177,8 @@ extension Document {
         return health
     }
 
-    private static func backend(_ backend: Backend, preferring family: CInt) -> Configuration.Backend {
-        let sessionsMax = backend.sessionsMax.value.map(Int32.init)
-        let weight = Int32(backend.weight.value)
-        let port = backend.port.rawValue
-        if let address = backend.host.address(port: port) {
-            return .init(
-                address: address, sessionsMax: sessionsMax, label: backend.name.value, weight: weight,
-                isBackup: backend.isBackup.value)
-        }
-        // Looked up by the running balancer, beside its loop: a name server that does not answer delays no start.
-        return .init(
-            name: HostName(host: backend.host.text, port: port, preferredFamily: family), address: nil,
-            sessionsMax: sessionsMax, label: backend.name.value, weight: weight, isBackup: backend.isBackup.value)
-    }
-
     /// Of a name with addresses of both families those of the source are taken, or of what clients come in by.
-    private func preferredFamily(of pool: Pool) -> CInt {
+    func preferredFamily(of pool: Pool) -> CInt {
         if let source = pool.sources.first { return source.value.family }
         for listener in listeners where listener.pool.value == pool.name.value {
             for case .addresses(let addresses) in listener.binds.map(\.value) {
@@ -198,6 +186,22 @@ extension Document {
             }
         }
         return AF_INET
+    }
+}
+
+extension Document.Backend {
+    /// The backend as it is served; of a name with addresses of both families one of this is taken.
+    func setting(preferring family: CInt) -> Configuration.Backend {
+        let sessionsMax = sessionsMax.value.map(Int32.init)
+        let weight = Int32(weight.value)
+        if let address = host.address(port: port.rawValue) {
+            return .init(
+                address: address, sessionsMax: sessionsMax, label: name.value, weight: weight, isBackup: isBackup.value)
+        }
+        // Looked up by the running balancer, beside its loop: a name server that does not answer delays no start.
+        return .init(
+            name: HostName(host: host.text, port: port.rawValue, preferredFamily: family), address: nil,
+            sessionsMax: sessionsMax, label: name.value, weight: weight, isBackup: isBackup.value)
     }
 }
 

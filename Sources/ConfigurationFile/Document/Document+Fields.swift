@@ -84,6 +84,8 @@ extension Document.Pool {
         var backends: [Document.Backend] = []
         for found in fields.list("backends") { backends.append(try Document.Backend(found)) }
         self.backends = backends
+        discovery = fields.fields("backends")
+        if let discovery { _ = try DiscoveredPool(discovery, pool: named.name, preferredFamily: 0) }
         policy = try fields.setting("policy") { $0.asWord.flatMap(PolicyKind.init(rawValue:)) }
         check = try Document.Check(try fields.section("check"))
         sources = fields.list("source").compactMap { found in
@@ -104,7 +106,7 @@ extension Document.Pool {
 }
 
 extension Document.Backend {
-    fileprivate init(_ found: Value.Found) throws(MissingKey) {
+    init(_ found: Value.Found) throws(MissingKey) {
         let fields: Fields
         let address: Value.Found?
         switch found.value {

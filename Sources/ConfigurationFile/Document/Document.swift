@@ -68,8 +68,10 @@ public struct Document: Sendable {
     public struct Pool: Sendable {
         /// Its name, and where that stands.
         public let name: Setting<String>
-        /// Its backends; at least one.
+        /// Its backends; at least one, unless they are found out.
         public let backends: [Backend]
+        /// How its backends are found out; nil when they are listed.
+        let discovery: Fields?
         /// How a backend is picked.
         public let policy: Setting<PolicyKind>
         /// How the backends are probed.

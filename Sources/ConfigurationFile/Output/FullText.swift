@@ -10,6 +10,17 @@ extension Document {
     }
 }
 
+extension Kind {
+    /// Of several forms the one that a value has.
+    fileprivate func chosen(for value: Value) -> Kind {
+        guard case .forms(let usual, let sections) = self else { return self }
+        guard case .fields(let fields) = value,
+            let section = sections.first(where: { fields.written.contains($0.mark) })
+        else { return usual }
+        return .section(section)
+    }
+}
+
 private struct FullWriter {
     private(set) var text = ""
     /// Comments stand in this column, where the value leaves room for it.
@@ -30,7 +41,7 @@ private struct FullWriter {
     }
 
     private mutating func write(_ start: String, _ found: Value.Found, _ kind: Kind, depth: Int) {
-        switch (found.value, kind) {
+        switch (found.value, kind.chosen(for: found.value)) {
         case (.fields(let fields), .section(let section)):
             line(start)
             write(fields, section, depth: depth + 1)

@@ -89,6 +89,8 @@ public enum JSONSchema {
             return [("anyOf", .array([one, list]))]
         case .either(let form, let section):
             return [("anyOf", .array([.object(text(form)), .object(object(section))]))]
+        case .forms(let usual, let sections):
+            return [("anyOf", .array(([schema(usual)] + sections.map(object)).map { .object($0) }))]
         case .later: return [("not", .object([]))]
         }
     }

@@ -31,6 +31,9 @@ public enum Reference {
         case "an address to listen on": "listeners.NAME.bind"
         case "a pool": "pools.NAME"
         case "a backend": "pools.NAME.backends"
+        case Section.discoveredByName.title: "pools.NAME.backends with dns"
+        case Section.discoveredByService.title: "pools.NAME.backends with srv"
+        case Section.discoveredByFile.title: "pools.NAME.backends with file"
         case "check", "retries": "pools.NAME.\(section.title)"
         default: section.title
         }
@@ -48,6 +51,8 @@ public enum Reference {
         case .text(let form): form.needed
         case .section: "a map, see below"
         case .named(let section): "a map from names to \(section.title) each, see below"
+        case .forms(let usual, let sections):
+            "\(self.kind(usual)); or a map with \(sections.map { "`\($0.mark)`" }.joined(separator: " or ")), see below"
         case .list(.either(let form, _), let most): "\(form.needed); or a map, see below; or a list of at most \(most)"
         case .list(let element, let most): "\(self.kind(element)); or a list of at most \(most)"
         case .either(let form, _): "\(form.needed); or a map, see below"

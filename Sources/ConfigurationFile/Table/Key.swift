@@ -75,6 +75,8 @@ indirect enum Kind: Sendable {
     case list(Kind, most: Int)
     /// A text, or a map instead.
     case either(TextForm, Section)
+    /// The first kind; or one of these maps, each of which is told by its first key.
+    case forms(Kind, [Section])
     /// Not in this version.
     case later
 
@@ -105,12 +107,15 @@ struct Section: Sendable {
     /// The keys of this version.
     var present: [Key] { keys.filter { !$0.isLater } }
 
+    /// The key that tells this section among ``Kind/forms(_:_:)``.
+    var mark: String { keys.first?.name ?? "" }
+
     func key(_ name: String) -> Key? { keys.first { $0.name == name } }
 
     /// Every section, from the top of the file downwards.
     static let all: [Section] = [
-        .file, .process, .defaults, .listener, .bind, .pool, .backend, .check, .retries, .keepaliveKeys, .log,
-        .administration,
+        .file, .process, .defaults, .listener, .bind, .pool, .backend, .discoveredByName, .discoveredByService,
+        .discoveredByFile, .check, .retries, .keepaliveKeys, .log, .administration,
     ]
 }
 
@@ -138,6 +143,12 @@ enum TextForm: Sendable {
     case removal
     /// A file or a pattern.
     case include
+    /// A name that stands for several servers, with their port.
+    case nameAndPort
+    /// The name of a service.
+    case service
+    /// A file with a list of backends.
+    case list
 
     /// What is needed, for messages, the reference and the schema.
     var needed: String {
@@ -153,6 +164,9 @@ enum TextForm: Sendable {
         case .socketName: "the FileDescriptorName= of a socket unit"
         case .removal: "keep, close, or drain and a time, as in 'drain 30s'"
         case .include: "a file, or a pattern such as conf.d/*.yaml"
+        case .nameAndPort: "a name and a port, as in db.example.org:5432"
+        case .service: "the name of a service, as in _redis._tcp.example.org"
+        case .list: "the path of a file"
         }
     }
 }

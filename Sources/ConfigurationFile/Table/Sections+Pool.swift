@@ -10,10 +10,11 @@ extension Section {
         "a pool", "Backends that serve the same clients, how one of them is picked, and how they are probed.",
         [
             Key(
-                "backends", .list(.either(.backend, backend), most: Limits.backendsMax), .required,
+                "backends", .forms(listedBackends, discoveries), .required,
                 """
                 The backends, in the order of round robin. An address alone has itself as its name; a host name is looked \
-                up every 10 s, and after each failed probe.
+                up every 10 s, and after each failed probe. With `dns`, `srv` or `file` they are found out while the \
+                balancer runs.
                 """,
                 example: "[\"10.0.0.1:80\", {name: a2, address: \"10.0.0.2:80\", backup: true}]"),
             Key(
@@ -50,6 +51,9 @@ extension Section {
             .later("proxy_protocol"),
         ])
 
+    /// Backends as they are listed, also in a file that a pool is discovered from.
+    static let listedBackends = Kind.list(.either(.backend, backend), most: Limits.backendsMax)
+
     static let backend = Section(
         "a backend", "A server of the pool.",
         [
@@ -68,7 +72,6 @@ extension Section {
             Key(
                 "sessions_max", .count(1...Limits.sessionsCeiling), .nothing("no limit"),
                 "The most sessions that it gets at the same time.", example: "500"),
-            .later("dns"), .later("srv"), .later("file"), .later("every"), .later("family"),
         ])
 
     static let check = Section(

@@ -22,6 +22,9 @@ public enum FileLimits {
     public static let nameBytesMax = 64
     /// The most ports of one range in `bind`.
     public static let portRangeMax = 256
+    /// The most backends that are discovered for a pool, unless it says otherwise. Sixteen such pools are as many as there
+    /// can be (`Limits.backendsMax`), and what no such pool needs is a sign of a wrong answer.
+    public static let discoveredMax = 256
     /// The most source addresses of a pool.
     public static let sourcesMax = 64
 }

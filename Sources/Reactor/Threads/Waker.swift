@@ -20,7 +20,7 @@ public struct Waker: ~Copyable, Sendable {
 
     /// For a thread without a loop: waits for a ``wake()``, at most so long (-1: without a limit); false when there was
     /// none. An event that a loop has not drained counts as well.
-    func wait(milliseconds: CInt) -> Bool {
+    public func wait(milliseconds: CInt) -> Bool {
         guard kernel.isReadable(descriptor.rawValue, milliseconds: milliseconds) else { return false }
         drain()
         return true

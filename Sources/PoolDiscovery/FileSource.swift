@@ -1,0 +1,97 @@
+import Balancer
+import ConfigurationFile
+import Glibc
+import Reactor
+
+/// What distinguishes a version of a file from the one before.
+struct FileStamp: Hashable, Sendable {
+    private let device: UInt64
+    private let inode: UInt64
+    private let bytes: Int64
+    /// In nanoseconds since 1970, by the clock of the file system. The change of the inode as well: tools such as
+    /// rsync(1) set the other time back.
+    private let modified: Int64
+    private let changed: Int64
+
+    /// The stamp of the file behind all symbolic links; nil when there is none, or it cannot be asked for.
+    init?(_ path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        bytes = Int64(status.st_size)
+        modified = Self.nanoseconds(status.st_mtim)
+        changed = Self.nanoseconds(status.st_ctim)
+    }
+
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        let (whole, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? .max : whole &+ Int64(time.tv_nsec)
+    }
+
+    /// True when the file was written less than `time` before now, by this machine's clock: more may follow, and the file
+    /// system may not tell two writes apart. A time to come says nothing.
+    func isYounger(than time: Duration) -> Bool {
+        var now = timespec()
+        guard unsafe clock_gettime(CLOCK_REALTIME, &now) == 0 else { return false }
+        let (age, overflow) = Self.nanoseconds(now).subtractingReportingOverflow(modified)
+        return !overflow && age >= 0 && age < Int64(clamping: time.wholeNanoseconds)
+    }
+}
+
+/// The files that pools are discovered from. It blocks, for as long as the file system does.
+///
+/// Unchecked `Sendable`: what changes is only accessed with the lock held.
+final class FileSource: @unchecked Sendable {
+    private let lock = Lock()
+    /// Of each file the version that was read last; none of one that could not be.
+    private var stamps: [String: FileStamp] = [:]
+    /// nil where the kernel has none for us: then files are looked at in intervals only.
+    private let watch: FolderWatch?
+
+    init(_ watch: FolderWatch?) { self.watch = watch }
+
+    /// Reads the file of a question, if it has changed since the last time.
+    func answer(_ question: Schedule.Question, path: String, besides own: [OwnAddress]) -> SourceAnswer {
+        let unwatched: Errno? = watch.map { $0.watch(file: path) } ?? Errno(rawValue: EMFILE)
+        let stamp = FileStamp(path)
+        if let stamp {
+            if !question.isForced, stamp == lastStamp(of: path) { return .unchanged }
+            if question.mayWait, stamp.isYounger(than: Schedule.settling) { return .unsettled }
+        }
+        let answer = read(question.pool, path, besides: own, unwatched)
+        if question.mayWait, FileStamp(path) != stamp { return .unsettled }
+        // A mistake is read again each time: whoever mends it may need a moment, and it is told once.
+        if case .failed = answer { set(nil, of: path) } else { set(stamp, of: path) }
+        return answer
+    }
+
+    private func read(
+        _ pool: DiscoveredPool, _ path: String, besides own: [OwnAddress], _ unwatched: Errno?
+    ) -> SourceAnswer {
+        do throws(Mistakes) {
+            let backends = try BackendList.read(path, preferring: pool.preferredFamily)
+            let remarks = unwatched.map { [Self.remark(path, pool, $0)] } ?? []
+            return pool.bounded(backends, remarks: remarks, besides: own)
+        } catch {
+            return .failed(Failure(kind: .file(error.description), reason: error.description))
+        }
+    }
+
+    private static func remark(_ path: String, _ pool: DiscoveredPool, _ errno: Errno) -> String {
+        "\(path) is only looked at every \(pool.every ?? Schedule.timesToLive.upperBound), since it cannot be watched: "
+            + "\(errno); fs.inotify.max_user_watches or max_user_instances may be too low"
+    }
+
+    private func lastStamp(of path: String) -> FileStamp? {
+        lock.lock()
+        defer { lock.unlock() }
+        return stamps[path]
+    }
+
+    private func set(_ stamp: FileStamp?, of path: String) {
+        lock.lock()
+        defer { lock.unlock() }
+        stamps[path] = stamp
+    }
+}
