@@ -8,6 +8,8 @@ struct Entrance: ~Copyable {
     let pool: Int
     /// How many clients the kernel keeps for it; nil for ``Limits/backlog``.
     let backlog: Int?
+    /// What the operator calls it. Several addresses of one listener have the same name.
+    let name: String
     /// Of a Unix socket that the balancer has made: its path, which goes with it.
     private let file: SocketFile?
     /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
@@ -23,6 +25,7 @@ struct Entrance: ~Copyable {
     ) throws(SystemCallError) {
         self.backlog = settings.backlog.map(Int.init)
         pool = settings.pool
+        name = settings.name
         if let path = settings.socketPath {
             let bound = try UnixListener(settings, path, backlog: self.backlog ?? backlog)
             acceptor = Acceptor(bound.listener)

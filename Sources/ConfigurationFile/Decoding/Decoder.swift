@@ -170,7 +170,7 @@ struct Decoder {
                     return found(.fields(fields))
                 }
             }
-        case .later, .duration, .count, .word, .flag, .text: break
+        case .later, .duration, .count, .share, .word, .flag, .text: break
         }
         let needed = ScalarReader.needed(kind)
         switch node.content {
