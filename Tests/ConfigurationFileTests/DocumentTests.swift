@@ -44,7 +44,7 @@ import Wording
         #expect(pool.halfClosedTimeout.value == .seconds(300))
         #expect(!pool.check.isProbed.value)
         #expect(pool.check.closesInOrder.value)
-        #expect(document.log.value == .sessions)
+        #expect(document.log.mode.value == .sessions)
         #expect(document.statusSocket.value == "/run/balancer/status.sock")
     }
 
@@ -214,7 +214,7 @@ import Wording
         #expect(configuration.latency.busyPoll == .always)
         #expect(configuration.latency.warmConnections == 1)
         #expect(configuration.threads == 2)
-        #expect(configuration.log == LogMode.none)
+        #expect(configuration.log == LogSettings.none)
         #expect(configuration.status == .path("/run/s"))
     }
 

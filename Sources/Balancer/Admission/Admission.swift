@@ -77,6 +77,9 @@ struct Admission: ~Copyable {
             .map { (entrances[$0].acceptor.listener.ownAddress, entrances[$0].pool) }
     }
 
+    /// What the operator calls a listener.
+    func name(of listener: Int) -> String { entrances[listener].name }
+
     /// Open descriptors, for the audit.
     var openDescriptors: Int { entrances.count + (reserve.isOpen ? 1 : 0) }
 

@@ -17,6 +17,9 @@ struct Entrance: ~Copyable {
     /// Failed accepts since the last one that succeeded.
     var failures = 0
 
+    /// What the operator calls it. Several addresses of one listener have the same name.
+    var name: String { settings.name }
+
     /// Binds a listener, or takes the socket that the service manager has made. `address` is where several loops listen;
     /// `joining`: as one of these.
     init(

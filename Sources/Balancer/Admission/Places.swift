@@ -64,10 +64,10 @@ struct Places: ~Copyable {
         guard let seat else {
             own -= 1
             let remaining = own
-            log.log.sessionEnded(record) { remaining }
+            if record.isLogged { log.log.sessionEnded(record) { remaining } }
             return true
         }
-        if log.mode.hasSessionLines {
+        if record.isLogged {
             // Counted with the log's lock held, so that the counts are in the order of the lines.
             log.log.sessionEnded(record) { seat.board.places.vacate() }
         } else {
@@ -84,9 +84,4 @@ struct Places: ~Copyable {
         guard let seat else { return }
         seat.wake(seat.board.places.nextWaitingForFree())
     }
-}
-
-extension LogMode {
-    /// True for modes that log each session.
-    var hasSessionLines: Bool { self == .guide || self == .sessions }
 }

@@ -137,8 +137,8 @@ public struct Configuration: Sendable {
     public let limits: Limits
     /// Options that trade something for latency.
     public let latency: Latency
-    /// Which lines the event log has.
-    public let log: LogMode
+    /// What the log has, and where it goes.
+    public let log: LogSettings
     /// How many loops share the work, each on its own thread: see ``LoopGroup``.
     public let threads: Int
     /// Where the balancer reports its state; nil for nowhere.
@@ -147,7 +147,8 @@ public struct Configuration: Sendable {
     /// Makes a configuration of its parts and checks it; the error names the part and the remedy.
     public init(
         listeners: [ListenerSettings], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
-        latency: Latency = .init(), log: LogMode = .guide, threads: Int = 1, status: StatusSocket? = nil
+        latency: Latency = .init(), log: LogSettings = .guide, threads: Int = 1,
+        status: StatusSocket? = nil
     ) throws(ConfigurationError) {
         self.listeners = listeners
         self.pools = pools

@@ -216,15 +216,3 @@ struct TurnShares: Hashable, Sendable {
     var accepts = Limits.acceptsPerTurn
     var timers = Limits.timersPerTurn
 }
-
-/// Which lines the event log has.
-public enum LogMode: String, Sendable, CaseIterable {
-    /// The lines of the reference system's guide: each probe's result, each session's end.
-    case guide
-    /// Changes of health, and failures.
-    case changes
-    /// Changes of health, failures, and one line per session: its record.
-    case sessions
-    /// Nothing.
-    case none
-}

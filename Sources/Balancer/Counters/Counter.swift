@@ -13,6 +13,9 @@ enum Counter: Int, CaseIterable {
     case bytesDiscarded
     /// Attempts to connect to a backend.
     case connects
+    /// Ends of what ``connects`` began: a failed attempt, or the end of a session. Only per backend: the difference is the
+    /// number of sessions that are on it.
+    case disconnects
     /// Attempts to connect that follow a failed one: each is on another backend.
     case redispatches
     /// Events for an owner that had ended earlier in the same batch, or whose place was reused. Only in total.

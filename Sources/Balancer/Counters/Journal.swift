@@ -33,6 +33,9 @@ struct Journal: ~Copyable {
         _modify { yield &loopLog.log }
     }
 
+    /// Which sessions have a line.
+    var selection: SessionSelection { loopLog.selection }
+
     /// Writes the lines of the turn.
     mutating func endTurn() { loopLog.endTurn() }
 

@@ -1,180 +1,83 @@
 import Reactor
 
-/// The operator's log: lines on standard output and standard error, written without ever waiting for their reader.
+/// The operator's log: lines that are written without ever waiting for their reader.
 ///
-/// The text of the lines is, byte for byte, the reference system's: see ``LogMode``. Results go to standard output;
-/// causes and failures to standard error. Where both lead to the same file (a terminal, `2>&1`) they share one buffer,
-/// so that each cause precedes its result.
+/// What they are is said by ``LogSettings``. With the lines of the one-line command, results go to standard output; causes
+/// and failures to standard error. Their text is, byte for byte, the reference system's: see ``LogMode``. With events by
+/// transitions, each event of ``EventKind`` and each session is a line of its own destination. Where both destinations are
+/// the same (a terminal, `2>&1`) they share one buffer, so that each cause precedes its result.
 public struct EventLog: ~Copyable {
     /// Which lines are written.
-    public let mode: LogMode
+    public let settings: LogSettings
+    /// Why the system's log takes no lines at the start; nil where it does, or is not asked for.
+    public internal(set) var syslogFault: Errno?
+    /// Which sessions have a line.
+    let selection: SessionSelection
     var outputs: LogOutputs
+    let eventWriter: LineWriter
+    let sessionWriter: LineWriter
     /// Failures that several loops may have at the same time. `troubles` has those of the pools that had one.
     private var full = Tally()
     private var shortage = Tally()
     private var connectShortage = Tally()
     private var troubles: [PoolTrouble.Place: Tally] = [:]
 
-    /// A log on two streams of the process.
+    /// A log with the lines of the one-line command, on two streams of the process.
     public init(_ mode: LogMode, output: consuming OutputStream, errors: consuming OutputStream) {
-        self.mode = mode
+        settings = .lines(mode)
+        selection = SessionSelection(all: mode == .guide || mode == .sessions)
         outputs = LogOutputs(output: output, errors: errors)
+        eventWriter = LineWriter(format: .text, isSyslog: false, clock: .system)
+        sessionWriter = eventWriter
+    }
+
+    init(
+        _ settings: LogSettings, _ selection: SessionSelection, _ outputs: consuming LogOutputs, events: LineWriter,
+        sessions: LineWriter
+    ) {
+        self.settings = settings
+        self.selection = selection
+        self.outputs = outputs
+        eventWriter = events
+        sessionWriter = sessions
+    }
+
+    /// The lines of the one-line command; nil with events by transitions.
+    var mode: LogMode? {
+        if case .lines(let mode) = settings { mode } else { nil }
     }
 
     mutating func add(to poller: borrowing Poller, _ token: Token) {
         outputs.add(to: poller, token)
     }
 
-    /// Writes the lines recorded since the last call. When standard output begins to fail, standard error says so.
-    mutating func flush() {
-        guard let errno = outputs.flush() else { return }
-        notice {
-            $0.append("standard output cannot be written: ")
-            $0.append(errno.description)
-            $0.append(": its lines are dropped until it can be")
+    // MARK: events
+
+    /// Writes an event, if the log has events of its level. This is all that a part needs that has something to tell:
+    /// ``EventKind`` says what an event is, and `build` what it is about.
+    mutating func event(_ kind: EventKind, _ build: (inout LogEvent) -> Void) {
+        switch settings {
+        case .lines(let mode):
+            guard mode != .none, kind.level < .debug else { return }
+            var event = LogEvent(kind)
+            build(&event)
+            notice { LineWriter.appendWords(of: event, to: &$0, .words, ofCommand: true) }
+        case .transitions(let settings, _):
+            guard settings.destination != .none, kind.level <= settings.level else { return }
+            var event = LogEvent(kind)
+            build(&event)
+            let writer = eventWriter
+            outputs.error { writer.write(event, to: &$0) }
         }
-        _ = outputs.flush()
     }
 
-    /// Writes the remaining lines when the balancer ends.
-    mutating func finish() {
-        flush()
-        let missing = outputs.finishResults()
-        if missing > 0 {
-            notice {
-                $0.append("lines that standard output has not taken: ")
-                $0.append(missing)
-            }
-        }
-        outputs.finishErrors()
-    }
-
-    /// See ``LogOutputs/waitForSpace()``.
-    mutating func waitForSpace() { outputs.waitForSpace() }
-
-    /// A line of every mode but `none`: failures, new addresses of names, signals.
+    /// A line of the one-line command, in every mode but `none`: failures, new addresses of names, signals.
     mutating func notice(_ write: (inout LineLog.Record) -> Void) {
-        guard mode != .none else { return }
+        guard let mode, mode != .none else { return }
         outputs.error {
             $0.append("balancer: ")
             write(&$0)
             $0.append("\n")
-        }
-    }
-
-    // MARK: health
-
-    mutating func probeSucceeded(_ backend: BackendTitle, _ verdict: Health.Verdict, rise: Int) {
-        switch verdict {
-        case .alive(let changed) where prints(changed):
-            outputs.result { $0.appendProbe("IP : <", backend, "Server is alive\n") }
-        case .rising(let count) where prints(true):
-            outputs.result {
-                $0.appendProbe("IP : <", backend, "Server is rising: ")
-                $0.append(count)
-                $0.append(" of ")
-                $0.append(rise)
-                $0.append("\n")
-            }
-        case .alive, .rising, .bad, .dead:
-            break
-        }
-    }
-
-    /// `name` is the backend's name, if it has one beside its address; `fall` tells how many failures in a row a dead
-    /// backend had.
-    mutating func probeFailed(
-        _ backend: BackendTitle, named name: HostName?, _ cause: ProbeFailure, _ verdict: Health.Verdict, fall: Int
-    ) {
-        switch verdict {
-        case .bad(let changed) where prints(changed):
-            explain(backend, name, cause, failures: 1)
-            outputs.result { $0.appendProbe("IP: <", backend, "Server is bad\n") }
-        case .dead(let changed) where prints(changed):
-            explain(backend, name, cause, failures: fall)
-            outputs.result { $0.appendProbe("IP: <", backend, "Server is dead\n") }
-        case .alive, .rising, .bad, .dead:
-            break
-        }
-    }
-
-    /// The cause of a failed probe, before its result. The guide's line has the cause alone, because the result follows
-    /// it; where standard error goes elsewhere, the backend is appended. `failures` is for the other modes, which print
-    /// only changes.
-    private mutating func explain(
-        _ backend: BackendTitle, _ name: HostName?, _ cause: ProbeFailure, failures: Int
-    ) {
-        guard mode == .guide else {
-            return notice {
-                $0.append("probe of ")
-                $0.append(title: backend, named: name)
-                $0.append(" failed, ")
-                $0.append(failures)
-                $0.append(" in a row: ")
-                $0.append(cause: cause)
-            }
-        }
-        let isApart = !outputs.isMerged
-        outputs.error {
-            $0.append(guideCause: cause)
-            if isApart {
-                $0.append(" (")
-                $0.append(title: backend, named: name)
-                $0.append(")")
-            }
-            $0.append("\n")
-        }
-    }
-
-    /// A probe that could not be made says nothing about the backend.
-    mutating func probeNotMade(_ backend: BackendTitle, _ errno: Errno) {
-        notice {
-            $0.append("no probe of ")
-            $0.append(title: backend)
-            $0.append(": ")
-            $0.append(errno.description)
-        }
-    }
-
-    private func prints(_ changed: Bool) -> Bool {
-        switch mode {
-        case .guide: true
-        case .changes, .sessions: changed
-        case .none: false
-        }
-    }
-
-    // MARK: names
-
-    mutating func moved(_ name: HostName, from old: SocketAddress?, to new: SocketAddress) {
-        notice {
-            $0.append(name.host)
-            $0.append(" is at ")
-            $0.append(endpoint: new)
-            if let old {
-                $0.append(" now; it was at ")
-                $0.append(endpoint: old)
-            }
-        }
-    }
-
-    mutating func nameLost(_ name: HostName, _ reason: String, last address: SocketAddress?) {
-        notice {
-            $0.append("cannot look up ")
-            $0.append(name.host)
-            $0.append(": ")
-            $0.append(reason)
-            guard let address else { return $0.append("; it has no address") }
-            $0.append("; it stays at ")
-            $0.append(endpoint: address)
-        }
-    }
-
-    mutating func nameFound(_ name: HostName, at address: SocketAddress) {
-        notice {
-            $0.append(name.host)
-            $0.append(" can be looked up again: ")
-            $0.append(endpoint: address)
         }
     }
 
@@ -183,8 +86,8 @@ public struct EventLog: ~Copyable {
     /// `count` removes the session's row from the session table and returns how many are left.
     mutating func sessionEnded(_ record: SessionRecord, count: () -> Int) {
         let remaining = count()
-        switch mode {
-        case .guide:
+        switch settings {
+        case .lines(.guide):
             // For a client without a backend there is no row in the reference system's table.
             guard record.attempts > 0 else { return }
             outputs.result {
@@ -196,88 +99,95 @@ public struct EventLog: ~Copyable {
                 $0.append(remaining)
                 $0.append("\n")
             }
-        case .sessions:
+        case .lines(.sessions):
             outputs.result { $0.append(record) }
-        case .changes, .none:
+        case .lines(.changes), .lines(.none):
             break
+        case .transitions:
+            guard let names = record.names else { return }
+            let writer = sessionWriter
+            outputs.result { writer.write(record, names, to: &$0) }
         }
     }
 
     // MARK: failures
 
-    /// Clients of a pool are closed from now on; `title` names the pool where there are several.
-    mutating func began(_ trouble: PoolTrouble, pool: PoolID, title: String?) {
+    /// Clients of a pool are closed from now on.
+    mutating func began(_ trouble: PoolTrouble, pool: PoolID, title: PoolTitle) {
         guard troubles[trouble.of(pool), default: Tally()].begin() else { return }
-        notice {
-            $0.appendPool(title)
-            $0.append(trouble.beginning)
+        event(trouble.beginningKind) {
+            $0.about(title)
+            $0.words(trouble.beginning)
         }
     }
 
     /// They are served again; so many of this loop's were closed.
-    mutating func ended(_ trouble: PoolTrouble, pool: PoolID, title: String?, clients: Int) {
+    mutating func ended(_ trouble: PoolTrouble, pool: PoolID, title: PoolTitle, clients: Int) {
         guard let sum = troubles[trouble.of(pool)]?.end(clients) else { return }
-        notice {
-            $0.appendPool(title)
-            $0.append(trouble.end)
-            $0.append(sum)
+        event(trouble.endKind) {
+            $0.about(title)
+            $0.words(trouble.end)
+            $0.value("clients", sum)
         }
     }
 
     /// The pool was removed meanwhile.
-    mutating func left(_ trouble: PoolTrouble, pool: PoolID, clients: Int) {
+    mutating func left(_ trouble: PoolTrouble, pool: PoolID, name: String, clients: Int) {
         guard let sum = troubles[trouble.of(pool)]?.end(clients) else { return }
         troubles[trouble.of(pool)] = nil
-        notice {
-            $0.append("a pool that could not serve its clients was removed; clients closed before: ")
-            $0.append(sum)
+        event(.poolRemoved) {
+            $0.field("pool", name)
+            $0.words("a pool that could not serve its clients was removed; clients closed before: ")
+            $0.value("clients", sum)
         }
     }
 
     mutating func sessionsFull(_ count: Int) {
         guard full.begin() else { return }
-        notice {
-            $0.append("all ")
-            $0.append(count)
-            $0.append(" sessions are taken: new clients wait (--sessions-max)")
+        event(.processFull) {
+            $0.words("all ")
+            $0.value("sessions_max", count)
+            $0.words(" sessions are taken: new clients wait (")
+            $0.remedy(command: "--sessions-max", file: "process.sessions_max")
+            $0.words(")")
         }
     }
 
     mutating func sessionsNotFull() {
         guard full.end() != nil else { return }
-        notice { $0.append("sessions are free again: new clients are served") }
+        event(.processHasRoom) { $0.words("sessions are free again: new clients are served") }
     }
 
     mutating func shortageBegan(_ errno: Errno) {
         guard shortage.begin() else { return }
-        notice {
-            $0.append("cannot accept clients: ")
-            $0.append(errno.description)
-            $0.append(errno.isOutOfDescriptors ? ": those waiting are closed" : ": they wait")
+        event(.processCannotAccept) {
+            $0.words("cannot accept clients: ")
+            $0.value("cause", errno.description)
+            $0.words(errno.isOutOfDescriptors ? ": those waiting are closed" : ": they wait")
         }
     }
 
     mutating func shortageEnded(clients: Int) {
         guard let sum = shortage.end(clients) else { return }
-        notice {
-            $0.append("clients are accepted again; closed meanwhile: ")
-            $0.append(sum)
+        event(.processAcceptsAgain) {
+            $0.words("clients are accepted again; closed meanwhile: ")
+            $0.value("clients", sum)
         }
     }
 
     mutating func cannotConnect(_ errno: Errno) {
         guard connectShortage.begin() else { return }
-        notice {
-            $0.append("cannot connect to backends: ")
-            $0.append(errno.description)
+        event(.processCannotConnect) {
+            $0.words("cannot connect to backends: ")
+            $0.value("cause", errno.description)
         }
     }
 
     mutating func canConnectAgain(attempts: Int) {
         guard let sum = connectShortage.end(attempts) else { return }
-        notice {
-            $0.append("connects to backends work again; attempts lost meanwhile: ")
-            $0.append(sum)
+        event(.processConnectsAgain) {
+            $0.words("connects to backends work again; attempts lost meanwhile: ")
+            $0.value("attempts", sum)
         }
     }
 
@@ -285,39 +195,39 @@ public struct EventLog: ~Copyable {
 
     /// `signal` begins a drain as SIGTERM does.
     mutating func ending(by signal: Signal) {
-        notice {
-            $0.append(signal.name)
-            $0.append(": ends as at SIGTERM")
+        event(.processSignal) {
+            $0.value("signal", "\(signal.name)")
+            $0.words(": ends as at SIGTERM")
         }
     }
 
     mutating func ignoring(_ signal: Signal) {
-        notice {
-            $0.append(signal.name)
-            $0.append(" has no meaning here: ignored")
+        event(.processSignal) {
+            $0.value("signal", "\(signal.name)")
+            $0.words(" has no meaning here: ignored")
         }
     }
 
     mutating func reloading(names: Int) {
-        notice {
-            $0.append("SIGHUP: the names of backends are looked up again: ")
-            $0.append(names)
+        event(.processLooksUp) {
+            $0.words("SIGHUP: the names of backends are looked up again: ")
+            $0.value("names", names)
         }
     }
 
     mutating func draining(sessions: Int, atMost time: Duration) {
-        notice {
-            $0.append("stopping: no new clients; sessions that may finish: ")
-            $0.append(sessions)
-            $0.append(", within ")
-            $0.append(seconds: time)
+        event(.processDraining) {
+            $0.words("stopping: no new clients; sessions that may finish: ")
+            $0.value("sessions", sessions)
+            $0.words(", within ")
+            $0.value("seconds", .seconds(time))
         }
     }
 
     mutating func stopped(cut: Int) {
-        notice {
-            $0.append("stopped; sessions cut: ")
-            $0.append(cut)
+        event(.processStopped) {
+            $0.words("stopped; sessions cut: ")
+            $0.value("sessions_cut", cut)
         }
     }
 }

@@ -15,9 +15,8 @@ extension LineLog.Record {
         append(address.port)
     }
 
-    /// `pool 'web': ` where there is a name.
-    mutating func appendPool(_ name: String?) {
-        guard let name else { return }
+    /// `pool 'web': `
+    mutating func appendPool(_ name: String) {
         append("pool '")
         append(name)
         append("': ")
@@ -140,7 +139,7 @@ extension LineLog.Record {
     }
 
     /// Milliseconds with three decimals.
-    private mutating func append(milliseconds duration: Duration) {
+    mutating func append(milliseconds duration: Duration) {
         append(thousandths: duration.wholeNanoseconds / 1000)
     }
 
@@ -150,7 +149,7 @@ extension LineLog.Record {
         append(" s")
     }
 
-    private mutating func append(thousandths count: UInt64) {
+    mutating func append(thousandths count: UInt64) {
         append(count / 1000)
         let rest = count % 1000
         append(rest < 10 ? ".00" : rest < 100 ? ".0" : ".")

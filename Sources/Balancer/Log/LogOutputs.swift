@@ -1,7 +1,7 @@
 import Reactor
 
-/// Standard output and standard error as the event log writes them: one buffer where both lead to the same file, so that
-/// lines keep their order.
+/// The two outputs of the event log, for results and errors, or for sessions and events: one buffer where both lead to the same
+/// file, so that lines keep their order.
 struct LogOutputs: ~Copyable {
     private var output: LineLog
     /// nil when `output` takes these lines as well.
@@ -18,6 +18,23 @@ struct LogOutputs: ~Copyable {
         isMerged = errors.isSame(as: output)
         self.errors = isMerged ? nil : LineLog(errors)
         self.output = LineLog(output)
+    }
+
+    /// One destination for both.
+    init(both stream: consuming OutputStream, _ gap: @escaping LineLog.GapLine) {
+        isMerged = true
+        errors = nil
+        output = LineLog(stream, gap: gap)
+    }
+
+    /// Two destinations, each with its own way to tell of missing lines.
+    init(
+        output: consuming OutputStream, _ outputGap: @escaping LineLog.GapLine, errors: consuming OutputStream,
+        _ errorGap: @escaping LineLog.GapLine
+    ) {
+        isMerged = false
+        self.output = LineLog(output, gap: outputGap)
+        self.errors = LineLog(errors, gap: errorGap)
     }
 
     func add(to poller: borrowing Poller, _ token: Token) {
@@ -48,8 +65,20 @@ struct LogOutputs: ~Copyable {
         return isMerged ? 0 : missing
     }
 
-    mutating func finishErrors() {
-        errors?.finish(milliseconds: Self.finishMilliseconds)
+    /// Writes the last lines of standard error. Returns how many are missing there without a line that says so.
+    @discardableResult mutating func finishErrors() -> Int {
+        errors?.finish(milliseconds: Self.finishMilliseconds) ?? 0
+    }
+
+    /// Opens those that are files anew.
+    mutating func reopen() {
+        output.reopen()
+        errors?.reopen()
+    }
+
+    /// Why a file could not be opened anew, once for each attempt.
+    mutating func takeReopenFailure() -> Errno? {
+        output.takeReopenFailure() ?? errors?.takeReopenFailure()
     }
 
     /// Waits for a slow reader when less than half of the buffer is free: when many sessions are cut at once, each

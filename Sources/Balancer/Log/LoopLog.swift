@@ -6,8 +6,8 @@ import Reactor
 /// record is formatted or a write runs; neither waits, except the last write of a process that stops. A loop's own log
 /// has no lock.
 @safe struct LoopLog: ~Copyable {
-    /// Which lines are written; readable without the lock.
-    let mode: LogMode
+    /// Which sessions have a line; readable without the lock.
+    let selection: SessionSelection
     private let place: UnsafeMutablePointer<EventLog>
     private let shared: SharedLog?
     /// The loop has used the log since its last turn ended.
@@ -15,7 +15,7 @@ import Reactor
 
     /// The log of a single loop.
     init(_ log: consuming EventLog) {
-        mode = log.mode
+        selection = log.selection
         unsafe place = .allocate(capacity: 1)
         unsafe place.initialize(to: log)
         shared = nil
@@ -23,7 +23,7 @@ import Reactor
 
     /// One loop's access to a shared log.
     init(sharing log: SharedLog) {
-        mode = log.mode
+        selection = log.selection
         unsafe place = log.place
         shared = log
     }
@@ -71,13 +71,13 @@ import Reactor
 ///
 /// Unchecked: the log is accessed only with the lock held, which the compiler cannot see.
 @safe final class SharedLog: @unchecked Sendable {
-    let mode: LogMode
+    let selection: SessionSelection
     fileprivate let lock = Lock()
     /// Accessed only with the lock held.
     fileprivate let place: UnsafeMutablePointer<EventLog>
 
     init(_ log: consuming EventLog) {
-        mode = log.mode
+        selection = log.selection
         unsafe place = .allocate(capacity: 1)
         unsafe place.initialize(to: log)
     }

@@ -13,6 +13,20 @@ enum PoolTrouble: Hashable {
 
     func of(_ pool: PoolID) -> Place { Place(pool: pool, trouble: self) }
 
+    var beginningKind: EventKind {
+        switch self {
+        case .noBackend: .poolNoBackend
+        case .backendsFull: .poolFull
+        }
+    }
+
+    var endKind: EventKind {
+        switch self {
+        case .noBackend: .poolServesAgain
+        case .backendsFull: .poolHasRoom
+        }
+    }
+
     var beginning: StaticString {
         switch self {
         case .noBackend: "no backend is up: new clients are closed at once"

@@ -40,8 +40,34 @@ public enum EndReason: String, Sendable, CaseIterable {
     case cut
 }
 
+/// What a session's line names beside what its record has; only where such lines are written.
+public struct SessionNames: Sendable {
+    /// The name of its pool.
+    public var pool: String
+    /// The name of its listener.
+    public var listener: String
+    /// The identity of ``SessionRecord/backend`` in its pool; nil without one.
+    public var backend: String?
+    /// The backend that was tried first, where that one failed and another was tried.
+    public var firstFailed: FailedBackend?
+
+    /// A backend that did not accept a session's connection.
+    public struct FailedBackend: Sendable {
+        /// Its identity in its pool.
+        public var name: String
+        /// Its address at that time.
+        public var address: SocketAddress
+    }
+}
+
 /// What happened to a session: made once, when it ends.
 public struct SessionRecord: Sendable {
+    /// Identifies it: see ``SessionID``. Not found out where no line names it.
+    public var id = SessionID(rawValue: 0)
+    /// It has a line in the log: of a sample, not all have.
+    public var isLogged = true
+    /// What only some lines name.
+    public var names: SessionNames?
     /// The client's own address and port.
     public var client: SocketAddress
     /// The address, at that time, of the last backend that was tried; nil when there was none, and for a client that

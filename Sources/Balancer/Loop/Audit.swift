@@ -45,6 +45,7 @@ struct Audit {
         for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
             ledger.add(sessions.slab[index].link, isConnected: sessions.slab[index].phase != .connecting)
             for place in sessions.slab[index].heldPlaces { holds[place, default: 0] += 1 }
+            if let place = sessions.firstFailed(of: index) { holds[place, default: 0] += 1 }
             if sessions.slab[index].phase == .connecting { poolHolds[Int(sessions.slab[index].pool), default: 0] += 1 }
             addDescriptors(sessions.slab[index].openDescriptors)
         }

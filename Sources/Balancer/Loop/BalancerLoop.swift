@@ -60,7 +60,7 @@ public struct BalancerLoop: ~Copyable {
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
         let loop = seat?.loop ?? 0
         let admission = try Admission(shared.bound[loop].take(), places, configuration.limits.shares, &core)
-        let sessions = try Sessions(configuration, &core)
+        let sessions = try Sessions(configuration, SessionIDs(salt: shared.sessionSalt, loop: loop), &core)
         var journal = Journal(log, shared.counters[loop], shared.turns[loop], shared.conditions, loop: loop)
         let duties = try Duties.make(
             duties, configuration, shared.roster, ownAddresses: admission.addresses, &core, &journal)
@@ -255,6 +255,7 @@ public struct BalancerLoop: ~Copyable {
                 return admission.turnAway(listener, errno, &core, &journal)
             case .client(let stream, let address, let pool, let hasWaited):
                 guard let index = sessions.open(stream, address, pool: pool, &core) else { return admission.refused() }
+                if sessions.hasNames { sessions.note(index, listener: admission.name(of: listener)) }
                 admission.admitted()
                 journal.cells.add(.accepted)
                 settle(sessions.begin(index, hasWaited: hasWaited, &targets, &core, &journal))

@@ -100,6 +100,7 @@ struct Duties: ~Copyable {
         while let request = steward.nextRequest() {
             switch request {
             case .end: return facts.isDraining ? .stop : .drain
+            case .drain(.userFirst) where journal.log.reopen(): continue
             case .drain(let signal):
                 guard !facts.isDraining else { continue }
                 journal.log.ending(by: signal)

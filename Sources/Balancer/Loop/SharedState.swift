@@ -11,6 +11,8 @@ final class SharedState: Sendable {
     /// The lengths of each loop's turns, by its index.
     let turns: [TurnLengths]
     let conditions = ServiceConditions()
+    /// What makes the ids of this process's sessions others than those of another process.
+    let sessionSalt = SessionIDs.makeSalt()
 
     init(_ configuration: Configuration) {
         roster = SharedRoster(configuration)

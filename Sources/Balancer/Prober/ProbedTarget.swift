@@ -4,6 +4,9 @@ import Reactor
 struct ProbedTarget: ~Copyable {
     let id: TargetID
     private let label: String?
+    private let name: String
+    private let poolName: String
+    private let counters: TargetCounters
     /// The name that is looked up for its address; nil for a backend configured by address.
     let host: HostName?
     let check: Configuration.HealthCheck
@@ -44,6 +47,9 @@ struct ProbedTarget: ~Copyable {
     init(_ entry: TargetEntry, of pool: PoolEntry, rhythm: ProbeRhythm, timer: TimerID, due: Instant) {
         id = entry.id
         label = entry.label
+        name = entry.name
+        poolName = pool.name
+        counters = entry.counters
         self.rhythm = rhythm
         host = entry.host
         check = pool.settings.health
@@ -78,6 +84,13 @@ struct ProbedTarget: ~Copyable {
 
     /// Its name in log lines.
     var title: BackendTitle { label.map { .label($0, addressOrName) } ?? addressOrName }
+
+    /// What events name; it was up, or not, before the probe that they are about.
+    func facts(wasUp: Bool) -> BackendFacts {
+        BackendFacts(
+            pool: poolName, name: name, address: address, wasUp: wasUp,
+            sessions: counters[.connects] &- counters[.disconnects], whenDown: settings.whenDown)
+    }
 
     private var addressOrName: BackendTitle {
         if let address { return .address(address) }

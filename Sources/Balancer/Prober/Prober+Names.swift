@@ -122,15 +122,17 @@ extension Prober {
     /// Logs where a name is now, unless the log has that already.
     mutating func announce(_ index: Int, _ address: SocketAddress, _ journal: inout Journal) {
         guard let host = targets[index].host, targets[index].announced != address else { return }
-        journal.log.moved(host, from: targets[index].announced, to: address)
+        journal.log.moved(host, from: targets[index].announced, to: address, facts(of: index))
         targets[index].announced = address
     }
+
+    private func facts(of index: Int) -> BackendFacts { targets[index].facts(wasUp: targets[index].health.isUp) }
 
     private mutating func nameFound(_ index: Int, _ journal: inout Journal) {
         guard targets[index].isNameLost else { return }
         targets[index].isNameLost = false
         if let host = targets[index].host, let address = targets[index].address {
-            journal.log.nameFound(host, at: address)
+            journal.log.nameFound(host, at: address, facts(of: index))
         }
     }
 
@@ -147,7 +149,7 @@ extension Prober {
         guard let host = targets[index].host, address != nil || targets[index].check.kind == .none else { return }
         guard !targets[index].isNameLost else { return }
         targets[index].isNameLost = true
-        journal.log.nameLost(host, reason, last: address)
+        journal.log.nameLost(host, reason, last: address, facts(of: index))
     }
 
     /// A backend has another address, or its first one. It is probed at once: most likely it is a new server, and the

@@ -320,22 +320,23 @@ struct Prober: ~Copyable {
     ) {
         note(index)
         let title = targets[index].title
+        let facts = targets[index].facts(wasUp: targets[index].health.isUp)
         switch failure {
         case .error(let errno) where errno.isLocalShortage:
             // A shortage of this machine says nothing about the backend.
-            if shortage.add(now: core.now) { journal.log.probeNotMade(title, errno) }
+            if shortage.add(now: core.now) { journal.log.probeNotMade(title, errno, facts) }
             targets[index].notMade += 1
             if targets[index].notMade >= targets[index].health.fall { targets[index].probes.canProbe = false }
         case .some(let failure):
             let fall = targets[index].isUndecided ? 1 : targets[index].health.fall
             let verdict = targets[index].record(.failed)
-            journal.log.probeFailed(title, named: targets[index].host, failure, verdict, fall: fall)
+            journal.log.probeFailed(title, named: targets[index].host, failure, verdict, fall: fall, facts)
         case nil:
             _ = shortage.end(now: core.now)
             journal.probeConnected(core.monotonicNow)
             let verdict = targets[index].record(.succeeded)
             if let address = targets[index].address { announce(index, address, &journal) }
-            journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise)
+            journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise, facts)
         }
     }
 

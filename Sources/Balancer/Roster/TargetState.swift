@@ -7,8 +7,12 @@ struct TargetState: ~Copyable {
     let address: SocketAddress
     /// What the operator calls it; nil where that is its name or address.
     let label: String?
+    /// Its identity in its pool, for lines of the log.
+    let name: String
     /// The place of its pool.
     let pool: Int
+    /// The name of its pool, which may have left when a session ends.
+    let poolName: String
     /// Its place among the candidates of its pool; -1 once it has left the roster, or has moved.
     var position: Int
     /// Sessions that are on it, and sessions that tried it and are not connected yet. A state that has left the roster
@@ -46,13 +50,16 @@ struct TargetState: ~Copyable {
     private let counters: TargetCounters
 
     init(
-        _ entry: TargetEntry, at address: SocketAddress, pool: Int, position: Int, isFollowed: Bool,
+        _ entry: TargetEntry, at address: SocketAddress, pool: Int, named poolName: String, position: Int,
+        isFollowed: Bool,
         _ settings: PoolSettings, warmMax: Int, loop: Int, ephemeralPortMin: UInt16
     ) {
         id = entry.id
         self.address = address
         label = entry.label
+        name = entry.name
         self.pool = pool
+        self.poolName = poolName
         self.position = position
         self.isFollowed = isFollowed
         boundSource = entry.boundSource

@@ -80,8 +80,12 @@ struct Targets: ~Copyable {
 
     private mutating func takeOver(_ core: inout LoopCore, _ journal: inout Journal) {
         for pool in takeOver() {
-            if let clients = pool.outage { journal.log.left(.noBackend, pool: pool.id, clients: clients) }
-            if let clients = pool.full { journal.log.left(.backendsFull, pool: pool.id, clients: clients) }
+            if let clients = pool.outage {
+                journal.log.left(.noBackend, pool: pool.id, name: pool.name, clients: clients)
+            }
+            if let clients = pool.full {
+                journal.log.left(.backendsFull, pool: pool.id, name: pool.name, clients: clients)
+            }
         }
         if !warm.isStopped { warm.checkNow(&core) }
     }
@@ -101,7 +105,7 @@ struct Targets: ~Copyable {
     /// Returns the pools that left while clients were closed, and how many: for want of a backend, and of room.
     ///
     /// Pools of the first roster get the places of their order, which a configuration's listeners refer to.
-    private mutating func takeOver() -> [(id: PoolID, outage: Int?, full: Int?)] {
+    private mutating func takeOver() -> [(id: PoolID, name: String, outage: Int?, full: Int?)] {
         let latest = roster
         var places: [PoolID: Int] = [:]
         for pool in pools.indexRange where pools.isTaken(pool) && !pools[pool].hasLeft { places[pools[pool].id] = pool }
@@ -119,7 +123,7 @@ struct Targets: ~Copyable {
         return places.values.compactMap { pool in
             let end = Instant(nanoseconds: .max)
             let left = (
-                id: pools[pool].id, outage: pools[pool].outage.end(now: end, after: .zero),
+                id: pools[pool].id, name: pools[pool].name, outage: pools[pool].outage.end(now: end, after: .zero),
                 full: pools[pool].full.end(now: end, after: .zero)
             )
             leave(pool: pool)
@@ -158,8 +162,8 @@ struct Targets: ~Copyable {
         if pools[pool].holds == 0 { _ = pools.remove(at: pool) }
     }
 
-    /// What lines of the log call a pool; nil where there is only one.
-    func title(ofPool pool: Int) -> String? { roster.pools.count > 1 ? pools[pool].name : nil }
+    /// What lines of the log call a pool.
+    func title(ofPool pool: Int) -> PoolTitle { PoolTitle(name: pools[pool].name, isOnly: roster.pools.count <= 1) }
 
     private func hasSameCandidates(_ pool: Int, _ entry: PoolEntry) -> Bool {
         guard pools[pool].candidates.count == entry.targets.count else { return false }
@@ -303,7 +307,8 @@ struct Targets: ~Copyable {
     private mutating func insert(_ target: TargetEntry, pool: Int, _ position: Int) -> Int32 {
         guard let address = target.address else { return -1 }
         let state = TargetState(
-            target, at: address, pool: pool, position: position, isFollowed: isFollowed(target, pool: pool),
+            target, at: address, pool: pool, named: pools[pool].name, position: position,
+            isFollowed: isFollowed(target, pool: pool),
             pools[pool].settings, warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
         // Limits.backendsMax is far below the slab's capacity: only removed backends that are still held could fill it.
         return states.insert(state)?.index ?? -1
@@ -386,6 +391,7 @@ struct Targets: ~Copyable {
     /// A session has left the backend at `place`; it still holds the place.
     mutating func drop(_ place: Int) {
         states[place].sessions -= 1
+        states[place].cells.add(.disconnects)
         if states[place].isFollowed, !states[place].hasLeft {
             pools[states[place].pool].drop(states[place].position)
         }

@@ -124,6 +124,7 @@ extension Sessions {
         _ index: Int, _ errno: Errno, _ targets: inout Targets, _ now: Instant, _ journal: inout Journal
     ) -> Bool {
         let place = Int(slab[index].target)
+        if hasNames { noteFailed(index, at: place) }
         slab[index].connectFailure = errno
         slab[index].link.backend = Side(stream: .empty, hasNoDelay: false, isUnix: false)
         // Data sent with the SYN was not delivered; the client's socket still holds it.
@@ -219,8 +220,9 @@ extension Sessions {
     /// Releases the backends whose attempts failed.
     private mutating func releaseFailed(_ index: Int, _ targets: inout Targets) {
         let place = Int(slab[index].target)
+        let kept = hasNames ? Int(origins.value(at: index).failed) : -1
         while let tried = slab[index].tried.removeFirst() {
-            if tried != place { targets.release(tried) }
+            if tried != place, tried != kept { targets.release(tried) }
         }
     }
 

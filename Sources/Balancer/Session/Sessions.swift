@@ -21,6 +21,12 @@ struct Sessions: ~Copyable {
     var slab: Slab<Session>
     /// The addresses of IPv6 clients, by the places of their sessions.
     var ipv6Hosts: Column<IPv6Host>
+    /// Where sessions came in, and which backend failed them first; only where lines of the log name that.
+    var origins: Column<SessionOrigin>
+    let hasNames: Bool
+    let ids: SessionIDs
+    /// The names of listeners, by their numbers.
+    var listenerNames: [String] = []
     var relay: Relay
     /// Sessions in bulk that can go on, first in first out.
     private(set) var bulk: TokenQueue
@@ -45,8 +51,13 @@ struct Sessions: ~Copyable {
     var lastRecord = SessionRecord.none
 
     /// Throws where there is no memory for ``Limits/sessionsAtStart`` sessions.
-    init(_ configuration: Configuration, _ core: inout LoopCore) throws(SystemCallError) {
+    init(
+        _ configuration: Configuration, _ ids: SessionIDs, _ core: inout LoopCore
+    ) throws(SystemCallError) {
         let count = configuration.limits.sessionsAtStart
+        self.ids = ids
+        hasNames = configuration.log.namesSessions
+        origins = Column(capacity: 0)
         slab = Slab(capacity: Token.indexLimit, reserving: 0)
         ipv6Hosts = Column(capacity: 0)
         relay = Relay(
@@ -72,7 +83,8 @@ struct Sessions: ~Copyable {
 
     /// The slab comes last: while it has room, there is room for its sessions in the others.
     private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
-        ipv6Hosts.reserve(count) && bulk.reserve(count) && late.reserve(count) && connects.reserve(count)
+        ipv6Hosts.reserve(count) && (!hasNames || origins.reserve(count)) && bulk.reserve(count) && late.reserve(count)
+            && connects.reserve(count)
             && slab.reserve(count)
     }
 
@@ -224,13 +236,20 @@ struct Sessions: ~Copyable {
         let place = Int(slab[index].target)
         let named = reason == .abandoned && hadLeft(index, core.previous) ? -1 : place
         makeRecord(index, reason, at: named, &targets, core.now)
+        lastRecord.isLogged = journal.selection.isAny
+        if hasNames { nameRecord(index, at: named, &targets, &journal) }
         journal.countEnd(
             reason, discarded: lastRecord.bytesDiscarded, named < 0 ? nil : targets.states[named].cells)
         core.timers.remove(slab[index].timer)
         relay.chargeEnd()
         relay.release(&slab[index].link, isConnected: slab[index].phase != .connecting)
         if slab[index].link.backend.stream.isOpen { targets.drop(place) }
-        if slab[index].phase == .connecting { releaseTried(index, &targets) } else { targets.release(place) }
+        if slab[index].phase == .connecting {
+            releaseTried(index, &targets)
+        } else {
+            targets.release(place)
+            if hasNames { releaseFirstFailed(index, &targets) }
+        }
         slab[index].move(to: .ended)
         _ = slab.remove(at: index)
         return .ended

@@ -225,6 +225,17 @@ static inline int cepoll_open(const char *path, int flags) {
     return result < 0 ? -errno : result;
 }
 
+// A file that lines are appended to, or -errno. O_NONBLOCK: a FIFO without a reader is an error, not a wait.
+static inline int cepoll_open_log(const char *path, unsigned mode) {
+    int result = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, mode);
+    return result < 0 ? -errno : result;
+}
+
+// `descriptor` becomes the open file of `replacement`, in one step; both stay open.
+static inline int cepoll_replace(int descriptor, int replacement) {
+    return syscall(SYS_dup3, replacement, descriptor, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
 static inline int cepoll_address_space_limit(struct rlimit *limit) {
     return getrlimit(RLIMIT_AS, limit) < 0 ? -errno : 0;
 }

@@ -20,6 +20,22 @@ public func failure(
     return ExitCode(code)
 }
 
+/// Prints why a file that is to be written cannot be opened, for which setting, and the remedy. Returns the exit code.
+public func failure(_ program: String, opening path: String, for setting: String, _ errno: Errno) -> ExitCode {
+    let remedy: String? =
+        switch errno.rawValue {
+        case ENOENT, ENOTDIR: "its folder does not exist: create it first"
+        case EACCES, EPERM, EROFS: "this user may not write there: change the owner of the file or of its folder"
+        case EISDIR: "it is a folder: name a file in it"
+        case ENXIO: "nobody reads from it: start the reader first"
+        case ENAMETOOLONG: "choose a shorter path"
+        case EMFILE, ENFILE: "raise the limit of open descriptors: ulimit -n"
+        default: nil
+        }
+    complain(program, "\(setting): \(path): \(errno)\(remedy.map { " (\($0))" } ?? "")")
+    return ExitCode(EX_CANTCREAT)
+}
+
 /// What to do about an error of a TCP socket or of a resource; nil when nothing is known.
 public func remedy(for errno: Errno) -> String? { remedy(errno, 1).text }
 

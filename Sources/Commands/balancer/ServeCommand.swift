@@ -143,7 +143,8 @@ extension ServeCommand {
                         backends: targets, health: health.check, source: source.with(port: 0),
                         timeouts: sessions.poolTimeouts)
                 ],
-                timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: log, threads: threads,
+                timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: .lines(log),
+                threads: threads,
                 status: sockets.status.map { .inherited($0) } ?? StatusPath.chosen(statusSocket).map { .path($0) })
         } catch {
             throw ValidationError(error.description)

@@ -30,9 +30,19 @@ enum Serving {
         } catch {
             throw failure("balancer", error, loops: configuration.threads)
         }
+        let log: EventLog
+        do throws(LogFailure) {
+            log = try EventLog.open(
+                configuration.log, syslogPath: Environment.value("BALANCER_SYSLOG") ?? SyslogSocket.standardPath)
+        } catch {
+            throw failure("balancer", opening: error.path, for: "\(error.key)", error.errno)
+        }
+        if let errno = log.syslogFault {
+            complain("balancer", "log: no log daemon takes lines yet: \(errno): they are lost until one does")
+        }
         if let control { prepare(control) }
         do throws(LoopFailure) {
-            try serve(configuration, descriptors: descriptors, memory, service, control)
+            try serve(configuration, log, descriptors: descriptors, memory, service, control)
         } catch {
             throw failure(
                 "balancer", error.cause, in: error.loop.map { "loop \($0)" }, loops: configuration.threads)
@@ -40,10 +50,9 @@ enum Serving {
     }
 
     private static func serve(
-        _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
+        _ configuration: Configuration, _ log: consuming EventLog, descriptors: Int, _ memory: [MemoryLimit],
         _ service: consuming ServiceManager?, _ control: ControlChannel?
     ) throws(LoopFailure) {
-        var log = EventLog(configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         log.compare(configuration, withDescriptors: descriptors)
         log.compare(configuration, withMemory: memory)
         try LoopGroup.run(configuration, output: log, service: service, control: control)

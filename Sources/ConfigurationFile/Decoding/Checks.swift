@@ -12,6 +12,7 @@ enum Checks {
         names(listeners, "listener", Path.top.key("listeners"), &mistakes)
         names(pools, "pool", Path.top.key("pools"), &mistakes)
         counts(main, listeners: listeners, pools: pools, &mistakes)
+        if let fields = main.fields("log") { log(fields, &mistakes) }
         let poolNames = pools.map(\.name)
         // Without any pool that is the mistake, and not that each listener misses its own.
         for listener in listeners where isComplete && !pools.isEmpty {
@@ -82,6 +83,17 @@ enum Checks {
                 last.place, Path.top.key("listeners"),
                 "\(addresses) addresses and ports to listen on: at most \(Limits.listenersMax)")
         }
+    }
+
+    /// The lines of the one-line command are a log of their own.
+    private static func log(_ fields: Fields, _ mistakes: inout MistakeList) {
+        guard fields.written.contains("mode"), let place = fields.place(of: "mode") else { return }
+        let others = ["sessions", "events"].filter(fields.written.contains)
+        guard !others.isEmpty else { return }
+        mistakes.add(
+            place, Path.top.key("log").key("mode"),
+            "'mode' is the log of the one-line command, instead of '\(others.joined(separator: "' and '"))': leave one out"
+        )
     }
 
     private static func check(_ pool: Value.Named, besides own: [OwnAddress], _ mistakes: inout MistakeList) {

@@ -172,7 +172,7 @@ struct Decoder {
             }
         case .forms(let usual, let sections):
             return form(node, usual, sections, path, at: place)
-        case .later, .duration, .count, .word, .flag, .text: break
+        case .later, .duration, .count, .share, .word, .flag, .text: break
         }
         let needed = ScalarReader.needed(kind)
         switch node.content {

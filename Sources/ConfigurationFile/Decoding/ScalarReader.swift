@@ -31,6 +31,9 @@ struct ScalarReader {
                 ? "this version does not know it yet"
                 : "no such word" + (Suggestion.question(text, among: words).map { "; \($0)" } ?? "")
             allowed = words.joined(separator: ", ")
+        case .share(let range):
+            if let share = ShareText.parse(text), range.contains(share) { return .share(share) }
+            reason = "\(Self.needed(kind)) is needed"
         case .flag:
             if let flag = Bool(text) { return .flag(flag) }
             let meant = ["yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"]
@@ -56,6 +59,7 @@ struct ScalarReader {
         case .duration(let range, let words): "a duration from \(DurationRange(range))\(or(words))"
         case .count(let range, _) where range.count == 1: "\(range.lowerBound)"
         case .count(let range, let words): "a number from \(NumberRange(range))\(or(words))"
+        case .share(let range): ShareText.needed(range)
         case .word(let words, _): words.count == 1 ? words[0] : "one of \(words.joined(separator: ", "))"
         case .flag: "true or false"
         case .text(let form): form.needed
@@ -129,6 +133,7 @@ struct ScalarReader {
             case .removal: return .removal(try removal(text))
             case .nameAndPort: return .nameAndPort(try AddressForms.nameAndPort(text))
             case .service: return .service(try AddressForms.service(text))
+            case .logDestination: return .text(try logDestination(text))
             case .socketName, .include, .list:
                 guard !text.isEmpty, !text.utf8.contains(0) else { throw ArgumentFault("\(form.needed) is needed") }
                 return .text(text)
@@ -147,6 +152,18 @@ struct ScalarReader {
             throw ArgumentFault("this machine has no such \(what) (`\(command)` lists them)")
         }
         return .identity(number, written: text)
+    }
+
+    private func logDestination(_ text: String) throws(ArgumentFault) -> String {
+        if Document.Log.words[text] != nil { return text }
+        guard text.utf8.contains(UInt8(ascii: "/")), !text.utf8.contains(0), text.utf8.last != UInt8(ascii: "/")
+        else {
+            let words = Document.Log.words.keys.sorted()
+            throw ArgumentFault(
+                "\(TextForm.logDestination.needed) is needed"
+                    + (Suggestion.question(text, among: words).map { "; \($0)" } ?? ""))
+        }
+        return text
     }
 
     private func removal(_ text: String) throws(ArgumentFault) -> Document.Removal {

@@ -6,6 +6,8 @@ import Wording
 indirect enum Value: Hashable, Sendable {
     case duration(Duration)
     case count(Int)
+    /// In millionths.
+    case share(Int)
     /// One of the words that a key allows, such as `none`.
     case word(String)
     case flag(Bool)
@@ -42,6 +44,7 @@ indirect enum Value: Hashable, Sendable {
         switch self {
         case .duration(let duration): DurationRange.text(duration)
         case .count(let count): String(count)
+        case .share(let millionths): ShareText.text(millionths)
         case .word(let word): word
         case .flag(let flag): String(flag)
         case .text(let text): YAMLWriter.quoted(text)

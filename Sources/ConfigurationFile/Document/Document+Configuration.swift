@@ -56,7 +56,7 @@ extension Document {
             threads: process.threads.value, warmConnections: latency.warmConnections,
             sessionsMax: process.sessionsMax.value, backlog: nil)
         return try Configuration(
-            listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log.value,
+            listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log.settings,
             threads: process.threads.value, status: status(resources))
     }
 

@@ -11,6 +11,8 @@ extension Document {
         var fields = fields
         fields["listeners"] = .init(value: .named(listeners), origin: .builtIn)
         fields["pools"] = .init(value: .named(pools), origin: .builtIn)
+        log = try Log(try fields.section("log"))
+        fields.leaveOutLogSections()
         self.fields = fields
         process = try Process(try fields.section("process"))
         var allListeners: [Listener] = []
@@ -19,7 +21,6 @@ extension Document {
         var allPools: [Pool] = []
         for pool in pools { allPools.append(try Pool(pool)) }
         self.pools = allPools
-        log = try fields.section("log").setting("mode") { $0.asWord.flatMap(LogMode.init(rawValue:)) }
         statusSocket = try fields.section("administration").optional("socket", \.asText)
     }
 }

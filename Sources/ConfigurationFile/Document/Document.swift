@@ -13,8 +13,8 @@ public struct Document: Sendable {
     public let listeners: [Listener]
     /// The pools, in the order of the files.
     public let pools: [Pool]
-    /// Which lines the log has.
-    public let log: Setting<LogMode>
+    /// What is written about sessions and backends.
+    public let log: Log
     /// Where `balancer status` asks; nil for nowhere.
     public let statusSocket: Setting<String?>
     /// All of that as the table of keys has it.

@@ -34,6 +34,7 @@ extension Fields {
 extension Value {
     var asDuration: Duration? { if case .duration(let value) = self { value } else { nil } }
     var asCount: Int? { if case .count(let value) = self { value } else { nil } }
+    var asShare: Int? { if case .share(let value) = self { value } else { nil } }
     var asFlag: Bool? { if case .flag(let value) = self { value } else { nil } }
     var asText: String? { if case .text(let value) = self { value } else { nil } }
     var asWord: String? { if case .word(let value) = self { value } else { nil } }

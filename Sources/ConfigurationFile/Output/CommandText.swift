@@ -99,7 +99,7 @@ private struct ConfigurationWriter {
     mutating func others(_ configuration: Configuration) {
         line(0, "")
         line(0, "log:")
-        line(1, "mode: \(configuration.log.rawValue)")
+        if case .lines(let mode) = configuration.log { line(1, "mode: \(mode.rawValue)") }
         guard case .path(let path) = configuration.status else { return }
         line(0, "")
         line(0, "administration:")

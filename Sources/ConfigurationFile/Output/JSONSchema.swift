@@ -69,6 +69,9 @@ public enum JSONSchema {
                 ("maximum", .number(range.upperBound)),
             ])
             return [("anyOf", .array([numbers, variable] + enumeration(words)))]
+        case .share:
+            let shares = JSON.object([("type", .string("string")), ("pattern", .string("^[0-9]+(\\.[0-9]+)?%$"))])
+            return [("anyOf", .array([shares, variable]))]
         case .word(let words, _): return [("anyOf", .array(enumeration(words) + [variable]))]
         case .flag: return [("anyOf", .array([.object([("type", .string("boolean"))]), variable]))]
         case .text(let form): return text(form)

@@ -46,6 +46,7 @@ public enum Reference {
         case .count(let range, _) where range.count == 1: "\(range.lowerBound)"
         case .count(let range, let words):
             (["\(NumberRange(range))"] + words.map { "`\($0)`" }).joined(separator: ", ")
+        case .share(let range): ShareText.needed(range)
         case .word(let words, _): words.map { "`\($0)`" }.joined(separator: ", ")
         case .flag: "`true`, `false`"
         case .text(let form): form.needed

@@ -61,6 +61,8 @@ indirect enum Kind: Sendable {
     case duration(ClosedRange<Duration>, words: [String] = [])
     /// A whole number of this range, or one of the words.
     case count(ClosedRange<Int>, words: [String] = [])
+    /// A share in percent, in millionths of the whole, of this range.
+    case share(ClosedRange<Int>)
     /// One of these words; the later ones belong to a later version.
     case word([String], later: [String] = [])
     /// `true` or `false`.
@@ -115,7 +117,7 @@ struct Section: Sendable {
     /// Every section, from the top of the file downwards.
     static let all: [Section] = [
         .file, .process, .defaults, .listener, .bind, .pool, .backend, .discoveredByName, .discoveredByService,
-        .discoveredByFile, .check, .retries, .keepaliveKeys, .log, .administration,
+        .discoveredByFile, .check, .retries, .keepaliveKeys, .log, .logSessions, .logEvents, .administration,
     ]
 }
 
@@ -149,6 +151,8 @@ enum TextForm: Sendable {
     case service
     /// A file with a list of backends.
     case list
+    /// Where lines of the log go.
+    case logDestination
 
     /// What is needed, for messages, the reference and the schema.
     var needed: String {
@@ -163,6 +167,7 @@ enum TextForm: Sendable {
         case .name: "a name of letters, digits, '.', '_' and '-', \(FileLimits.nameBytesMax) bytes at most"
         case .socketName: "the FileDescriptorName= of a socket unit"
         case .removal: "keep, close, or drain and a time, as in 'drain 30s'"
+        case .logDestination: "stdout, stderr, syslog, none, or the path of a file, with a '/' in it"
         case .include: "a file, or a pattern such as conf.d/*.yaml"
         case .nameAndPort: "a name and a port, as in db.example.org:5432"
         case .service: "the name of a service, as in _redis._tcp.example.org"

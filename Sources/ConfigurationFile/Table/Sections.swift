@@ -36,7 +36,7 @@ extension Section {
                 example: "{web: {backends: [\"10.0.0.1:80\", \"10.0.0.2:80\"]}}"),
             Key(
                 "log", .section(log), .standard(""), "What is written about sessions and backends.",
-                example: "{mode: sessions}"),
+                example: "{sessions: {to: stdout, format: json}}"),
             Key(
                 "administration", .section(administration), .standard(""), "How the running balancer is asked.",
                 example: "{socket: /run/balancer/status.sock}"),
@@ -129,19 +129,6 @@ extension Section {
                 "systemd", .text(.socketName), .nothing("no socket of the service manager"),
                 "The sockets that the service manager hands over under this name (`FileDescriptorName=`).",
                 example: "web"),
-        ])
-
-    static let log = Section(
-        "log", "What is written about sessions and backends.",
-        [
-            Key(
-                "mode", .word(LogMode.allCases.map(\.rawValue)), .standard("changes"),
-                """
-                `changes`: changes of health, and problems. `sessions`: also a line per session. `guide`: the lines of \
-                the guide, among them each probe. `none`: nothing.
-                """,
-                example: "sessions"),
-            .later("sessions"), .later("events"), .later("sample"), .later("format"), .later("level"),
         ])
 
     static let administration = Section(

@@ -240,6 +240,13 @@ struct LinuxKernel {
 
     // MARK: what a process is given, and what other processes see of it; never scripted
 
+    /// CLOCK_REALTIME.
+    static func realNanoseconds() -> UInt64 { LinuxKernel().read(CLOCK_REALTIME) }
+
+    static func openLog(_ path: String, mode: mode_t) -> CInt { unsafe cepoll_open_log(path, UInt32(mode)) }
+
+    static func replace(_ descriptor: CInt, by replacement: CInt) -> CInt { cepoll_replace(descriptor, replacement) }
+
     /// A socket that sends datagrams to a Unix address.
     static func datagramSocket() -> CInt { cepoll_datagram_socket(AF_UNIX) }
 

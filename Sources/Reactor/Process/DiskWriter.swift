@@ -24,10 +24,11 @@ final class DiskWriter {
     /// How long the end of a log may wait for the disk.
     private static let endMilliseconds: CInt = 500
 
-    /// Writes to descriptor `number` of the process, which stays open; nil when there are no descriptors left.
-    init?(number: CInt, capacity: Int) {
+    /// Writes to descriptor `number`, which is that of `file`, or of the process, and stays open; nil when there are no
+    /// descriptors left.
+    init?(number: CInt, of file: LogFile? = nil, capacity: Int, gap: LineLog.GapLine? = nil) {
         do throws(SystemCallError) {
-            desk = try Desk(number: number, capacity: capacity)
+            desk = try Desk(number: number, of: file, capacity: capacity, gap: gap)
         } catch {
             return nil
         }
@@ -61,6 +62,12 @@ final class DiskWriter {
     /// Why writes fail, once for each time that they begin to.
     func takeFailure() -> Errno? { desk.takeFailure() }
 
+    /// Lets the thread open its file anew after what it has by now; an event follows when that fails.
+    func reopen() { desk.reopen() }
+
+    /// Why the file could not be opened anew, once for each attempt.
+    func takeReopenFailure() -> Errno? { desk.takeReopenFailure() }
+
     /// How many of the lines taken are missing although no line says so.
     func missingLines() -> Int { desk.missingLines() }
 
@@ -86,7 +93,10 @@ private final class Desk: @unchecked Sendable {
     /// Ends the wait of the thread.
     private let work: Waker
     private let number: CInt
+    /// Keeps `number` open for as long as the thread may write to it.
+    private let file: LogFile?
     private let capacity: Int
+    private let gap: LineLog.GapLine?
     private let lock = Lock()
     private var lines: ByteQueue
     /// Lines that are missing after `lines`: nothing can be appended before the thread has taken this over.
@@ -102,6 +112,15 @@ private final class Desk: @unchecked Sendable {
     private var unreported = 0
     /// Lines that it is writing.
     private var inHand = 0
+    private var reopening = Reopening.no
+    private var reopenFailure: Errno?
+
+    private enum Reopening {
+        case no
+        /// After the lines that wait.
+        case afterLines
+        case now
+    }
 
     private enum State {
         case none
@@ -112,10 +131,12 @@ private final class Desk: @unchecked Sendable {
         case asleep
     }
 
-    init(number: CInt, capacity: Int) throws(SystemCallError) {
+    init(number: CInt, of file: LogFile?, capacity: Int, gap: LineLog.GapLine?) throws(SystemCallError) {
         news = try Waker()
         work = try Waker()
         self.number = number
+        self.file = file
+        self.gap = gap
         self.capacity = capacity
         lines = ByteQueue(reserving: capacity)
     }
@@ -135,7 +156,8 @@ private final class Desk: @unchecked Sendable {
 
     func put(_ added: UnsafeRawBufferPointer, missing more: Int) -> Bool {
         lock.lock()
-        guard missing == 0, unsafe lines.append(added) else {
+        // What comes after the request to open the file anew is not for the old one.
+        guard missing == 0, reopening != .afterLines, unsafe lines.append(added) else {
             isAwaited = true
             lock.unlock()
             return false
@@ -147,7 +169,7 @@ private final class Desk: @unchecked Sendable {
 
     func isIdle() -> Bool {
         locked {
-            let isIdle = state != .busy && lines.isEmpty && missing == 0
+            let isIdle = state != .busy && lines.isEmpty && missing == 0 && reopening == .no
             isAwaited = !isIdle
             return isIdle
         }
@@ -170,11 +192,24 @@ private final class Desk: @unchecked Sendable {
         wakeThread()
     }
 
+    func reopen() {
+        lock.lock()
+        if reopening == .no { reopening = lines.isEmpty && missing == 0 ? .now : .afterLines }
+        wakeThread()
+    }
+
+    func takeReopenFailure() -> Errno? {
+        locked {
+            defer { reopenFailure = nil }
+            return reopenFailure
+        }
+    }
+
     /// Frees the lock, and ends the wait of the thread if it waits without a limit, or there is too much for it to go on
     /// waiting.
     private func wakeThread() {
         let isAsleep = state == .asleep
-        let isDue = isEnding || lines.count > capacity / 2
+        let isDue = isEnding || reopening != .no || lines.count > capacity / 2
         let wakes = isAsleep || state == .gathering && isDue
         if wakes { state = isDue ? .busy : .gathering }
         lock.unlock()
@@ -190,12 +225,13 @@ private final class Desk: @unchecked Sendable {
     // MARK: the thread
 
     private func run() {
-        var log = LineLog(waitingFor: OutputStream(number: number), capacity: capacity)
+        var log = LineLog(waitingFor: OutputStream(number: number), capacity: capacity, gap: gap)
         while true {
             // This is where the disk is waited for.
             log.flush()
             switch next(&log) {
             case .write: break
+            case .reopen: openAnew()
             case .wait: wait(retrying: log.missingLines > 0)
             case .end: return
             }
@@ -208,8 +244,14 @@ private final class Desk: @unchecked Sendable {
         locked { state = .busy }
     }
 
+    private func openAnew() {
+        guard let errno = file?.reopen() else { return }
+        locked { reopenFailure = errno }
+        news.wake()
+    }
+
     private enum Step {
-        case write, wait, end
+        case write, reopen, wait, end
     }
 
     /// Publishes what became of the last lines, and takes over the next ones.
@@ -225,11 +267,16 @@ private final class Desk: @unchecked Sendable {
         }
         isFailing = log.failure != nil
         let step: Step
-        if !lines.isEmpty || missing > 0 {
+        if reopening == .now {
+            reopening = .no
+            state = .busy
+            step = .reopen
+        } else if !lines.isEmpty || missing > 0 {
             inHand = unsafe LineLog.Record.lines(in: lines.bytes) + missing
             unsafe log.append(lines.bytes, missing: missing)
             lines.removeFirst(lines.count)
             missing = 0
+            if reopening == .afterLines { reopening = .now }
             state = .busy
             step = .write
         } else {

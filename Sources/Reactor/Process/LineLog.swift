@@ -30,6 +30,8 @@ public struct LineLog: ~Copyable {
     /// `disk` is not nil: a question that needs no reference count.
     private let hasDisk: Bool
     private let capacity: Int
+    /// How the line about missing lines is written; nil for a plain one.
+    private let gap: GapLine?
     private var record: Record
     /// Lines dropped since the last line that reported it.
     private var unreportedLines = 0
@@ -45,6 +47,11 @@ public struct LineLog: ~Copyable {
     /// The size of the file when the line was cut: a smaller one has lost the cut line.
     private var cutSize: Int64?
 
+    /// Writes the line about lines that are missing, its end included: how many, and why.
+    public typealias GapLine = @Sendable (inout Record, _ lines: Int, _ cause: String) -> Void
+
+    private var reopenFailure: Errno?
+
     /// How many records were dropped because there was no room for them.
     public private(set) var droppedRecords = 0
 
@@ -53,18 +60,25 @@ public struct LineLog: ~Copyable {
 
     /// A log on `stream` that keeps at most `capacity` bytes for a slow reader; less than 256 counts as 256. A file is
     /// written to by a thread, which keeps as much again.
-    public init(_ stream: consuming OutputStream, capacity: Int = LineLog.standardCapacity) {
+    ///
+    /// - Parameter gap: Writes the line about missing lines, perhaps on another thread.
+    public init(
+        _ stream: consuming OutputStream, capacity: Int = LineLog.standardCapacity, gap: GapLine? = nil
+    ) {
         let capacity = max(capacity, Self.capacityMin)
-        let disk = stream.isDisk ? DiskWriter(number: stream.number, capacity: capacity) : nil
-        self.init(stream, disk, capacity)
+        let disk =
+            stream.isDisk
+            ? DiskWriter(number: stream.number, of: stream.file, capacity: capacity, gap: gap) : nil
+        self.init(stream, disk, capacity, gap)
     }
 
     /// A log that writes to a file itself, and waits for the disk.
-    init(waitingFor stream: consuming OutputStream, capacity: Int) {
-        self.init(stream, nil, capacity)
+    init(waitingFor stream: consuming OutputStream, capacity: Int, gap: GapLine? = nil) {
+        self.init(stream, nil, capacity, gap)
     }
 
-    private init(_ stream: consuming OutputStream, _ disk: DiskWriter?, _ capacity: Int) {
+    private init(_ stream: consuming OutputStream, _ disk: DiskWriter?, _ capacity: Int, _ gap: GapLine?) {
+        self.gap = gap
         self.stream = stream
         self.disk = disk
         hasDisk = disk != nil
@@ -129,6 +143,22 @@ public struct LineLog: ~Copyable {
 
     // MARK: a file
 
+    /// Opens the file anew, where the output is a ``LogFile``: lines so far go to the old one, later ones to the new one. The
+    /// thread that writes does it, since open(2) waits for the disk as well.
+    public mutating func reopen() {
+        guard let file = stream.file else { return }
+        flush()
+        if let disk, disk.isWorking { disk.reopen() } else { reopenFailure = file.reopen() }
+    }
+
+    /// Why the file could not be opened anew, once for each attempt; the old one is then written on. To be asked after a
+    /// flush.
+    public mutating func takeReopenFailure() -> Errno? {
+        guard stream.file != nil else { return nil }
+        defer { reopenFailure = nil }
+        return reopenFailure ?? disk?.takeReopenFailure()
+    }
+
     private mutating func handOver(to disk: DiskWriter) {
         if unsafe disk.take(record.pending.bytes, missing: unreportedLines) {
             record.pending.removeFirst(pendingBytes)
@@ -171,11 +201,15 @@ public struct LineLog: ~Copyable {
     private mutating func appendReport() {
         record.begin(refusing: false)
         if isCut, stream.size >= cutSize ?? 0 { record.append("\n") }
-        record.append(unreportedLines)
-        record.append(unreportedLines == 1 ? " line" : " lines")
-        record.append(" dropped: ")
-        if let failure { record.append(failure.description) } else { record.append(stream.slowness) }
-        record.append("\n")
+        if let gap {
+            gap(&record, unreportedLines, failure?.description ?? "\(stream.slowness)")
+        } else {
+            record.append(unreportedLines)
+            record.append(unreportedLines == 1 ? " line" : " lines")
+            record.append(" dropped: ")
+            if let failure { record.append(failure.description) } else { record.append(stream.slowness) }
+            record.append("\n")
+        }
         if record.end() == nil { unreportedLines = 0 }
     }
 
@@ -211,8 +245,8 @@ public struct LineLog: ~Copyable {
         if isCut, cutSize == nil { cutSize = stream.size }
         unreportedLines += unsafe Record.lines(in: record.pending.bytes)
         record.pending.removeFirst(pendingBytes)
-        // A full disk may have room again; a reader that has gone does not come back.
-        hasEnded = !stream.isDisk && [EPIPE, EBADF, ECONNRESET, ENOTCONN, EIO].contains(errno.rawValue)
+        // A full disk may have room again, and a log daemon be restarted; a reader that has gone does not come back.
+        hasEnded = !stream.mayRecover && [EPIPE, EBADF, ECONNRESET, ENOTCONN, EIO].contains(errno.rawValue)
         if hasEnded { unreportedLines = 0 }
     }
 }

@@ -19,12 +19,16 @@ public struct OutputStream: ~Copyable {
         case socket
         case reopened
         case polled
+        case syslog
     }
 
     /// The descriptor of the process.
     let number: CInt
     private let destination: Destination
     private let own: FileDescriptor
+    /// The file that ``number`` belongs to; nil when that is a descriptor of the process.
+    let file: LogFile?
+    private let syslog: SyslogSocket?
     private let identity: StreamIdentity?
     /// A regular file or a block device: a write may wait for the disk, and may fail now and succeed later.
     let isDisk: Bool
@@ -38,7 +42,32 @@ public struct OutputStream: ~Copyable {
 
     /// Takes descriptor `number` of the process, which stays open.
     public init(number: CInt) {
+        self.init(number: number, of: nil)
+    }
+
+    /// Writes to a file.
+    public init(_ file: LogFile) {
+        self.init(number: file.number, of: file)
+    }
+
+    /// Sends each line to the system's log.
+    public init(_ syslog: SyslogSocket) {
+        number = -1
+        self.syslog = syslog
+        file = nil
+        destination = .syslog
+        own = .empty
+        identity = nil
+        isDisk = false
+    }
+
+    /// Takes no lines: for a log that has none.
+    public static var nowhere: OutputStream { OutputStream(number: -1) }
+
+    private init(number: CInt, of file: LogFile?) {
         self.number = number
+        self.file = file
+        syslog = nil
         guard let status = kernel.status(number) else {
             destination = .file
             own = .empty
@@ -73,6 +102,7 @@ public struct OutputStream: ~Copyable {
     public func add(to poller: borrowing Poller, _ token: Token) {
         switch destination {
         case .file: break
+        case .syslog: syslog?.add(to: poller, token)
         case .socket, .polled: _ = poller.add(number: number, token, .room)
         case .reopened: _ = poller.add(own, token, .room)
         }
@@ -80,6 +110,9 @@ public struct OutputStream: ~Copyable {
 
     /// The size of a regular file now; 0 for everything else.
     var size: Int64 { Int64(kernel.status(number)?.st_size ?? 0) }
+
+    /// A write that fails now may succeed later: a disk has room again, a log daemon is started.
+    var mayRecover: Bool { isDisk || syslog != nil }
 
     /// Why lines are missing that were never written.
     var slowness: StaticString {
@@ -100,6 +133,8 @@ public struct OutputStream: ~Copyable {
             case .polled:
                 guard kernel.waitWritable(number, milliseconds: 0) else { return .wouldBlock }
                 result = unsafe kernel.write(number, UnsafeRawBufferPointer(rebasing: bytes.prefix(Int(PIPE_BUF))))
+            case .syslog:
+                result = unsafe syslog?.sendLine(of: bytes) ?? -Int(EBADF)
             }
             if result >= 0 { return .bytes(result) }
             let errno = Errno(rawValue: CInt(-result))
@@ -111,6 +146,7 @@ public struct OutputStream: ~Copyable {
     /// Waits at most so long until a write would not wait, for room or for an error. For a process that is about to
     /// exit.
     public func waitForRoom(milliseconds: CInt) -> Bool {
-        kernel.waitWritable(own.isOpen ? own.rawValue : number, milliseconds: milliseconds)
+        if let syslog { return syslog.waitForRoom(milliseconds: milliseconds) }
+        return kernel.waitWritable(own.isOpen ? own.rawValue : number, milliseconds: milliseconds)
     }
 }

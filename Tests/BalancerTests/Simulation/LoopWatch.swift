@@ -349,6 +349,7 @@ struct CountedTotals {
             expect(all[counter], value, "\(counter)")
             expect(targets[counter], value, "\(counter), over the backends")
         }
+        expect(targets[.disconnects], sum(\.attempts), "disconnects, over the backends")
         let failed = Self.failures.reduce(0) { $0 + (all[$1] ?? 0) }
         let leastFailed = sum(\.failures)
         let mostFailed = leastFailed + records.count { $0.hasUnknownAttempt }

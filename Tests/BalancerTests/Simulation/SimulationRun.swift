@@ -64,7 +64,7 @@ struct SimulationRun {
 
     private func makeLoop() throws -> BalancerLoop {
         let output = EventLog(
-            configuration.log, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+            .sessions, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         guard isSignalled else { return try BalancerLoop(configuration, output: output) }
         let loop = try BalancerLoop(configuration, signals: Signals([.terminate]), output: output)
         let counters = loop.shared.counters[0]

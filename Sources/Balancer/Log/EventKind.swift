@@ -1,0 +1,58 @@
+/// Every event that the log may have: a new one is a case here, with its level, a call of ``EventLog/event(_:_:)`` where it
+/// happens, and a row of docs/log.md, which a test compares.
+///
+/// The first word of a name is what the event is about. In modes of the one-line command an event is the line `balancer: `
+/// and its words, unless its level is `debug`.
+enum EventKind: String, CaseIterable, Sendable {
+    case backendUp = "backend-up"
+    case backendDown = "backend-down"
+    case backendFailing = "backend-failing"
+    case backendRecovered = "backend-recovered"
+    case backendRising = "backend-rising"
+    case backendCheck = "backend-check"
+    case backendUncheckable = "backend-uncheckable"
+    case backendMoved = "backend-moved"
+    case backendNameLost = "backend-name-lost"
+    case backendNameFound = "backend-name-found"
+    case backendUnspecified = "backend-unspecified"
+    case poolNoBackend = "pool-no-backend"
+    case poolServesAgain = "pool-serves-again"
+    case poolFull = "pool-full"
+    case poolHasRoom = "pool-has-room"
+    case poolRemoved = "pool-removed"
+    case listenerOpened = "listener-opened"
+    case processStarted = "process-started"
+    case processFewDescriptors = "process-few-descriptors"
+    case processLittleMemory = "process-little-memory"
+    case processFull = "process-full"
+    case processHasRoom = "process-has-room"
+    case processCannotAccept = "process-cannot-accept"
+    case processAcceptsAgain = "process-accepts-again"
+    case processCannotConnect = "process-cannot-connect"
+    case processConnectsAgain = "process-connects-again"
+    case processSignal = "process-signal"
+    case processLooksUp = "process-looks-up"
+    case processDraining = "process-draining"
+    case processStopped = "process-stopped"
+    case logReopened = "log-reopened"
+    case logFailed = "log-failed"
+    case logLinesLost = "log-lines-lost"
+
+    var level: LogLevel {
+        switch self {
+        case .poolNoBackend, .processCannotAccept, .processCannotConnect, .logFailed, .backendUncheckable: .error
+        case .backendDown, .backendNameLost, .poolFull, .processFull, .processFewDescriptors, .processLittleMemory,
+            .logLinesLost:
+            .warning
+        case .backendUp, .backendFailing, .backendRecovered, .backendRising, .backendMoved, .backendNameFound,
+            .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolRemoved, .listenerOpened, .processStarted,
+            .processHasRoom, .processAcceptsAgain, .processConnectsAgain, .processSignal, .processLooksUp,
+            .processDraining, .processStopped, .logReopened:
+            .info
+        case .backendCheck: .debug
+        }
+    }
+
+    /// What it is about: `backend`, `pool`, `listener`, `process` or `log`.
+    var subject: Substring { rawValue.prefix { $0 != "-" } }
+}
