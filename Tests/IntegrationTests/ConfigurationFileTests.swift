@@ -39,6 +39,32 @@ struct ConfigurationFileTests {
         #expect(try program.waitForExit() == .exited(0))
     }
 
+    @Test("[::] beside 0.0.0.0 has the clients of IPv6 alone, and without it those of both")
+    func bothFamilies() throws {
+        let folder = try TestFolder()
+        let first = try EchoBackend(named: "A")
+        let second = try EchoBackend(named: "B")
+        let (port, both) = (try Ports.free(), try Ports.free())
+        let path = try Self.file(
+            folder,
+            """
+            listeners:
+              four: {bind: "0.0.0.0:\(port)", pool: a}
+              six: {bind: ["[::]:\(port)", "[::]:\(both)"], pool: b}
+            pools:
+              a: {backends: "127.0.0.1:\(first.port)"}
+              b: {backends: "127.0.0.1:\(second.port)"}
+            """)
+        let program = try RunningProgram.start(.balancer, ["run", path])
+        for port in [port, both] { try Ports.waitForListener(on: port, of: program) }
+        for (host, port, backend) in [
+            ("127.0.0.1", port, "A"), ("::1", port, "B"), ("127.0.0.1", both, "B"), ("::1", both, "B"),
+        ] {
+            let balancer = BalancerUnderTest(program: program, host: host, port: port)
+            #expect(try balancer.connectAndGreet().backend == backend, "\(host) \(port)")
+        }
+    }
+
     @Test("a file without mistakes is one line on standard output")
     func check() throws {
         let folder = try TestFolder()

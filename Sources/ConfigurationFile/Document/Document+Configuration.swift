@@ -52,7 +52,7 @@ extension Document {
         let limits = resources.limits(
             listeners: listeners.count + inherited, backends: pools.reduce(0) { $0 + $1.backends.count },
             threads: process.threads.value, warmConnections: latency.warmConnections,
-            sessionsMax: process.sessionsMax.value, backlog: nil)
+            sessionsMax: process.sessionsMax.value)
         return try Configuration(
             listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log.value,
             threads: process.threads.value, status: status(resources))

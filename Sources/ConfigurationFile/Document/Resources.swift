@@ -29,7 +29,7 @@ public struct Resources: Sendable {
     ///     loop's own.
     ///   - sessionsMax: What is asked for; nil for what the limit of descriptors allows.
     public func limits(
-        listeners: Int, backends: Int, threads: Int, warmConnections: Int, sessionsMax: Int?, backlog: Int?
+        listeners: Int, backends: Int, threads: Int, warmConnections: Int, sessionsMax: Int?
     ) -> Limits {
         var limits = Limits(
             sessionsMax: Limits.sessionsMax(
@@ -38,7 +38,6 @@ public struct Resources: Sendable {
         limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
         limits.blocksMax = Limits.blocksMax(memory: memory)
         limits.stalledMax = Limits.stalledMax(memory: memory)
-        limits.backlog = backlog
         if let sessionsMax { limits.sessionsMax = sessionsMax }
         return limits
     }
