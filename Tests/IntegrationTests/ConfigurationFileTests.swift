@@ -65,6 +65,50 @@ struct ConfigurationFileTests {
         }
     }
 
+    @Test("one line with --listen serves on each address, and logs changes of health")
+    func oneLine() throws {
+        let backends = [try EchoBackend(named: "A"), try EchoBackend(named: "B")]
+        let ports = try Ports.free(2)
+        let program = try RunningProgram.start(
+            .balancer,
+            ["run", "--listen", "127.0.0.1:\(ports[0])", "127.0.0.1:\(backends[0].port)", "--listen=[::1]:\(ports[1])"]
+                + ["127.0.0.1:\(backends[1].port)", "--threads", "1", "--source", "127.0.0.9"])
+        for port in ports { try Ports.waitForListener(on: port, of: program) }
+        let first = BalancerUnderTest(program: program, host: "127.0.0.1", port: ports[0])
+        let second = BalancerUnderTest(program: program, host: "::1", port: ports[1])
+        #expect(try first.connectAndGreet().backend == "A")
+        #expect(try second.connectAndGreet().backend == "B")
+        try backends[1].stop()
+        try program.wait("a line about the backend") {
+            (program.output.texts + program.errors.texts).contains { $0.contains("\(backends[1].port)") }
+        }
+        program.signal(SIGTERM)
+        #expect(try program.waitForExit() == .exited(0))
+    }
+
+    @Test(
+        "what is wrong with one line is a usage error with its remedy",
+        arguments: [
+            (["db1:5432"], "'db1:5432' is a backend and no file: say where clients come in"),
+            (["--listen", "127.0.0.1:1"], "no backend: after --listen give at least one HOST:PORT"),
+            (["--listen", "127.0.0.1:1", "db1"], "backend 'db1' has no port"),
+            (["--listen", "127.0.0.1:1", "a.yaml"], "give either a file"),
+            (["--listen", "5432", "db1:1"], "write 0.0.0.0:5432 for every IPv4 address"),
+            (["--listen", "localhost:1", "db1:1"], "'localhost' is a name"),
+            (["--listen", "/run/x", "db1:1"], "bind: {unix: PATH}"),
+            (["--listen", "0.0.0.0:1", "--listen", "127.0.0.1:1", "db1:1"], "stands for every address"),
+            (["--listen", "0.0.0.0:1", "--listen", "0.0.0.0:1", "db1:1"], "two listeners on 0.0.0.0:1"),
+            (["--listen", "0.0.0.0:1", "127.0.0.1:1"], "is the balancer's own address"),
+            (["--listen", "0.0.0.0:1", "db1:1", "--source", "127.0.0.1:3"], "a source address has no port"),
+            (["a.yaml", "--threads", "2"], "--threads goes with --listen"),
+            (["a.yaml", "b.yaml"], "2 files: give one"),
+        ] as [([String], String)])
+    func wrongLine(arguments: [String], fault: String) throws {
+        let program = try RunningProgram.start(.balancer, ["run"] + arguments)
+        #expect(try program.waitForExit() == .exited(64))
+        #expect(program.errors.text.contains(fault), "\(program.summary)")
+    }
+
     @Test("a file without mistakes is one line on standard output")
     func check() throws {
         let folder = try TestFolder()

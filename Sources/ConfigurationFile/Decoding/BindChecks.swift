@@ -1,4 +1,3 @@
-import Glibc
 import Reactor
 
 /// Addresses to listen on that exclude each other.
@@ -79,8 +78,7 @@ struct BindChecks {
     /// those of IPv6 alone.
     var own: [OwnAddress] {
         ports.values.flatMap { addresses in
-            let hasOthers = addresses.contains { $0.family == AF_INET }
-            return addresses.map { OwnAddress($0, isIPv6Only: hasOthers && $0.family == AF_INET6 && $0.isWildcard) }
+            addresses.map { OwnAddress($0, isIPv6Only: $0.hasCompanion(among: addresses)) }
         }
     }
 }

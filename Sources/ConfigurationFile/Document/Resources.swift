@@ -22,6 +22,15 @@ public struct Resources: Sendable {
         self.statusSocket = statusSocket
     }
 
+    /// The name of the status socket among those that are handed over.
+    static let statusSocketName = "status"
+
+    /// The status socket: one that was handed over, or at the path that was asked for, or at ``statusSocket``.
+    func statusSocket(_ path: String?) -> Configuration.StatusSocket? {
+        if let socket = sockets?.first(where: { $0.name == Self.statusSocketName }) { return .inherited(socket) }
+        return (path ?? statusSocket).map { .path($0) }
+    }
+
     /// The limits of a balancer, as far as these resources decide them.
     ///
     /// - Parameters:

@@ -75,7 +75,11 @@ private struct ConfigurationWriter {
         line(1, "\(pool.name):")
         line(2, "backends:")
         for backend in pool.backends { line(3, "- \(Self.text(backend))") }
-        if let source = pool.sources.first { line(2, "source: \(YAMLWriter.quoted(source.host))") }
+        let sources = pool.sources.map { YAMLWriter.quoted($0.host) }
+        if !sources.isEmpty {
+            let list = sources.joined(separator: ", ")
+            line(2, "source: \(sources.count == 1 ? list : "[\(list)]")")
+        }
         let standard = Configuration.HealthCheck()
         let check = pool.health
         var pairs: [String] = []
