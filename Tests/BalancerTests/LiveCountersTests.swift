@@ -79,7 +79,7 @@ private struct LiveLoop: ~Copyable {
             .accepted: 1, .connects: 2, .redispatches: 1, .failedRefused: 1, .bytesUp: 10, .bytesDown: 10,
         ]
         Self.expect(expected, "all") { live.total($0) }
-        Self.expect([.connects: 1, .failedRefused: 1], "the one that refuses") { live.target(0, $0) }
+        Self.expect([.connects: 1, .left: 1, .failedRefused: 1], "the one that refuses") { live.target(0, $0) }
         Self.expect([.connects: 1, .redispatches: 1, .bytesUp: 10, .bytesDown: 10], "the one that serves") {
             live.target(1, $0)
         }
@@ -94,7 +94,7 @@ private struct LiveLoop: ~Copyable {
         try #require(isOver)
         Self.expect(expected.merging([.endedFinished: 1]) { $1 }, "all, at the end") { live.total($0) }
         Self.expect(
-            [.connects: 1, .redispatches: 1, .bytesUp: 10, .bytesDown: 10, .endedFinished: 1],
+            [.connects: 1, .left: 1, .redispatches: 1, .bytesUp: 10, .bytesDown: 10, .endedFinished: 1],
             "the one that served"
         ) { live.target(1, $0) }
     }

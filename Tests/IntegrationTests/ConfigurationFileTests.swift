@@ -82,8 +82,6 @@ struct ConfigurationFileTests {
         try program.wait("a line about the backend") {
             (program.output.texts + program.errors.texts).contains { $0.contains("\(backends[1].port)") }
         }
-        program.signal(SIGTERM)
-        #expect(try program.waitForExit() == .exited(0))
     }
 
     @Test(
@@ -172,5 +170,65 @@ struct ConfigurationFileTests {
         let wrong = try RunningProgram.start(.balancer, ["config", "127.0.0.1", "127.0.0.1", "0"])
         #expect(try wrong.waitForExit() == .exited(64))
         #expect(wrong.errors.text.contains("1 to 65535"))
+    }
+}
+
+/// `balancer check --against`, as a program.
+@Suite("Check against a running balancer", .ownThread)
+struct CheckAgainstTests {
+    @Test("a line says what becomes of each backend and its sessions; nothing changes, and mistakes are still 78")
+    func against() throws {
+        let folder = try TestFolder()
+        let backends = [try EchoBackend(named: "A"), try EchoBackend(named: "B")]
+        let port = try Ports.free()
+        let socket = folder.path(of: "status.sock")
+        let path = folder.path(of: "balancer.yaml")
+        func write(_ backends: [EchoBackend]) throws {
+            try """
+            listeners: {web: {bind: "127.0.0.1:\(port)", pool: web}}
+            pools:
+              web:
+                backends: [\(backends.map { "\"127.0.0.1:\($0.port)\"" }.joined(separator: ", "))]
+                when_removed: drain 30s
+            administration: {socket: \(socket)}
+            """.write(toFile: path, atomically: true, encoding: .utf8)
+        }
+        func check() throws -> RunningProgram {
+            let program = try RunningProgram.start(.balancer, ["check", "--against", socket, path])
+            return program
+        }
+        try write(backends)
+        let unreachable = try check()
+        #expect(try unreachable.waitForExit() == .exited(1))
+        #expect(unreachable.errors.text.contains(socket))
+
+        let program = try RunningProgram.start(.balancer, ["run", path])
+        try Ports.waitForListener(on: port, of: program)
+        let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
+        let clients = try (0..<5).map { _ in try balancer.connectAndGreet() }
+        let same = try check()
+        #expect(try same.waitForExit() == .exited(0))
+        #expect(same.output.texts == ["no backend, pool or listener changes, listener web unchanged"])
+
+        try write([backends[1]])
+        let changed = try check()
+        #expect(try changed.waitForExit() == .exited(0))
+        let name = "127.0.0.1:\(backends[0].port)"
+        #expect(
+            changed.output.texts == [
+                "pool web: backend \(name) is removed, and drains for 30s: 3 sessions affected",
+                "1 backend drains, 3 sessions affected, listener web unchanged",
+            ])
+        // A session that has ended is not counted any more.
+        clients[0].client.close()
+        try balancer.waitForStatus(at: socket, "with a session less") { $0.sessions == 4 }
+        let later = try check()
+        #expect(try later.waitForExit() == .exited(0))
+        #expect(later.output.texts.last == "1 backend drains, 2 sessions affected, listener web unchanged")
+
+        try "listeners: 1".write(toFile: path, atomically: true, encoding: .utf8)
+        let wrong = try check()
+        #expect(try wrong.waitForExit() == .exited(78))
+        #expect(program.isRunning)
     }
 }

@@ -13,6 +13,8 @@ enum Counter: Int, CaseIterable {
     case bytesDiscarded
     /// Attempts to connect to a backend.
     case connects
+    /// Attempts to connect that are over, and sessions that have left their backend. Only per backend.
+    case left
     /// Attempts to connect that follow a failed one: each is on another backend.
     case redispatches
     /// Events for an owner that had ended earlier in the same batch, or whose place was reused. Only in total.

@@ -347,6 +347,7 @@ struct Targets: ~Copyable {
     /// A session has left the backend at `place`; it still holds the place.
     mutating func drop(_ place: Int) {
         states[place].sessions -= 1
+        states[place].cells.add(.left)
         if states[place].isFollowed, !states[place].hasLeft {
             pools[states[place].pool].drop(states[place].position)
         }
