@@ -19,14 +19,32 @@ import Testing
         var report = report(2)
         report.backends[1].address = nil
         report.backends[1].name = "server2"
-        report.backends.append(.init(address: .ipv4(0x0A00_0003, port: 80), health: .untested))
+        report.backends[1].pool = "web"
+        report.backends[1].title = "server2:80"
+        report.backends[1].weight = 3
+        report.backends[1].isBackup = true
+        report.backends[1].sessions = 7
+        report.backends.append(
+            .init(address: .ipv4(0x0A00_0003, port: 80), health: .untested, pool: "web", title: "10.0.0.3:80"))
+        report.listeners = [
+            .init(name: "a", pool: "web", address: .ipv6(high: 0, low: 0, scope: 0, port: 80)),
+            .init(name: "b", pool: "web", address: .unix(path: "/run/a b.sock")),
+        ]
+        let answer = StatusAnswer(report.text)
+        #expect(answer?.listeners.map(\.address) == ["[::]:80", "unix:/run/a b.sock"])
+        #expect(answer?.backends.map(\.title) == ["server2:80", "10.0.0.3:80"])
+        #expect(answer?.backends.first?.sessions == 7 && answer?.backends.first?.weight == 3)
+        #expect(answer?.backends.first?.isBackup == true && answer?.backends.first?.address == nil)
         #expect(
+
             report.text == """
                 state=serving backends_up=1 backends=3 sessions=12 sessions_max=4000 threads=2 turns=100 \
                 turn_p99_us=96 turn_max_us=411 uptime_s=61 pid=4711
-                backend=10.0.0.1:80 health=up
-                backend=- health=down name=server2
-                backend=10.0.0.3:80 health=untested
+                backend=10.0.0.1:80 health=up sessions=0
+                backend=- health=down name=server2 pool=web title=server2:80 weight=3 backup=yes sessions=7
+                backend=10.0.0.3:80 health=untested pool=web sessions=0
+                listener=a pool=web address=[::]:80
+                listener=b pool=web address=unix:/run/a b.sock
 
                 """)
     }

@@ -60,7 +60,7 @@ import Testing
         let backend = try #require(SocketAddress(host: backend, port: 20000))
         let expected =
             "backend \(backend) is the balancer's own address, so it would connect to itself: give the backend's port, or "
-            + "the balancer another --port"
+            + "the balancer another one to listen on"
         #expect(
             reason {
                 try Configuration(

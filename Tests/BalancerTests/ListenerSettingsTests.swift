@@ -164,10 +164,9 @@ import Testing
 
     @Test(
         arguments: [
-            (
-                [.init(address: tcp, name: "a"), .init(address: .ipv4(0x7F00_0001, port: 2), name: "a")],
-                "two listeners 'a'"
-            ),
+            // Two addresses of one listener.
+            ([.init(address: tcp, name: "a"), .init(address: .ipv4(0x7F00_0001, port: 2), name: "a")], ""),
+            ([.init(address: tcp, name: "a"), .init(address: tcp, name: "b")], "two listeners on 127.0.0.1:1"),
             ([.init(address: tcp, name: "")], "its name is empty"),
             ([.init(address: tcp, name: "a", backlog: 0)], "listener 'a' at 127.0.0.1:1: backlog 0: it must be 1 to"),
             ([.init(address: tcp, unix: .init())], "only the path of a Unix socket"),

@@ -42,7 +42,7 @@ import Testing
             let report = StatusReport(facts, RecentTurns(), uptime: .zero)
             #expect(report.backends.map(\.health) == [.unchecked, .unchecked] && report.backendsUp == 2)
             #expect(report.text.hasPrefix("state=serving backends_up=2 backends=2 backends_unchecked=2 sessions=0 "))
-            #expect(report.text.contains("\nbackend=10.1.0.0:80 health=unchecked\n"))
+            #expect(report.text.contains("\nbackend=10.1.0.0:80 health=unchecked pool=default sessions=0\n"))
         }
     }
 

@@ -17,15 +17,16 @@ import Testing
         "127.0.0.1 127.0.0.1:80 --busy-poll off --fast-open --warm-connections 3",
         "127.0.0.1 127.0.0.1:80 --busy-poll always", "127.0.0.1 127.0.0.1:80 --busy-poll 20us",
         "127.0.0.1 127.0.0.1:80 --sessions-max 99 --backlog 77 --status-socket /run/a/b.sock --log none",
-        "0.0.0.0 0.0.0.0:80 [::]:81 --log sessions",
+        "0.0.0.0 0.0.0.0:80 [::]:81 --log sessions", "--listen 0.0.0.0:5432 db1:5432 db2 5433",
+        "--listen [::]:80 --listen 0.0.0.0:80 --listen 10.0.0.9:90-93 10.0.0.1:80 --threads 2 --status-socket /run/s",
+        "--listen=[::]:80 [fd00::1]:80 --source fd00::2 --source fd00::3",
     ])
     func theFileIsTheCommand(line: String) throws {
         let arguments = line.split(separator: " ").map(String.init)
         let resources = Resources(descriptors: 4096, memory: [])
         let text = try ConfigCommand.text(of: arguments, resources)
         let fromFile = try Document.read(text: text).configuration(resources)
-        let command = try ServeCommand.parse(arguments)
-        let fromLine = try command.makeConfiguration(resources, HandedSockets(), looksUp: false)
+        let fromLine = try Self.configuration(arguments, resources)
         #expect(fromFile.listeners == fromLine.listeners)
         // But for this: the guide's command has its backends up until proven otherwise.
         var pools = fromLine.pools
@@ -37,5 +38,13 @@ import Testing
         #expect(fromFile.log == fromLine.log)
         #expect(fromFile.threads == fromLine.threads)
         #expect(fromFile.status == fromLine.status)
+    }
+
+    private static func configuration(_ arguments: [String], _ resources: Resources) throws -> Configuration {
+        guard !(arguments.first?.hasPrefix("--listen") ?? false) else {
+            let line = try #require(try RunCommand.parse(arguments).oneLine())
+            return try RunCommand.configuration(line, resources)
+        }
+        return try ServeCommand.parse(arguments).makeConfiguration(resources, HandedSockets(), looksUp: false)
     }
 }

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func thereAreManyOfThem() {
-        #expect(Folders.files(Folders.wrong).count >= 100)
+        #expect(Folders.files(Folders.wrong).count >= 300)
     }
 
     /// A line can be read in a terminal, and a reader sees where to look.

@@ -5,7 +5,7 @@ import Testing
 @testable import ConfigurationFile
 
 /// Files that are nearly right: whatever is in them, reading ends, with a document or with mistakes that have their places.
-/// RUNS sets how many are made of each file, SEED which.
+/// RUNS sets how many are made of each file, SEED which: the stage `fuzz` of .ci/run makes more.
 @Suite struct MutationTests {
     private static let runs = Environment.value("RUNS").flatMap { Int($0) } ?? 60
     private static let seed = Environment.value("SEED").flatMap { UInt64($0) } ?? 17
@@ -49,8 +49,9 @@ import Testing
             let changed = Self.mutate(bytes, &dice)
             do throws(Mistakes) {
                 let document = try Document.read(bytes: changed)
-                _ = document.fullText
+                Self.expectSame(document, "seed \(Self.seed), run \(run)")
                 try document.check(.staged)
+                _ = try document.configuration(.staged)
             } catch {
                 #expect(!error.list.isEmpty, "seed \(Self.seed), run \(run)")
                 for mistake in error.list {
@@ -58,6 +59,19 @@ import Testing
                     #expect(place && !mistake.reason.isEmpty, "seed \(Self.seed), run \(run): \(mistake)")
                 }
             }
+        }
+    }
+
+    /// What `config --full` prints is a file without mistakes, and is printed the same again. It has the listeners and pools
+    /// of all files, so it includes none.
+    private static func expectSame(_ document: Document, _ comment: Comment) {
+        let text = document.fullText
+        do throws(Mistakes) {
+            let again = try Document.read(text: text)
+            #expect(again.listeners.count == document.listeners.count, comment)
+            #expect(again.pools.map(\.backends.count) == document.pools.map(\.backends.count), comment)
+        } catch {
+            Issue.record("\(comment): \(error)\n\(text)")
         }
     }
 

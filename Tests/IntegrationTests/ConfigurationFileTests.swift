@@ -39,6 +39,74 @@ struct ConfigurationFileTests {
         #expect(try program.waitForExit() == .exited(0))
     }
 
+    @Test("[::] beside 0.0.0.0 has the clients of IPv6 alone, and without it those of both")
+    func bothFamilies() throws {
+        let folder = try TestFolder()
+        let first = try EchoBackend(named: "A")
+        let second = try EchoBackend(named: "B")
+        let (port, both) = (try Ports.free(), try Ports.free())
+        let path = try Self.file(
+            folder,
+            """
+            listeners:
+              four: {bind: "0.0.0.0:\(port)", pool: a}
+              six: {bind: ["[::]:\(port)", "[::]:\(both)"], pool: b}
+            pools:
+              a: {backends: "127.0.0.1:\(first.port)"}
+              b: {backends: "127.0.0.1:\(second.port)"}
+            """)
+        let program = try RunningProgram.start(.balancer, ["run", path])
+        for port in [port, both] { try Ports.waitForListener(on: port, of: program) }
+        for (host, port, backend) in [
+            ("127.0.0.1", port, "A"), ("::1", port, "B"), ("127.0.0.1", both, "B"), ("::1", both, "B"),
+        ] {
+            let balancer = BalancerUnderTest(program: program, host: host, port: port)
+            #expect(try balancer.connectAndGreet().backend == backend, "\(host) \(port)")
+        }
+    }
+
+    @Test("one line with --listen serves on each address, and logs changes of health")
+    func oneLine() throws {
+        let backends = [try EchoBackend(named: "A"), try EchoBackend(named: "B")]
+        let ports = try Ports.free(2)
+        let program = try RunningProgram.start(
+            .balancer,
+            ["run", "--listen", "127.0.0.1:\(ports[0])", "127.0.0.1:\(backends[0].port)", "--listen=[::1]:\(ports[1])"]
+                + ["127.0.0.1:\(backends[1].port)", "--threads", "1", "--source", "127.0.0.9"])
+        for port in ports { try Ports.waitForListener(on: port, of: program) }
+        let first = BalancerUnderTest(program: program, host: "127.0.0.1", port: ports[0])
+        let second = BalancerUnderTest(program: program, host: "::1", port: ports[1])
+        #expect(try first.connectAndGreet().backend == "A")
+        #expect(try second.connectAndGreet().backend == "B")
+        try backends[1].stop()
+        try program.wait("a line about the backend") {
+            (program.output.texts + program.errors.texts).contains { $0.contains("\(backends[1].port)") }
+        }
+    }
+
+    @Test(
+        "what is wrong with one line is a usage error with its remedy",
+        arguments: [
+            (["db1:5432"], "'db1:5432' is a backend and no file: say where clients come in"),
+            (["--listen", "127.0.0.1:1"], "no backend: after --listen give at least one HOST:PORT"),
+            (["--listen", "127.0.0.1:1", "db1"], "backend 'db1' has no port"),
+            (["--listen", "127.0.0.1:1", "a.yaml"], "give either a file"),
+            (["--listen", "5432", "db1:1"], "write 0.0.0.0:5432 for every IPv4 address"),
+            (["--listen", "localhost:1", "db1:1"], "'localhost' is a name"),
+            (["--listen", "/run/x", "db1:1"], "bind: {unix: PATH}"),
+            (["--listen", "0.0.0.0:1", "--listen", "127.0.0.1:1", "db1:1"], "stands for every address"),
+            (["--listen", "0.0.0.0:1", "--listen", "0.0.0.0:1", "db1:1"], "two listeners on 0.0.0.0:1"),
+            (["--listen", "0.0.0.0:1", "127.0.0.1:1"], "is the balancer's own address"),
+            (["--listen", "0.0.0.0:1", "db1:1", "--source", "127.0.0.1:3"], "a source address has no port"),
+            (["a.yaml", "--threads", "2"], "--threads goes with --listen"),
+            (["a.yaml", "b.yaml"], "2 files: give one"),
+        ] as [([String], String)])
+    func wrongLine(arguments: [String], fault: String) throws {
+        let program = try RunningProgram.start(.balancer, ["run"] + arguments)
+        #expect(try program.waitForExit() == .exited(64))
+        #expect(program.errors.text.contains(fault), "\(program.summary)")
+    }
+
     @Test("a file without mistakes is one line on standard output")
     func check() throws {
         let folder = try TestFolder()
@@ -102,5 +170,65 @@ struct ConfigurationFileTests {
         let wrong = try RunningProgram.start(.balancer, ["config", "127.0.0.1", "127.0.0.1", "0"])
         #expect(try wrong.waitForExit() == .exited(64))
         #expect(wrong.errors.text.contains("1 to 65535"))
+    }
+}
+
+/// `balancer check --against`, as a program.
+@Suite("Check against a running balancer", .ownThread)
+struct CheckAgainstTests {
+    @Test("a line says what becomes of each backend and its sessions; nothing changes, and mistakes are still 78")
+    func against() throws {
+        let folder = try TestFolder()
+        let backends = [try EchoBackend(named: "A"), try EchoBackend(named: "B")]
+        let port = try Ports.free()
+        let socket = folder.path(of: "status.sock")
+        let path = folder.path(of: "balancer.yaml")
+        func write(_ backends: [EchoBackend]) throws {
+            try """
+            listeners: {web: {bind: "127.0.0.1:\(port)", pool: web}}
+            pools:
+              web:
+                backends: [\(backends.map { "\"127.0.0.1:\($0.port)\"" }.joined(separator: ", "))]
+                when_removed: drain 30s
+            administration: {socket: \(socket)}
+            """.write(toFile: path, atomically: true, encoding: .utf8)
+        }
+        func check() throws -> RunningProgram {
+            let program = try RunningProgram.start(.balancer, ["check", "--against", socket, path])
+            return program
+        }
+        try write(backends)
+        let unreachable = try check()
+        #expect(try unreachable.waitForExit() == .exited(1))
+        #expect(unreachable.errors.text.contains(socket))
+
+        let program = try RunningProgram.start(.balancer, ["run", path])
+        try Ports.waitForListener(on: port, of: program)
+        let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
+        let clients = try (0..<5).map { _ in try balancer.connectAndGreet() }
+        let same = try check()
+        #expect(try same.waitForExit() == .exited(0))
+        #expect(same.output.texts == ["no backend, pool or listener changes, listener web unchanged"])
+
+        try write([backends[1]])
+        let changed = try check()
+        #expect(try changed.waitForExit() == .exited(0))
+        let name = "127.0.0.1:\(backends[0].port)"
+        #expect(
+            changed.output.texts == [
+                "pool web: backend \(name) is removed, and drains for 30s: 3 sessions affected",
+                "1 backend drains, 3 sessions affected, listener web unchanged",
+            ])
+        // A session that has ended is not counted any more.
+        clients[0].client.close()
+        try balancer.waitForStatus(at: socket, "with a session less") { $0.sessions == 4 }
+        let later = try check()
+        #expect(try later.waitForExit() == .exited(0))
+        #expect(later.output.texts.last == "1 backend drains, 2 sessions affected, listener web unchanged")
+
+        try "listeners: 1".write(toFile: path, atomically: true, encoding: .utf8)
+        let wrong = try check()
+        #expect(try wrong.waitForExit() == .exited(78))
+        #expect(program.isRunning)
     }
 }

@@ -31,8 +31,8 @@ struct StatusTests {
             ])
         #expect(
             run.answer.backends == [
-                ["backend": "127.0.0.1:\(backend.port)", "health": "up"],
-                ["backend": "127.0.0.1:\(refusing)", "health": "down"],
+                ["backend": "127.0.0.1:\(backend.port)", "health": "up", "pool": "default", "sessions": "0"],
+                ["backend": "127.0.0.1:\(refusing)", "health": "down", "pool": "default", "sessions": "0"],
             ])
         #expect(run.output.hasPrefix("state=serving ") && run.output.hasSuffix("\n"), "\(run.output)")
     }

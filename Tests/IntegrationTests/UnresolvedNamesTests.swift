@@ -127,9 +127,9 @@ struct UnresolvedNamesTests {
             $0.state == "serving" && !$0.backends.contains { $0["health"] == "untested" }
         }
         #expect(
-            answer.backends == [
-                ["backend": "-", "health": "down", "name": Self.unknown],
-                ["backend": "127.0.0.1:\(backend.port)", "health": "up", "name": "localhost"],
+            answer.backends.map { [$0["backend"], $0["health"], $0["name"], $0["title"]] } == [
+                ["-", "down", Self.unknown, "\(Self.unknown):1"],
+                ["127.0.0.1:\(backend.port)", "up", "localhost", "localhost:\(backend.port)"],
             ])
     }
 

@@ -11,7 +11,7 @@ extension Configuration {
             guard let address = backend.address, listener.ownAddress.receives(address) else { continue }
             throw ConfigurationError(
                 "backend \(backend.unspecified ?? address) is the balancer's own address, so it would connect to itself: "
-                    + "give the backend's port, or the balancer another --port")
+                    + "give the backend's port, or the balancer another one to listen on")
         }
     }
 }

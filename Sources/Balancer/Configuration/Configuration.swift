@@ -170,7 +170,8 @@ public struct ConfigurationError: Error, Hashable, CustomStringConvertible {
     /// One line, for display.
     public let description: String
 
-    init(_ description: String) {
+    /// An error with its remedy.
+    public init(_ description: String) {
         self.description = description
     }
 }

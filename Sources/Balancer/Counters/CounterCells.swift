@@ -60,6 +60,14 @@ final class TargetCounters: Sendable {
 
     func cells(ofLoop loop: Int) -> CounterCells { blocks[loop].cells }
 
+    /// Sessions of all loops that are connected or connecting: those that came without those that have left. The latter
+    /// are read first, so that a session which ends meanwhile counts once too often and never once too little.
+    var sessions: Int {
+        let left = self[.disconnects]
+        let came = self[.connects]
+        return came > left ? Int(truncatingIfNeeded: came - left) : 0
+    }
+
     /// The sum over all loops.
     subscript(counter: Counter) -> UInt64 { blocks.reduce(0) { $0 &+ $1.cells[counter] } }
 }

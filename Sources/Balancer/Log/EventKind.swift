@@ -20,7 +20,10 @@ enum EventKind: String, CaseIterable, Sendable {
     case poolFull = "pool-full"
     case poolHasRoom = "pool-has-room"
     case poolRemoved = "pool-removed"
+    case poolDiscovered = "pool-discovered"
+    case poolUndiscovered = "pool-undiscovered"
     case listenerOpened = "listener-opened"
+    case listenerLost = "listener-lost"
     case processStarted = "process-started"
     case processFewDescriptors = "process-few-descriptors"
     case processLittleMemory = "process-little-memory"
@@ -32,6 +35,8 @@ enum EventKind: String, CaseIterable, Sendable {
     case processConnectsAgain = "process-connects-again"
     case processSignal = "process-signal"
     case processLooksUp = "process-looks-up"
+    case processReloaded = "process-reloaded"
+    case processReloadRefused = "process-reload-refused"
     case processDraining = "process-draining"
     case processStopped = "process-stopped"
     case logReopened = "log-reopened"
@@ -40,14 +45,16 @@ enum EventKind: String, CaseIterable, Sendable {
 
     var level: LogLevel {
         switch self {
-        case .poolNoBackend, .processCannotAccept, .processCannotConnect, .logFailed, .backendUncheckable: .error
+        case .poolNoBackend, .processCannotAccept, .processCannotConnect, .logFailed, .backendUncheckable,
+            .processReloadRefused, .listenerLost:
+            .error
         case .backendDown, .backendNameLost, .poolFull, .processFull, .processFewDescriptors, .processLittleMemory,
-            .logLinesLost:
+            .logLinesLost, .poolUndiscovered:
             .warning
         case .backendUp, .backendFailing, .backendRecovered, .backendRising, .backendMoved, .backendNameFound,
             .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolRemoved, .listenerOpened, .processStarted,
             .processHasRoom, .processAcceptsAgain, .processConnectsAgain, .processSignal, .processLooksUp,
-            .processDraining, .processStopped, .logReopened:
+            .processDraining, .processStopped, .logReopened, .poolDiscovered, .processReloaded:
             .info
         case .backendCheck: .debug
         }

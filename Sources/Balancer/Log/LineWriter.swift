@@ -100,7 +100,7 @@ struct LineWriter: Sendable {
         for part in event.parts {
             switch part {
             case .value(let name, let value), .detail(let name, let value): field(&record, name, value)
-            case .words, .remedy, .pool: break
+            case .words, .remedy, .pool, .number: break
             }
         }
         name(&record, "message")
@@ -136,6 +136,7 @@ struct LineWriter: Sendable {
             case .value(_, .seconds(let duration)): record.append(seconds: duration)
             case .pool(let name): if ofCommand { record.appendPool(name) }
             case .detail: break
+            case .number(let number): record.append(number)
             }
         }
     }

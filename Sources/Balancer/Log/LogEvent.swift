@@ -25,6 +25,8 @@ struct LogEvent {
         /// Words that depend on whether options of the command line, or keys of a file, are meant.
         case remedy(command: StaticString, file: StaticString)
         case value(name: StaticString, Value)
+        /// A number that has no name.
+        case number(Int)
         /// `pool 'web': `, in lines of the one-line command alone: others have it as a field.
         case pool(String)
         /// In JSON alone: the words say it already.
@@ -53,6 +55,9 @@ struct LogEvent {
     mutating func value(_ name: StaticString, _ text: String) { value(name, .text(text)) }
     /// A number, at least 0, that stands among the words.
     mutating func value(_ name: StaticString, _ number: Int) { value(name, .number(UInt64(max(0, number)))) }
+
+    /// A number among the words, which JSON has in its message alone.
+    mutating func number(_ number: Int) { parts.append(.number(number)) }
 
     /// A value that only JSON has.
     mutating func detail(_ name: StaticString, _ value: Value) { parts.append(.detail(name: name, value)) }

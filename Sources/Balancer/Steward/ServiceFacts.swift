@@ -71,12 +71,25 @@ extension StatusReport {
     init(_ facts: LoopFacts, _ turns: RecentTurns, uptime: Duration) {
         self.init(
             state: facts.service.state,
-            backends: facts.roster.targets.map {
-                BackendLine(
-                    address: $0.address, name: $0.label ?? $0.host?.host,
-                    health: $0.isUnchecked ? .unchecked : $0.isProven ? .up : $0.isUntested ? .untested : .down)
+            backends: facts.roster.pools.flatMap { pool in
+                pool.targets.map { BackendLine($0, pool: pool.name) }
+            },
+            listeners: facts.roster.listeners.map { listener in
+                let pool = facts.roster.pools.first { $0.id == listener.pool }
+                return ListenerLine(
+                    name: listener.settings.name, pool: pool?.name ?? "", address: listener.settings.address)
             },
             sessions: facts.sessions, sessionsMax: facts.roster.process.sessionsMax,
             threads: facts.configuration.threads, turns: turns, uptime: uptime, process: getpid())
+    }
+}
+
+extension StatusReport.BackendLine {
+    init(_ target: TargetEntry, pool: String) {
+        self.init(
+            address: target.address, name: target.label ?? target.host?.host,
+            health: target.isUnchecked ? .unchecked : target.isProven ? .up : target.isUntested ? .untested : .down,
+            pool: pool, title: target.name, weight: target.weight, isBackup: target.isBackup,
+            sessions: target.counters.sessions)
     }
 }

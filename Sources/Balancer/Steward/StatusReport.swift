@@ -1,14 +1,18 @@
 import Reactor
 
-/// The state of a balancer, as its status socket reports it: a line for the process, then one per backend, of pairs
-/// `key=value`.
+/// The state of a balancer, as its status socket reports it: a line for the process, then one per backend and one per
+/// listener, of pairs `key=value`. ``StatusAnswer`` reads it.
 ///
 /// ```
 /// state=serving backends_up=1 backends=2 sessions=12 sessions_max=4000 threads=1 turns=70512 turn_p99_us=96
 ///     turn_max_us=411 uptime_s=3600 pid=4711
-/// backend=172.20.0.5:8090 health=up name=server1
-/// backend=- health=down name=server2
+/// backend=172.20.0.5:8090 health=up name=server1 pool=web title=server1:8090 weight=3 sessions=12
+/// backend=- health=down name=server2 pool=web title=server2:8090 backup=yes sessions=0
+/// listener=web pool=web address=0.0.0.0:8000
 /// ```
+///
+/// `title` is what identifies a backend in its pool, where that is neither `name` nor its address. `weight` stands where it
+/// is not 1.
 ///
 /// `backends_unchecked=1` follows `backends` where backends are not probed: they count as up, and nobody has asked them.
 ///
@@ -40,6 +44,40 @@ public struct StatusReport: Hashable, Sendable {
         public var name: String?
         /// What its probes have shown.
         public var health: Health
+        /// The name of its pool.
+        public var pool = ""
+        /// What identifies it in its pool: its label, its name as `HOST:PORT`, or its address.
+        public var title = ""
+        /// Its share of the clients relative to the others'.
+        public var weight: Int32 = 1
+        /// It gets clients only while no other of its pool is up.
+        public var isBackup = false
+        /// Sessions of all loops that are connected or connecting to it.
+        public var sessions = 0
+
+        var text: String {
+            let place = address.map(\.description) ?? "-"
+            var text = "backend=\(place) health=\(health.rawValue)"
+            if let name { text += " name=\(name)" }
+            if !pool.isEmpty { text += " pool=\(pool)" }
+            if !title.isEmpty, title != name ?? place { text += " title=\(title)" }
+            if weight != 1 { text += " weight=\(weight)" }
+            if isBackup { text += " backup=yes" }
+            return text + " sessions=\(sessions)\n"
+        }
+    }
+
+    /// One address of a listener.
+    public struct ListenerLine: Hashable, Sendable {
+        /// What the operator calls it; several addresses may have one name.
+        public var name: String
+        /// The name of the pool that serves its clients.
+        public var pool: String
+        /// The address.
+        public var address: SocketAddress
+
+        // The path of a Unix socket may have spaces in it, so it ends the line.
+        var text: String { "listener=\(name) pool=\(pool) address=\(address)\n" }
     }
 
     /// What the probes of a backend have shown.
@@ -58,6 +96,8 @@ public struct StatusReport: Hashable, Sendable {
     public var state: Service
     /// All backends of all pools.
     public var backends: [BackendLine]
+    /// The addresses of all listeners.
+    public var listeners: [ListenerLine] = []
     /// Sessions of all loops.
     public var sessions: Int
     /// The limit on sessions.
@@ -86,12 +126,10 @@ public struct StatusReport: Hashable, Sendable {
             + (unchecked > 0 ? "backends_unchecked=\(unchecked) " : "") + "sessions=\(sessions) "
             + "sessions_max=\(sessionsMax) threads=\(threads) turns=\(turns.count) "
             + "turn_p99_us=\(turns.percentile99 / 1000) turn_max_us=\(turns.longest / 1000) uptime_s=\(uptime.components.seconds) pid=\(process)\n"
-        for backend in backends.prefix(Self.backendLinesMax) {
-            text += "backend=\(backend.address.map(\.description) ?? "-") health=\(backend.health.rawValue)"
-            text += backend.name.map { " name=\($0)\n" } ?? "\n"
-        }
+        for backend in backends.prefix(Self.backendLinesMax) { text += backend.text }
         let others = backends.count - Self.backendLinesMax
         if others > 0 { text += "backends_not_listed=\(others)\n" }
+        for listener in listeners { text += listener.text }
         return text
     }
 

@@ -8,6 +8,8 @@ import CommandSupport
         abstract: "A TCP load balancer that one command line sets up.",
         usage: """
             balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
+            balancer run FILE
+            balancer run --listen ADDRESS:PORT HOST:PORT [HOST:PORT ...]
             balancer status [PATH]
             balancer demo [--stay] [--fast]
             """,
@@ -16,7 +18,8 @@ import CommandSupport
             HOST:PORT, by round robin. Backends are probed every 5 s. `balancer serve --help` lists all options.
 
               balancer 127.0.0.1 127.0.0.1 8090 127.0.0.1 8091
-              balancer 0.0.0.0 db1:5432 db2:5432 --port 5432 --log changes
+              balancer run --listen 0.0.0.0:5432 db1:5432 db2:5432
+              balancer run balancer.yaml
             """,
         version: version,
         subcommands: [
@@ -25,5 +28,5 @@ import CommandSupport
         ],
         defaultSubcommand: ServeCommand.self)
 
-    static func main() { start(optional: ["--busy-poll": LatencyOptions.words]) }
+    static func main() { start(repeatable: RunCommand.repeatable, optional: ["--busy-poll": LatencyOptions.words]) }
 }

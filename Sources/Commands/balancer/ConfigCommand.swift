@@ -10,12 +10,13 @@ struct ConfigCommand: ParsableCommand {
         commandName: "config",
         abstract: "Print the configuration file that says the same as a one-line command.",
         usage: """
+            balancer config --listen ADDRESS:PORT HOST:PORT [HOST:PORT ...] [options of run]
             balancer config SOURCE_IP HOST PORT [HOST PORT ...] [options of serve]
             balancer config --full FILE
             balancer config --schema
             """,
         discussion: """
-            balancer config 0.0.0.0 db1:5432 db2:5432 --port 5432 >balancer.yaml
+            balancer config --listen 0.0.0.0:5432 db1:5432 db2:5432 >balancer.yaml
               balancer run balancer.yaml
 
             Options of `config` itself come first. Names are not looked up.
@@ -33,7 +34,7 @@ struct ConfigCommand: ParsableCommand {
 
     @Argument(
         parsing: .captureForPassthrough,
-        help: ArgumentHelp("The one-line command: SOURCE_IP, backends, options.", valueName: "arguments"))
+        help: ArgumentHelp("The one-line command: --listen or SOURCE_IP, backends, options.", valueName: "arguments"))
     var line: [String] = []
 
     func validate() throws {
@@ -42,7 +43,8 @@ struct ConfigCommand: ParsableCommand {
         guard forms == 1 else {
             throw ValidationError(
                 forms == 0
-                    ? "nothing to print: give SOURCE_IP and backends, --full FILE, or --schema"
+                    ? "nothing to print: give --listen ADDRESS:PORT and backends, or SOURCE_IP and backends, --full FILE, or "
+                        + "--schema"
                     : "--full FILE, --schema and a one-line command exclude each other: give one of them")
         }
     }
@@ -64,6 +66,11 @@ struct ConfigCommand: ParsableCommand {
 
     /// The file for the arguments of the one-line command; a mistake in them is its usage error.
     static func text(of line: [String], _ resources: Resources) throws -> String {
+        if line.contains(where: { $0 == "--listen" || $0.hasPrefix("--listen=") }),
+            let oneLine = try RunCommand.parse(line).oneLine()
+        {
+            return Document.text(of: try RunCommand.configuration(oneLine, resources), sessionsMax: nil)
+        }
         let command = try ServeCommand.parse(line)
         let configuration = try command.makeConfiguration(resources, HandedSockets(), looksUp: false)
         return Document.text(of: configuration, sessionsMax: command.sessions.sessionsMax)

@@ -5,23 +5,77 @@ import ConfigurationFile
 import Glibc
 import Reactor
 
-/// `balancer run FILE`: serves as a configuration file says.
+/// `balancer run FILE`, and without a file `balancer run --listen ADDRESS:PORT HOST:PORT ...`.
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Balance clients as a configuration file says.",
+        abstract: "Balance clients as a configuration file says, or one line.",
+        usage: """
+            balancer run [FILE]
+            balancer run --listen ADDRESS:PORT HOST:PORT [HOST:PORT ...] [--source ADDRESS] [options]
+            """,
         discussion: """
-            The file is YAML; docs/configuration.md has every key. `balancer check` finds its mistakes, and `balancer \
-            config SOURCE_IP HOST PORT` prints one that says the same as the one-line command. With mistakes in the file \
-            the exit code is 78, and nothing is served. After SIGHUP the file is read again, and what has changed is taken \
-            over without ending a session; with mistakes in it nothing changes. A backend's name that has no address is looked up again and \
-            again; the backend is down until it has one.
+            balancer run balancer.yaml
+              balancer run --listen 0.0.0.0:5432 db1:5432 db2:5432
+
+            The file is YAML; docs/configuration.md has every key. `balancer check` finds its mistakes; with mistakes the \
+            exit code is 78, and nothing is served. After SIGHUP the file is read again, and what has changed is taken over \
+            without ending a session; with mistakes in it nothing changes. `balancer config` with the arguments of the second form prints the \
+            file that says the same, for whatever has no option here. Both forms log changes of health, and problems. A \
+            backend's name that has no address is looked up again and again; the backend is down until it has one.
             """)
 
-    @OptionGroup var path: ConfigurationPath
+    @Argument(
+        help: ArgumentHelp(
+            "The configuration file (default: $BALANCER_CONFIG); with --listen the backends, HOST:PORT for each.",
+            valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
+    var words: [String] = []
+
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "Listen on this address instead of reading a file; may be given several times.",
+            discussion: """
+                0.0.0.0:PORT for every IPv4 address, [::]:PORT for IPv6 and IPv4 (for IPv6 alone where the port has an \
+                IPv4 address too). A range of ports is written 10.0.0.9:9000-9010.
+                """,
+            valueName: "address:port"),
+        completion: .list(["0.0.0.0:", "[::]:"]), transform: OneLine.listenAddress)
+    var listen: [BindAddress] = []
+
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "With --listen: the source address of connections to backends; may be given several times. (default: what "
+                + "the kernel chooses)",
+            valueName: "address"),
+        transform: OneLine.source)
+    var source: [SocketAddress] = []
+
+    private static let threadCounts = NumberRange(1...Limits.threadsMax)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "With --listen: the number of loops, each on its own thread, \(threadCounts). (default: 1)",
+            valueName: "count"),
+        transform: threadCounts.parse)
+    var threads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --listen: the Unix socket for `balancer status`. (default: $BALANCER_STATUS_SOCKET, or none)",
+            valueName: "path"),
+        completion: .file(), transform: StatusPath.parseNew)
+    var statusSocket: String?
+
+    /// The options that may be given several times.
+    static let repeatable: Set<String> = ["--listen", "--source"]
 
     func run() throws {
-        let file = try path.chosen()
+        let line = try oneLine()
+        let file = line == nil ? try file() : nil
         let limit = Serving.prepare()
         let sockets: [InheritedSocket]
         do throws(SocketActivationError) {
@@ -32,6 +86,14 @@ struct RunCommand: ParsableCommand {
         }
         let resources = Resources(
             descriptors: limit, memory: MemoryLimit.all(), sockets: sockets, statusSocket: StatusPath.chosen(nil))
+        if let line {
+            return try Serving.run(try Self.configuration(line, resources), descriptors: limit, resources.memory)
+        }
+        try Self.serve(file ?? "", resources)
+    }
+
+    /// Serves as a file says, which is read again at SIGHUP.
+    private static func serve(_ file: String, _ resources: Resources) throws {
         let document: Document
         let configuration: Configuration
         do throws(Mistakes) {
@@ -42,7 +104,8 @@ struct RunCommand: ParsableCommand {
         }
         let pools = PoolDiscoverer()
         let reader = ConfigurationReader(file, resources, pools)
-        try Serving.run(configuration, descriptors: limit, resources.memory, readAgain: { reader.begin($0) }) {
+        try Serving.run(
+            configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) }) {
             control in
             pools.update(document, configuration, control)
             pools.waitForFirstAnswers()
@@ -50,49 +113,62 @@ struct RunCommand: ParsableCommand {
     }
 }
 
-/// `balancer check FILE`: finds the mistakes of a configuration file.
-struct CheckCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "check",
-        abstract: "Find all mistakes of a configuration file; exit code 0 when there is none, and 78 otherwise.",
-        discussion: """
-            Checks what `balancer run` would check, on this machine and with this environment: files that are included, \
-            variables, users and groups. It opens no socket and looks up no name.
-            """)
-
-    @OptionGroup var path: ConfigurationPath
-
-    func run() throws {
-        let file = try path.chosen()
-        let limit = Startup.prepare()
-        let document: Document
-        do throws(Mistakes) {
-            document = try Document.read(file)
-            try document.check(Resources(descriptors: limit, memory: MemoryLimit.all()))
-        } catch {
-            throw ConfigurationPath.report(error)
+// The arguments that stand for a file.
+extension RunCommand {
+    /// What the arguments say; nil without `--listen`. A mistake in them is a usage error.
+    func oneLine() throws -> OneLine? {
+        guard !listen.isEmpty else { return nil }
+        if let file = words.first(where: { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }) {
+            throw ValidationError(
+                "'\(file)' and --listen: give either a file, which says where to listen, or --listen and backends")
         }
-        print("\(ErrorText.line(file)): ok: \(document.summary)")
-    }
-}
-
-/// The path of the configuration file.
-struct ConfigurationPath: ParsableArguments {
-    @Argument(
-        help: ArgumentHelp("The configuration file. (default: $BALANCER_CONFIG)", valueName: "file"),
-        completion: .file(extensions: ["yaml", "yml"]))
-    var file: String?
-
-    /// The path from the argument, or else from the environment.
-    func chosen() throws -> String {
-        if let file { return file }
-        if let path = Environment.value("BALANCER_CONFIG"), !path.isEmpty { return path }
-        throw ValidationError("no configuration file: give its path, or set BALANCER_CONFIG")
+        guard !words.isEmpty else {
+            throw ValidationError("no backend: after --listen give at least one HOST:PORT")
+        }
+        do throws(ArgumentFault) {
+            return OneLine(
+                listen: listen, backends: try HostPort.list(words), sources: source, threads: threads ?? 1,
+                statusSocket: statusSocket)
+        } catch {
+            throw ValidationError(error.description)
+        }
     }
 
-    /// Prints all mistakes; returns the exit code.
-    static func report(_ mistakes: Mistakes) -> ExitCode {
-        complain(line: mistakes.description)
-        return ExitCode(EX_CONFIG)
+    /// The configuration of one line; a mistake is a usage error.
+    static func configuration(_ line: OneLine, _ resources: Resources) throws -> Configuration {
+        do throws(ConfigurationError) {
+            return try line.configuration(resources)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    /// The file, which the options of the other form do not go with.
+    private func file() throws -> String {
+        let options = [
+            ("--source", "pools.NAME.source", !source.isEmpty), ("--threads", "process.threads", threads != nil),
+            ("--status-socket", "administration.socket", statusSocket != nil),
+        ]
+        let looksLikeBackend = words.first.map(Self.isBackend) ?? false
+        if let word = words.first, looksLikeBackend {
+            throw ValidationError(
+                "'\(word)' is a backend and no file: say where clients come in, "
+                    + "`balancer run --listen 0.0.0.0:PORT \(word)`, or give a file")
+        }
+        if let option = options.first(where: \.2) {
+            throw ValidationError(
+                "\(option.0) goes with --listen: give --listen ADDRESS:PORT, or set \(option.1) in the file")
+        }
+        guard words.count <= 1 else {
+            throw ValidationError(
+                "\(words.count) files: give one, which may name others with 'include'; backends go with --listen")
+        }
+        return try ConfigurationPath.chosen(words.first)
+    }
+
+    /// True of `db1:5432`, unless there is a file of this name.
+    private static func isBackend(_ word: String) -> Bool {
+        guard let (_, port) = HostArgument.splitPort(word), Port(argument: port) != nil else { return false }
+        return unsafe access(word, F_OK) != 0
     }
 }

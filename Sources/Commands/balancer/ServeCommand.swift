@@ -130,11 +130,13 @@ extension ServeCommand {
             ? try backendArguments.resolve(preferring: source.family)
             : backendArguments.unresolved(preferring: source.family)
         let listeners: [Configuration.ListenerSettings] =
-            sockets.clients.isEmpty ? [.init(address: source)] : sockets.clients.map { .init(inherited: $0) }
+            sockets.clients.isEmpty
+            ? [.init(address: source, name: Document.listenerName, backlog: backlog.map(Int32.init))]
+            : sockets.clients.map { .init(inherited: $0, name: Document.listenerName) }
         // A socket that was handed over takes two descriptors: the received one, and the loop's own.
         let limits = resources.limits(
             listeners: listeners.count + sockets.clients.count, backends: targets.count, threads: threads,
-            warmConnections: latency.warmConnections, sessionsMax: sessions.sessionsMax, backlog: backlog)
+            warmConnections: latency.warmConnections, sessionsMax: sessions.sessionsMax)
         do {
             return try Configuration(
                 listeners: listeners,

@@ -39,7 +39,8 @@ struct SourceArgument {
         if let (host, port) = HostArgument.splitPort(text), Port(argument: port) != nil {
             throw ValidationError(
                 "SOURCE_IP '\(text)' has a port: SOURCE_IP is the address to listen on, its port is --port, and backends "
-                    + "follow it (balancer \(host) HOST:PORT --port \(port))")
+                    + "follow it (balancer \(host) HOST:PORT --port \(port), or balancer run --listen \(text) HOST:PORT)"
+            )
         }
         guard text != "*" else { return }
         if let port = Port(argument: text) {

@@ -6,6 +6,7 @@ import Wording
 enum AddressForms {
     /// `0.0.0.0:80`, `[::]:80`, `10.0.0.9:9000-9010`
     static func bind(_ text: String) throws(ArgumentFault) -> BindAddress {
+        try checkSpaces(text)
         guard let (host, ports) = HostArgument.splitPort(text) else { throw ArgumentFault(noPort(text, .bind)) }
         let bounds = ports.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard let first = bounds.first.flatMap(Port.init(argument:)),
@@ -30,6 +31,8 @@ enum AddressForms {
 
     /// `10.0.0.1:80`, `[fd00::1]:80`, `name:80`
     static func backend(_ text: String) throws(ArgumentFault) -> BackendAddress {
+        if text.hasPrefix("unix:") { throw ArgumentFault("a backend has an IP address or a name, and no Unix socket") }
+        try checkSpaces(text)
         guard let (host, portText) = HostArgument.splitPort(text) else { throw ArgumentFault(noPort(text, .backend)) }
         guard let port = Port(argument: portText) else {
             throw ArgumentFault("the port '\(portText)' is no number from \(Port.range)")
@@ -83,24 +86,44 @@ enum AddressForms {
 
     /// The argument's own words are about command lines where they are about what separates arguments.
     private static func host(_ text: String) throws(ArgumentFault) -> HostArgument {
-        if text.contains(where: { $0.isWhitespace || $0 == "," }) {
-            throw ArgumentFault(spaces)
-        }
+        try checkSpaces(text)
+        if text.contains("/") { throw ArgumentFault("it has a '/' in it: a network is no address of one machine") }
         if text.hasPrefix("-") { throw ArgumentFault("no address or name begins with '-'") }
-        return try HostArgument(text)
+        let host = try HostArgument(text)
+        let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard host.address(port: 0) == nil else { return host }
+        // The last one is empty where the name ends with a dot.
+        guard labels.allSatisfy({ $0.utf8.count <= labelBytesMax }), !labels.dropLast().contains("") else {
+            throw ArgumentFault("a name has 1 to \(labelBytesMax) letters between two dots")
+        }
+        return host
     }
 
-    private static let spaces =
-        "it has a space or a comma in it: the port follows a colon, and several addresses are a list, [ONE, OTHER]"
+    /// RFC 1035, section 2.3.4.
+    private static let labelBytesMax = 63
+
+    private static func checkSpaces(_ text: String) throws(ArgumentFault) {
+        guard text.contains(where: { $0.isWhitespace || $0 == "," }) else { return }
+        if text.contains("=") {
+            throw ArgumentFault("more than an address is a map, as in {address: \"10.0.0.1:80\", weight: 3}")
+        }
+        guard text.first?.isWhitespace != true, text.last?.isWhitespace != true else {
+            throw ArgumentFault("there is white space around it: leave that out")
+        }
+        throw ArgumentFault(
+            "it has a space or a comma in it: the port follows a colon, and several addresses are a list, [ONE, OTHER]")
+    }
 
     private static func noPort(_ text: String, _ form: TextForm) -> String {
         if text.contains("://") { return "a URL is no address: \(form.needed) is needed" }
-        if text.contains(where: { $0.isWhitespace || $0 == "," }) {
-            return spaces
-        }
         if case .ipv6(let high, let low, let scope, _) = SocketAddress(host: text, port: 0) {
             let host = SocketAddress.ipv6(high: high, low: low, scope: scope, port: 0).host
-            return "an IPv6 address with its port is written [\(host)]:PORT"
+            let reason = "an IPv6 address with its port is written [\(host)]:PORT"
+            guard let colon = text.lastIndex(of: ":"),
+                let port = Port(argument: String(text[text.index(after: colon)...])),
+                SocketAddress(host: String(text[..<colon]), port: 0) != nil
+            else { return reason }
+            return "\(reason), or [\(text[..<colon])]:\(port) if its last number is the port"
         }
         if form == .bind, text.hasPrefix("/") { return "the path of a Unix socket is written {unix: \(text)}" }
         if Port(argument: text) != nil {

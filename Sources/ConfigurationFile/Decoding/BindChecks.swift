@@ -3,8 +3,6 @@ import Reactor
 /// Addresses to listen on that exclude each other.
 struct BindChecks {
     private let threads: Int
-    /// The addresses that were added.
-    private(set) var own: [OwnAddress] = []
     private var addresses: [SocketAddress: Place] = [:]
     /// The addresses of a port, to compare with one that stands for all.
     private var ports: [UInt16: [SocketAddress]] = [:]
@@ -73,7 +71,14 @@ struct BindChecks {
         }
         addresses[address] = place
         ports[address.port, default: []].append(address)
-        own.append(OwnAddress(address))
         return true
+    }
+
+    /// The addresses that were added, with the clients that each has: where a port has addresses of IPv4 too, `[::]` has
+    /// those of IPv6 alone.
+    var own: [OwnAddress] {
+        ports.values.flatMap { addresses in
+            addresses.map { OwnAddress($0, isIPv6Only: $0.hasCompanion(among: addresses)) }
+        }
     }
 }

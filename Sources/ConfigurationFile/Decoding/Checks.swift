@@ -30,7 +30,8 @@ enum Checks {
             let key = Path.top.key("administration").key("socket")
             binds.add(socket: path, at: fields.place(of: "socket"), key, &mistakes)
         }
-        for pool in pools { check(pool, besides: binds.own, &mistakes) }
+        let own = binds.own
+        for pool in pools { check(pool, besides: own, &mistakes) }
         if let defaults = main.fields("defaults")?.fields("keepalive") {
             keepalive(defaults, Path.top.key("defaults").key("keepalive"), &mistakes)
         }

@@ -210,9 +210,24 @@ struct Decoder {
     private mutating func named(_ node: Node, _ section: Section, _ path: Path, at place: Place) -> [Value.Named]? {
         guard case .map(let entries) = node.content, !entries.isEmpty else {
             if case .broken = node.content { return nil }
-            let what = if case .map = node.content { "nothing" } else { node.nature }
+            let isEmpty =
+                switch node.content {
+                case .nothing, .map: true
+                default: false
+                }
             mistakes.add(
-                node.place, path, "\(what) stands where a map from names to \(section.title) each is needed")
+                node.place, path,
+                "\(isEmpty ? "nothing" : node.nature) stands where a map from names to \(section.title) each is needed"
+                    + (isEmpty ? ": indent the names below this key" : ""))
+            return nil
+        }
+        // The name is left out, and what belongs below it stands in its place.
+        let isOne = entries.allSatisfy { section.key($0.key) != nil }
+        if isOne, let entry = entries.first(where: { if case .map = $0.value.content { false } else { true } }) {
+            mistakes.add(
+                entry.keyPlace, path,
+                "'\(entry.key)' belongs to \(section.title), and here are names: write a name above it, 'NAME:', and indent "
+                    + "what belongs to it")
             return nil
         }
         return entries.compactMap { entry in

@@ -22,8 +22,10 @@ struct ScalarReader {
             return duration(text, range, words)
         case .count(let range, let words):
             if words.contains(text) { return .word(text) }
-            if isPlainNumber(text), let number = Int(text), range.contains(number) { return .count(number) }
-            reason = "\(Self.needed(kind)) is needed"
+            // What begins with 0 is octal in YAML 1.1, and decimal in YAML 1.2: nobody is to guess.
+            let isOctal = text.count > 1 && text.hasPrefix("0")
+            if isPlainNumber(text), !isOctal, let number = Int(text), range.contains(number) { return .count(number) }
+            reason = "\(Self.needed(kind)) is needed" + (isOctal ? ", without a 0 before it" : "")
         case .word(let words, let later):
             if words.contains(text) { return .word(text) }
             reason =

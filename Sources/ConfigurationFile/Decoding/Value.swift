@@ -116,14 +116,15 @@ struct NameAndPort: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// An address to listen on, with one port or a range.
-struct BindAddress: Hashable, Sendable, CustomStringConvertible {
+public struct BindAddress: Hashable, Sendable, CustomStringConvertible {
     /// With the first port.
     let first: SocketAddress
     let lastPort: UInt16
 
     var addresses: [SocketAddress] { (first.port...lastPort).map { first.with(port: $0) } }
 
-    var description: String { first.port == lastPort ? first.description : "\(first)-\(lastPort)" }
+    /// As it is written in a file.
+    public var description: String { first.port == lastPort ? first.description : "\(first)-\(lastPort)" }
 }
 
 /// A backend by its address or name.

@@ -9,7 +9,8 @@ extension Document {
     public func configuration(_ resources: Resources) throws(Mistakes) -> Configuration {
         var mistakes = mistakes
         var listeners: [Configuration.ListenerSettings] = []
-        for listener in self.listeners { listeners += settings(listener, resources, &mistakes) }
+        let addresses = self.listeners.flatMap(\.binds).flatMap(\.value.addresses)
+        for listener in self.listeners { listeners += settings(listener, besides: addresses, resources, &mistakes) }
         reportUnused(resources.sockets ?? [], &mistakes)
         guard mistakes.isEmpty else { throw mistakes.sorted }
         do throws(ConfigurationError) {
@@ -54,26 +55,17 @@ extension Document {
         let limits = resources.limits(
             listeners: listeners.count + inherited, backends: backendsMax,
             threads: process.threads.value, warmConnections: latency.warmConnections,
-            sessionsMax: process.sessionsMax.value, backlog: nil)
+            sessionsMax: process.sessionsMax.value)
         return try Configuration(
             listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log.settings,
-            threads: process.threads.value, status: status(resources))
+            threads: process.threads.value, status: resources.statusSocket(statusSocket.value))
     }
-
-    private func status(_ resources: Resources) -> Configuration.StatusSocket? {
-        if let socket = resources.sockets?.first(where: { $0.name == Self.statusSocketName }) {
-            return .inherited(socket)
-        }
-        return (statusSocket.value ?? resources.statusSocket).map { .path($0) }
-    }
-
-    /// The name of the status socket among those that are handed over.
-    private static let statusSocketName = "status"
 
     // MARK: listeners
 
     private func settings(
-        _ listener: Listener, _ resources: Resources, _ mistakes: inout MistakeList
+        _ listener: Listener, besides addresses: [SocketAddress], _ resources: Resources,
+        _ mistakes: inout MistakeList
     ) -> [Configuration.ListenerSettings] {
         let path = Path.top.key("listeners").key(listener.name.value).key("bind")
         let pool = pools.firstIndex { $0.name.value == listener.pool.value } ?? 0
@@ -82,11 +74,11 @@ extension Document {
         let options = Self.socketOptions(listener.userTimeout, listener.keepalive)
         return listener.binds.flatMap { bind -> [Configuration.ListenerSettings] in
             switch bind.value {
-            case .addresses(let addresses):
-                return addresses.map {
+            case .addresses(let own):
+                return own.map {
                     .init(
-                        address: $0, pool: pool, name: name, backlog: backlog, isIPv6Only: hasCompanion($0),
-                        socketOptions: options)
+                        address: $0, pool: pool, name: name, backlog: backlog,
+                        isIPv6Only: $0.hasCompanion(among: addresses), socketOptions: options)
                 }
             case .unix(let file, let mode, let owner, let group):
                 guard let address = SocketAddress(unixPath: file) else { return [] }
@@ -97,16 +89,6 @@ extension Document {
                     .init(inherited: $0, pool: pool, name: name, socketOptions: options)
                 }
             }
-        }
-    }
-
-    /// True of `[::]:80` where there is an IPv4 address with this port too: each then has its own family's clients.
-    /// Otherwise `[::]:80` has those of both.
-    private func hasCompanion(_ address: SocketAddress) -> Bool {
-        guard address.family == AF_INET6, address.isWildcard else { return false }
-        return listeners.lazy.flatMap(\.binds).contains { bind in
-            guard case .addresses(let addresses) = bind.value else { return false }
-            return addresses.contains { $0.family == AF_INET && $0.port == address.port }
         }
     }
 
@@ -140,7 +122,7 @@ extension Document {
         let used = listeners.flatMap(\.binds).compactMap { bind in
             if case .systemd(let name) = bind.value { name } else { nil }
         }
-        for socket in sockets where socket.name != Self.statusSocketName && !used.contains(socket.name) {
+        for socket in sockets where socket.name != Resources.statusSocketName && !used.contains(socket.name) {
             mistakes.add(
                 file: file,
                 "the service manager hands over the socket '\(socket.name)' (\(socket.address)), which no listener has: "
@@ -186,6 +168,13 @@ extension Document {
             }
         }
         return AF_INET
+    }
+}
+
+extension Document.Bind {
+    /// Its IP addresses; empty for other sockets.
+    fileprivate var addresses: [SocketAddress] {
+        if case .addresses(let addresses) = self { addresses } else { [] }
     }
 }
 

@@ -22,6 +22,15 @@ public struct Resources: Sendable {
         self.statusSocket = statusSocket
     }
 
+    /// The name of the status socket among those that are handed over.
+    static let statusSocketName = "status"
+
+    /// The status socket: one that was handed over, or at the path that was asked for, or at ``statusSocket``.
+    func statusSocket(_ path: String?) -> Configuration.StatusSocket? {
+        if let socket = sockets?.first(where: { $0.name == Self.statusSocketName }) { return .inherited(socket) }
+        return (path ?? statusSocket).map { .path($0) }
+    }
+
     /// The limits of a balancer, as far as these resources decide them.
     ///
     /// - Parameters:
@@ -29,7 +38,7 @@ public struct Resources: Sendable {
     ///     loop's own.
     ///   - sessionsMax: What is asked for; nil for what the limit of descriptors allows.
     public func limits(
-        listeners: Int, backends: Int, threads: Int, warmConnections: Int, sessionsMax: Int?, backlog: Int?
+        listeners: Int, backends: Int, threads: Int, warmConnections: Int, sessionsMax: Int?
     ) -> Limits {
         var limits = Limits(
             sessionsMax: Limits.sessionsMax(
@@ -38,7 +47,6 @@ public struct Resources: Sendable {
         limits.pipesMax = Limits.pipesMax(descriptors: descriptors)
         limits.blocksMax = Limits.blocksMax(memory: memory)
         limits.stalledMax = Limits.stalledMax(memory: memory)
-        limits.backlog = backlog
         if let sessionsMax { limits.sessionsMax = sessionsMax }
         return limits
     }

@@ -3,6 +3,9 @@ import Reactor
 import Wording
 
 extension Document {
+    /// What the one-line command's only listener is called.
+    public static let listenerName = "clients"
+
     /// The file that says the same as a configuration from the one-line command: what `balancer config` prints. What applies
     /// without being said is left out.
     ///
@@ -57,7 +60,7 @@ private struct ConfigurationWriter {
 
     /// The command has one listener, or the sockets of the service manager.
     mutating func listener(_ configuration: Configuration) {
-        line(1, "clients:")
+        line(1, "\(Document.listenerName):")
         let binds = configuration.listeners.map { listener in
             listener.inherited.map { "{systemd: \(YAMLWriter.quoted($0.name))}" }
                 ?? YAMLWriter.quoted(listener.address.description)
@@ -65,14 +68,18 @@ private struct ConfigurationWriter {
         let list = binds.joined(separator: ", ")
         line(2, "bind: \(binds.count == 1 ? list : "[\(list)]")")
         line(2, "pool: \(configuration.pools.first?.name ?? "")")
-        if let backlog = configuration.limits.backlog { line(2, "backlog: \(backlog)") }
+        if let backlog = configuration.listeners.first?.backlog { line(2, "backlog: \(backlog)") }
     }
 
     mutating func pool(_ pool: Configuration.Pool) {
         line(1, "\(pool.name):")
         line(2, "backends:")
         for backend in pool.backends { line(3, "- \(Self.text(backend))") }
-        if let source = pool.sources.first { line(2, "source: \(YAMLWriter.quoted(source.host))") }
+        let sources = pool.sources.map { YAMLWriter.quoted($0.host) }
+        if !sources.isEmpty {
+            let list = sources.joined(separator: ", ")
+            line(2, "source: \(sources.count == 1 ? list : "[\(list)]")")
+        }
         let standard = Configuration.HealthCheck()
         let check = pool.health
         var pairs: [String] = []
@@ -97,9 +104,12 @@ private struct ConfigurationWriter {
     }
 
     mutating func others(_ configuration: Configuration) {
-        line(0, "")
-        line(0, "log:")
-        if case .lines(let mode) = configuration.log { line(1, "mode: \(mode.rawValue)") }
+        // Other logs are those of a file that says nothing of its log.
+        if case .lines(let mode) = configuration.log {
+            line(0, "")
+            line(0, "log:")
+            line(1, "mode: \(mode.rawValue)")
+        }
         guard case .path(let path) = configuration.status else { return }
         line(0, "")
         line(0, "administration:")

@@ -6,6 +6,12 @@ enum SyntaxMistake {
         switch error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
+            if let row = source.lines.firstIndex(where: isConflict) {
+                mistakes.add(
+                    Place(file: source.file, line: row + 1, column: 1), .top,
+                    "this is the mark of a merge that was not finished: keep one of the two versions, and no mark")
+                return
+            }
             let place = place(mark, in: source)
             let reason = explain(problem, at: place, context, in: source)
             mistakes.add(place, .top, reason)
@@ -16,6 +22,23 @@ enum SyntaxMistake {
         default:
             mistakes.add(file: source.file, "it is no YAML")
         }
+    }
+
+    /// Lines that version control leaves where two changes conflict.
+    private static func isConflict(_ line: [Unicode.Scalar]) -> Bool {
+        line.count >= conflictMarks && ["<", ">"].contains(line[0])
+            && line.prefix(conflictMarks).allSatisfy { $0 == line[0] }
+    }
+
+    private static let conflictMarks = 7
+
+    /// A character that looks like a space or colon and is none for YAML.
+    private static func lookalike(_ line: [Unicode.Scalar]) -> String? {
+        let names: [Unicode.Scalar: String] = [
+            "\u{A0}": "a no-break space (U+00A0)", "\u{202F}": "a narrow no-break space (U+202F)",
+            "\u{3000}": "a wide space (U+3000)", "\u{FF1A}": "a wide colon (U+FF1A)",
+        ]
+        return line.lazy.compactMap { names[$0] }.first
     }
 
     /// An error at the end of the text has the line after the last one: it is shown at the last that has something.
@@ -54,11 +77,25 @@ enum SyntaxMistake {
                 "this line does not belong to the list around it\(start): begin it with '- ', or indent it like the keys "
                 + "of one map"
         case "could not find expected ':'":
+            if let character = source.lines.lazy.dropFirst(max(0, place.line - 2)).prefix(2).compactMap(lookalike).first
+            {
+                return "there is \(character) here: write a plain one, as in 'key: value'"
+            }
             let key = context.map { " after the key of line \($0.mark.line)" } ?? ""
             return "there is no ':'\(key): write 'key: value', with a space after the colon"
         case "did not find expected ',' or ']'": return "the '[' is not closed\(start): add ']' or ','"
         case "did not find expected ',' or '}'": return "the '{' is not closed\(start): add '}' or ','"
-        case "found unexpected end of stream": return "the quotes are not closed\(start)"
+        case "found unexpected end of stream":
+            let start = context.map { ": they begin at line \($0.mark.line), column \($0.mark.column)" } ?? ""
+            return "the quotes are not closed\(start)"
+        case "did not find expected <document start>":
+            return
+                "nothing can follow here, since what stands before is a whole value: a file is one map, with a line "
+                + "'key: value' for each key"
+        case "did not find expected alphabetic or numeric character":
+            return
+                "what begins with '*' stands for an anchor: write 0.0.0.0:PORT for every address, or quotes around the "
+                + "value"
         case "found undefined alias":
             let name = String(
                 String.UnicodeScalarView(line.dropFirst(place.column).prefix { !" ,]}".unicodeScalars.contains($0) }))

@@ -11,7 +11,7 @@ struct StatusAnswer {
             return Dictionary(pairs.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { $1 }
         }
         balancer = lines.first ?? [:]
-        backends = Array(lines.dropFirst())
+        backends = lines.dropFirst().filter { $0["listener"] == nil }
     }
 
     var state: String? { balancer["state"] }

@@ -1,0 +1,34 @@
+import Foundation
+import Testing
+
+/// The files in `examples/`, served by the real program on this machine: addresses are substituted by variables.
+@Suite("Example files", .ownThread)
+struct ExampleFilesTests {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../examples/").standardizedFileURL.path
+
+    @Test(
+        "a client of each is served",
+        arguments: [
+            ("two-databases.yaml", ["LISTEN"], ["PRIMARY", "STANDBY"]),
+            ("sidecar.yaml", ["LISTEN"], ["REDIS_1", "REDIS_2"]),
+            ("web.yaml", ["LISTEN"], ["WEB_1", "WEB_2"]),
+            (
+                "several-listeners.yaml", ["LISTEN", "LISTEN_TLS", "LISTEN_MAIL", "LISTEN_TENANTS"],
+                ["WEB_1", "WEB_2", "WEB_3", "MAIL_1", "MAIL_2"]
+            ),
+        ] as [(String, [String], [String])])
+    func served(name: String, listen: [String], backends: [String]) throws {
+        let socket = try TestFolder().path(of: "status.sock")
+        let servers = try backends.map { try EchoBackend(named: $0) }
+        let ports = try Ports.free(listen.count)
+        var environment = ["STATUS_SOCKET": socket]
+        for (variable, port) in zip(listen, ports) { environment[variable] = "127.0.0.1:\(port)" }
+        for (variable, server) in zip(backends, servers) { environment[variable] = "127.0.0.1:\(server.port)" }
+        let program = try RunningProgram.start(
+            .balancer, ["run", "\(Self.folder)/\(name)"], environment: environment)
+        for port in ports { try Ports.waitForListener(on: port, of: program) }
+        let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: ports[0])
+        #expect(backends.contains(try balancer.connectAndGreet().backend))
+    }
+}
