@@ -131,7 +131,9 @@ struct ReloadTests {
                 // The first may always be picked.
                 let weight = Int.random(in: place == 0 ? 1...3 : 0...3, using: &random)
                 let isBackup = place > 0 && Bool.random(using: &random)
-                let most = place > 0 && Bool.random(using: &random) ? ", sessions_max: 3" : ""
+                // More than there are: while others are unknown, a client that finds the known ones full is closed.
+                let most =
+                    Bool.random(using: &random) ? ", sessions_max: \(Int.random(in: 50...99, using: &random))" : ""
                 let label = Bool.random(using: &random) ? "name: n\(place), " : ""
                 text +=
                     "      - {\(label)address: \"127.0.0.1:\(port)\", weight: \(weight), backup: \(isBackup)\(most)}\n"

@@ -30,8 +30,8 @@ struct WrongArgumentTests {
         var testDescription: String { ([program.rawValue] + arguments).joined(separator: " ") }
     }
 
-    /// Message, help line, three lines of usage, and where to find more.
-    static let linesMax = 6
+    /// Message, help line, four lines of usage, and where to find more.
+    static let linesMax = 7
 
     private func check(_ call: WrongCall) throws {
         let program = try RunningProgram.start(call.program, call.arguments)

@@ -1,34 +1,5 @@
 import Reactor
 
-/// How many of what a reload has changed; for the log.
-public struct ReloadSummary: Hashable, Sendable {
-    /// How many of one kind.
-    public struct Count: Hashable, Sendable {
-        /// New ones.
-        public internal(set) var added = 0
-        /// Those that have left.
-        public internal(set) var removed = 0
-        /// Those that stay with other settings.
-        public internal(set) var changed = 0
-    }
-
-    /// Addresses of listeners.
-    public internal(set) var listeners = Count()
-    /// Pools.
-    public internal(set) var pools = Count()
-    /// Backends of all pools.
-    public internal(set) var backends = Count()
-
-    /// Nothing is another than before.
-    public var isEmpty: Bool { self == ReloadSummary() }
-}
-
-/// Why a configuration was not taken over; nothing of it was.
-public struct ReloadError: Error, Hashable, CustomStringConvertible {
-    /// One line, for display.
-    public let description: String
-}
-
 /// What a new configuration makes of the pools of a roster: names are identity. Of a pool or backend whose name stays,
 /// everything stays that the configuration does not say: id, health, counters, sessions, place in the turn.
 struct RosterMerge {

@@ -105,7 +105,8 @@ struct RunCommand: ParsableCommand {
         let pools = PoolDiscoverer()
         let reader = ConfigurationReader(file, resources, pools)
         try Serving.run(
-            configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) }) {
+            configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) }
+        ) {
             control in
             pools.update(document, configuration, control)
             pools.waitForFirstAnswers()

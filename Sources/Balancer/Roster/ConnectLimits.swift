@@ -22,11 +22,3 @@ struct ConnectLimits: Hashable {
     /// When the time for all attempts of a session is over.
     @inline(__always) func end(_ accepted: Instant) -> Instant { accepted.advanced(nanoseconds: time) }
 }
-
-/// Which limit of ``Configuration/Retries`` has ended the attempts to connect: the key in a configuration file.
-public enum ConnectLimit: String, Sendable {
-    /// The number of attempts.
-    case attempts = "retries.max"
-    /// The time for all of them.
-    case time = "retries.timeout"
-}

@@ -1,0 +1,28 @@
+/// How many of what a reload has changed; for the log.
+public struct ReloadSummary: Hashable, Sendable {
+    /// How many of one kind.
+    public struct Count: Hashable, Sendable {
+        /// New ones.
+        public internal(set) var added = 0
+        /// Those that have left.
+        public internal(set) var removed = 0
+        /// Those that stay with other settings.
+        public internal(set) var changed = 0
+    }
+
+    /// Addresses of listeners.
+    public internal(set) var listeners = Count()
+    /// Pools.
+    public internal(set) var pools = Count()
+    /// Backends of all pools.
+    public internal(set) var backends = Count()
+
+    /// Nothing is another than before.
+    public var isEmpty: Bool { self == ReloadSummary() }
+}
+
+/// Why a configuration was not taken over; nothing of it was.
+public struct ReloadError: Error, Hashable, CustomStringConvertible {
+    /// One line, for display.
+    public let description: String
+}
