@@ -18,6 +18,16 @@ let cSettings: [CSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
 let isScripted = Context.environment["BALANCER_SCRIPTED"] != nil
 let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", isScripted ? nil : .when(configuration: .debug))]
 
+// Compiled and linked by Tests/Scripts/fuzz.
+let fuzzers: [Target] =
+    Context.environment["BALANCER_FUZZ"] == nil
+    ? []
+    : [
+        .target(
+            name: "ConfigurationFuzz", dependencies: ["Balancer", "ConfigurationFile", "Reactor"], path: "Tests/Fuzz",
+            swiftSettings: swiftSettings)
+    ]
+
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -118,5 +128,5 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand", "TestSupport"],
             swiftSettings: swiftSettings),
-    ]
+    ] + fuzzers
 )
