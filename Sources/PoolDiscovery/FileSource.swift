@@ -44,8 +44,8 @@ struct FileStamp: Hashable, Sendable {
 /// Unchecked `Sendable`: what changes is only accessed with the lock held.
 final class FileSource: @unchecked Sendable {
     private let lock = Lock()
-    /// Of each file the version that was read last; none of one that could not be.
-    private var stamps: [String: FileStamp] = [:]
+    /// Of the file of each pool the version that was read last; none of one that could not be.
+    private var stamps: [String: [String: FileStamp]] = [:]
     /// nil where the kernel has none for us: then files are looked at in intervals only.
     private let watch: FolderWatch?
 
@@ -56,13 +56,17 @@ final class FileSource: @unchecked Sendable {
         let unwatched: Errno? = watch.map { $0.watch(file: path) } ?? Errno(rawValue: EMFILE)
         let stamp = FileStamp(path)
         if let stamp {
-            if !question.isForced, stamp == lastStamp(of: path) { return .unchanged }
+            if !question.isForced, stamp == lastStamp(of: question.pool.name, path) { return .unchanged }
             if question.mayWait, stamp.isYounger(than: Schedule.settling) { return .unsettled }
         }
         let answer = read(question.pool, path, besides: own, unwatched)
         if question.mayWait, FileStamp(path) != stamp { return .unsettled }
         // A mistake is read again each time: whoever mends it may need a moment, and it is told once.
-        if case .failed = answer { set(nil, of: path) } else { set(stamp, of: path) }
+        if case .failed = answer {
+            set(nil, of: question.pool.name, path)
+        } else {
+            set(stamp, of: question.pool.name, path)
+        }
         return answer
     }
 
@@ -83,15 +87,16 @@ final class FileSource: @unchecked Sendable {
             + "\(errno); fs.inotify.max_user_watches or max_user_instances may be too low"
     }
 
-    private func lastStamp(of path: String) -> FileStamp? {
+    private func lastStamp(of pool: String, _ path: String) -> FileStamp? {
         lock.lock()
         defer { lock.unlock() }
-        return stamps[path]
+        return stamps[pool]?[path]
     }
 
-    private func set(_ stamp: FileStamp?, of path: String) {
+    private func set(_ stamp: FileStamp?, of pool: String, _ path: String) {
         lock.lock()
         defer { lock.unlock() }
-        stamps[path] = stamp
+        // A pool has one file: the one that it had before is forgotten.
+        stamps[pool] = stamp.map { [path: $0] }
     }
 }

@@ -150,6 +150,22 @@ import Testing
         }
     }
 
+    /// One look that was in vain is enough.
+    @Test func aPoolThatCannotBeDiscoveredIsNotWaitedFor() throws {
+        let pools = [Self.pool([0], name: "a"), Self.pool([], name: "b", isDiscovered: true)]
+        try Self.staged(pools, name: #function) { kernel, stage in
+            kernel.connectAnswer = { _ in 0 }
+            try stage.pass(.seconds(1))
+            let early = stage.ready()
+            #expect(early == [])
+            stage.loop.carryOut(.undiscovered(pool: "b", reason: "no server answers"))
+            stage.loop.mayHaveNews = true
+            try stage.pass(.milliseconds(100))
+            let told = stage.ready()
+            #expect(told == ["READY=1\nSTATUS=no-backend: 1 of 1 backends up"])
+        }
+    }
+
     /// Its backends come later, and are probed then. Without any there is the bound.
     @Test(arguments: [true, false]) func aDiscoveredPoolIsWaitedFor(comes: Bool) throws {
         let pools = [Self.pool([0], name: "a"), Self.pool([], name: "b", isDiscovered: true)]

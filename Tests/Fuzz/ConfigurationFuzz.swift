@@ -43,8 +43,6 @@ private func take(_ bytes: [UInt8]) {
 private func reload(_ configuration: Configuration) {
     guard let before = unsafe roster else { return unsafe roster = SharedRoster(configuration) }
     let plan = before.planListeners(configuration)
-    // What discovery has found may not fit to it; here it has found nothing.
-    guard (try? before.checkReload(configuration)) != nil else { return }
     _ = before.reload(configuration, plan)
     let after = before.current()
     precondition(Set(after.pools.map(\.name)) == Set(configuration.pools.map(\.name)), "other pools than wanted")

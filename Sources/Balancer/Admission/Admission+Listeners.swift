@@ -4,19 +4,30 @@ import Reactor
 extension Admission {
     // MARK: reload
 
-    /// Lets the listeners that will be closed share their port (SO_REUSEPORT) with new ones that have it too, as
+    /// Lets the listeners that will be closed share their port (SO_REUSEPORT) with new ones that overlap with them, as
     /// `0.0.0.0:80` in place of `10.0.0.1:80` does. Returns the addresses of the new ones; empty when there are none.
     func share(inTheWayOf plan: ListenerPlan) -> Set<SocketAddress> {
-        let gone = Set(plan.gone.map(\.id))
-        var ports: Set<UInt16> = []
-        for index in entrances.indexRange where entrances.isTaken(index) && gone.contains(entrances[index].id) {
-            let port = entrances[index].acceptor.listener.address.port
-            guard !entrances[index].acceptor.listener.isInherited, port != 0 else { continue }
-            guard plan.new.contains(where: { $0.settings.address.port == port }) else { continue }
-            do throws(SystemCallError) { try entrances[index].acceptor.listener.share() } catch { continue }
-            ports.insert(port)
+        var joining: Set<SocketAddress> = []
+        forEachInTheWay(of: plan) { index, addresses in
+            do throws(SystemCallError) { try entrances[index].acceptor.listener.share() } catch { return }
+            joining.formUnion(addresses)
         }
-        return Set(plan.new.map(\.settings.address).filter { ports.contains($0.port) })
+        return joining
+    }
+
+    /// The new ones could not be bound after all.
+    func shareNoMore(_ plan: ListenerPlan) {
+        forEachInTheWay(of: plan) { index, _ in entrances[index].acceptor.listener.shareNoMore() }
+    }
+
+    private func forEachInTheWay(of plan: ListenerPlan, _ body: (Int, [SocketAddress]) -> Void) {
+        let gone = Set(plan.gone.map(\.id))
+        for index in entrances.indexRange where entrances.isTaken(index) && gone.contains(entrances[index].id) {
+            guard !entrances[index].acceptor.listener.isInherited else { continue }
+            let own = entrances[index].acceptor.listener.address
+            let overlapping = plan.new.map(\.settings.address).filter { $0.overlaps(own) }
+            if !overlapping.isEmpty { body(index, overlapping) }
+        }
     }
 
     /// The places of the listeners that are not among `listeners`, to be emptied before they are closed: a close resets
@@ -59,6 +70,8 @@ extension Admission {
             }
         }
         _ = waiting.reserve(entrances.count)
+        // The clients that waited may have been those of a listener that has gone.
+        if full.isOn || shortage.isOn { core.timers.arm(timer, at: core.now + Episode.quiet) }
         return errors
     }
 
@@ -84,6 +97,8 @@ extension Admission {
         var own: [Int] = []
         for index in entrances.indexRange where entrances.isTaken(index) {
             guard !entrances[index].acceptor.listener.isInherited, !kept.contains(entrances[index].id) else { continue }
+            // Also at one that stands still after a shortage.
+            if entrances[index].acceptor.resume() { paused -= 1 }
             entrances[index].acceptor.markReadable()
             entrances[index].haveWaited = true
             own.append(index)
@@ -104,5 +119,14 @@ extension Admission {
         core.timers.disarm(timer)
         // A wake-up for a free place is for another loop from now on.
         paused = 0
+    }
+}
+
+extension SocketAddress {
+    /// True when the kernel would not let two sockets listen at both: the same port, and the same address, or one that
+    /// stands for all.
+    fileprivate func overlaps(_ other: SocketAddress) -> Bool {
+        guard !isUnix, !other.isUnix, port == other.port, port != 0 else { return false }
+        return self == other || isWildcard || other.isWildcard
     }
 }

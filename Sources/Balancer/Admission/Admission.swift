@@ -11,9 +11,9 @@ struct Admission: ~Copyable {
     /// Resumes the listeners after a shortage, and ends episodes.
     let timer: TimerID
     /// Clients turned away for lack of descriptors or memory.
-    private var shortage = Episode()
+    var shortage = Episode()
     /// Clients wait because all sessions are taken.
-    private var full = Episode()
+    var full = Episode()
     /// Listeners with more clients than their share of a turn, first in first out: one that has had a share stands at the end.
     var waiting: TokenQueue
     /// How many acceptors are paused.

@@ -2,10 +2,13 @@ import Reactor
 
 /// What another thread of the process asks of the loops.
 public enum ControlRequest: Sendable {
-    /// Takes a configuration over, or nothing of it; `answer` is called by a loop, and must not wait.
-    case configuration(Configuration, answer: (@Sendable (Result<ReloadSummary, ReloadError>) -> Void)? = nil)
-    /// A new configuration could not be read, for this reason of one or several lines: nothing changes.
-    case noConfiguration(reason: String)
+    /// Takes a configuration over, or nothing of it; `answer` is called by a loop, and must not wait. So many SIGHUPs have
+    /// asked for it.
+    case configuration(
+        Configuration, hangups: Int = 0, answer: (@Sendable (Result<ReloadSummary, ReloadError>) -> Void)? = nil)
+    /// A new configuration could not be read, for this reason of one or several lines: nothing changes. So many SIGHUPs
+    /// have asked for it.
+    case noConfiguration(reason: String, hangups: Int = 0)
     /// A discovered pool has these backends now. Those that it had before stay what they are; the others leave as its
     /// `whenRemoved` says.
     case backends([Configuration.Backend], pool: String)
@@ -24,7 +27,7 @@ public final class ControlChannel: Sendable {
     /// Accessed only with the lock held.
     nonisolated(unsafe) private var requests: [ControlRequest] = []
     /// Begins to read the configuration again, without waiting for it: SIGHUP. What comes of it is posted as
-    /// ``ControlRequest/configuration(_:answer:)`` or ``ControlRequest/noConfiguration(reason:)``. nil where there is
+    /// ``ControlRequest/configuration(_:hangups:answer:)`` or ``ControlRequest/noConfiguration(reason:hangups:)``. nil where there is
     /// nothing to be read again.
     let readAgain: (@Sendable (ControlChannel) -> Void)?
 

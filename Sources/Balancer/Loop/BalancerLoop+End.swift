@@ -23,6 +23,7 @@ extension BalancerLoop {
         apply(seat.board.command)
         stopIfDrained()
         guard isRunning else { return }
+        if !requests.isEmpty { carryOutRequests() }
         admission.placeFreed(isRunning: state == .running)
     }
 

@@ -3,31 +3,56 @@ import Reactor
 
 // Requests of other threads, and configurations that are taken over while sessions live.
 extension BalancerLoop {
-    /// Carries out what other threads have asked for, in their order.
+    /// Takes what other threads have asked for, and carries it out as far as that is possible yet.
     mutating func handleRequests() {
         mayHaveNews = true
-        for request in duties?.takeRequests() ?? [] {
-            switch request {
-            case .configuration(let wanted, let answer):
-                let result = take(wanted)
-                answer?(result)
-                endReload()
-            case .noConfiguration(let reason):
-                journal.log.reloadRefused(reason)
-                endReload()
-            case .backends(let backends, let pool):
-                replace(backends, ofPool: pool)
-            case .undiscovered(let pool, let reason):
-                journal.log.undiscovered(pool, reason)
-            case .remark(let text, let pool):
-                journal.log.remark(text, ofPool: pool)
+        requests += duties?.takeRequests() ?? []
+        carryOutRequests()
+    }
+
+    /// Carries requests out in their order. One that comes after a reload waits until this loop has it; a further
+    /// configuration, until all loops have it (``ReloadBarrier``).
+    mutating func carryOutRequests() {
+        while isRunning, let request = requests.first {
+            if state == .running {
+                guard targets.roster.reload == reloadsMade else { return }
+                if case .configuration = request, !shared.barrier.hasPassed(reloadsMade) { return }
             }
+            carryOut(requests.removeFirst())
         }
     }
 
-    private mutating func endReload() {
-        let facts = facts
-        duties?.configurationHandled(facts, &core, &journal)
+    /// Carries one request out.
+    mutating func carryOut(_ request: ControlRequest) {
+        switch request {
+        case .configuration(let wanted, let hangups, let answer):
+            let result = take(wanted)
+            answer?(result)
+            hangupsToAnswer += hangups
+            // Otherwise when this loop has taken it over.
+            if case .failure = result { endReload() }
+        case .noConfiguration(let reason, let hangups):
+            journal.log.reloadRefused(reason)
+            hangupsToAnswer += hangups
+            endReload()
+        case .backends(let backends, let pool):
+            replace(backends, ofPool: pool)
+        case .undiscovered(let pool, let reason):
+            journal.log.undiscovered(pool, reason)
+            if let pool = targets.roster.pools.first(where: { $0.name == pool }) {
+                duties?.prober.undiscovered(pool.id)
+            }
+        case .remark(let text, let pool):
+            journal.log.remark(text, ofPool: pool)
+        }
+    }
+
+    /// A reload was refused, or this loop has taken it over: answers those who have waited, and goes on.
+    mutating func endReload() {
+        guard duties != nil else { return }
+        mayHaveNews = true
+        let (facts, hangups) = (facts, exchange(&hangupsToAnswer, with: 0))
+        duties?.configurationHandled(hangups: hangups, facts, &core, &journal)
     }
 
     private mutating func take(_ wanted: Configuration) -> Result<ReloadSummary, ReloadError> {
@@ -47,17 +72,16 @@ extension BalancerLoop {
         guard state == .running else { throw ReloadError(description: "the balancer is about to end") }
         try configuration.checkReload(wanted)
         let plan = shared.roster.planListeners(wanted)
-        do throws(ConfigurationError) { try shared.roster.checkReload(wanted) } catch {
-            throw ReloadError(description: error.description)
-        }
         do throws(SystemCallError) {
             try bind(plan, wanted)
             try Self.changeFiles(plan)
         } catch {
+            // All that is there was bound for this reload: see ``ReloadBarrier``.
             for set in shared.bound { _ = set.take() }
             throw ReloadError(description: error.description)
         }
         let summary = shared.roster.reload(wanted, plan)
+        reloadsMade += 1
         seat?.wakeOthers()
         return summary
     }
@@ -70,7 +94,12 @@ extension BalancerLoop {
             guard error.errno.rawValue == EADDRINUSE else { throw error }
             let joining = admission.share(inTheWayOf: plan)
             guard !joining.isEmpty else { throw error }
-            try BoundListeners.bind(plan, backlog: backlog, to: shared.bound, joining: joining)
+            do throws(SystemCallError) {
+                try BoundListeners.bind(plan, backlog: backlog, to: shared.bound, joining: joining)
+            } catch {
+                if seat == nil { admission.shareNoMore(plan) }
+                throw error
+            }
         }
     }
 
@@ -93,12 +122,12 @@ extension BalancerLoop {
     ///
     /// The clients that wait at a listener that goes were there before: they are accepted, and go to its pool as it was. So
     /// that comes first.
-    mutating func adoptReload() {
-        // In this order: of a reload that comes meanwhile, the loop has the roster, and looks again in the next turn.
-        reloadVersion = shared.roster.reloadVersion
-        let latest = shared.roster.current()
+    mutating func adopt(_ latest: Roster) {
         let bound = shared.bound[seat?.loop ?? 0].take()
+        defer { pass(latest.reload) }
         guard state == .running else { return targets.adopt(latest, &core, &journal) }
+        let sessionsMax = latest.process.sessionsMax
+        if sessionsMax > admission.places.max { admission.limit(sessionsMax) }
         sessions.connectsLeft = .max
         for listener in admission.startBacklogDrain(except: latest.listeners) {
             accept(listener, admission.backlogShare(of: listener, configuration.limits))
@@ -107,12 +136,22 @@ extension BalancerLoop {
         let errors = admission.adopt(
             latest.listeners, bound, backlog: configuration.limits.backlog, targets, &core)
         for error in errors { journal.log.listenerLost(error) }
-        admission.limit(latest.process.sessionsMax)
+        admission.limit(sessionsMax)
         duties?.prober.set(ownAddresses: admission.addresses)
     }
 
+    /// This loop has a reload. The loop with the duties may wait for that.
+    func pass(_ reload: UInt64) {
+        shared.barrier.pass(seat?.loop ?? 0, reload)
+        if duties == nil { seat?.wake(0) }
+    }
+
     private mutating func replace(_ backends: [Configuration.Backend], ofPool name: String) {
-        guard let pool = targets.roster.pools.first(where: { $0.name == name }) else { return }
+        // It may have left, or have its backends from the file by now.
+        guard let pool = targets.roster.pools.first(where: { $0.name == name }), pool.settings.isDiscovered else {
+            return
+        }
+        if backends.isEmpty { duties?.prober.undiscovered(pool.id) }
         do throws(ConfigurationError) {
             _ = try change(.replace(backends, in: pool.id))
         } catch {

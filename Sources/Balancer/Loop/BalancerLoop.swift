@@ -24,8 +24,12 @@ public struct BalancerLoop: ~Copyable {
     /// The seat at the board that several loops share; nil for a single loop.
     let seat: Seat?
     let shared: SharedState
-    /// The reload that the listeners are of.
-    var reloadVersion: UInt64 = 1
+    /// Requests of other threads that wait until all loops have the last reload, in their order.
+    var requests: [ControlRequest] = []
+    /// How many reloads this loop has made, for all loops; only the one with the duties makes any.
+    var reloadsMade: UInt64 = 0
+    /// How many SIGHUPs wait until the loop has taken over what it has made of them.
+    var hangupsToAnswer = 0
     var state = LoopState.running
     /// The prober ran in this turn, or another loop has woken this one: there may be something to publish.
     var mayHaveNews = false
@@ -78,8 +82,7 @@ public struct BalancerLoop: ~Copyable {
         self.configuration = configuration
         self.shared = shared
         self.seat = seat
-        // Another loop may have reloaded before this one was made.
-        if shared.roster.reloadVersion != reloadVersion { adoptReload() }
+        pass(targets.roster.reload)
     }
 
     /// True until the loop has stopped.
@@ -156,13 +159,16 @@ public struct BalancerLoop: ~Copyable {
 
     /// Takes over a new revision of the roster: pools, backends or their health have changed.
     @inline(never) mutating func adoptRoster() {
-        if shared.roster.reloadVersion == reloadVersion {
-            targets.adopt(&core, &journal)
-        } else {
-            adoptReload()
+        let reloaded = targets.adopt(&core, &journal)
+        if let reloaded { adopt(reloaded) }
+        if duties?.prober.adopt(&core) ?? false, state == .running {
+            let facts = facts
+            duties?.steward.notifyState(facts.service, seat, &core)
         }
-        duties?.prober.adopt(&core)
         if targets.takeClosing() { sessions.searchForClosing() }
+        guard reloaded != nil else { return }
+        endReload()
+        carryOutRequests()
     }
 
     /// Ends sessions whose backend is down or was removed, and whose pool wants that: so many in a turn.

@@ -6,8 +6,8 @@ struct Duties: ~Copyable {
     var steward: Steward
     var prober: Prober
     private let control: ControlChannel?
-    /// The configuration is being read again.
-    private var awaitsConfiguration = false
+    /// How many SIGHUPs wait for what is being read again.
+    private var hangupsWaiting = 0
 
     /// Makes the parts in the loop that `wanted` is passed to; nil in the others.
     static func make(
@@ -117,7 +117,7 @@ struct Duties: ~Copyable {
         guard !facts.isDraining else { return }
         steward.beginReload(&core)
         if let control, let readAgain = control.readAgain {
-            awaitsConfiguration = true
+            hangupsWaiting += 1
             return readAgain(control)
         }
         journal.log.reloading(names: prober.lookUpNames(&core, &journal))
@@ -129,16 +129,18 @@ struct Duties: ~Copyable {
         control?.take() ?? []
     }
 
-    /// A configuration was taken over or refused.
-    mutating func configurationHandled(_ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal) {
-        awaitsConfiguration = false
+    /// A configuration was taken over or refused, for which so many SIGHUPs have waited.
+    mutating func configurationHandled(
+        hangups: Int, _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        hangupsWaiting -= hangups
         prober.lookUpNames(&core, &journal)
         endReload(facts, &core)
     }
 
     /// Notifies the manager once the configuration was taken over or refused, and the last name has been looked up.
     private mutating func endReload(_ facts: LoopFacts, _ core: inout LoopCore) {
-        guard steward.isReloading, !awaitsConfiguration, !prober.isLookingUp, !facts.isDraining else { return }
+        guard steward.isReloading, hangupsWaiting == 0, !prober.isLookingUp, !facts.isDraining else { return }
         steward.endReload(facts.service, &core)
     }
 

@@ -62,6 +62,8 @@ public enum LoopGroup {
             var loop = try BalancerLoop(
                 configuration, clock: .monotonic, shared, seat: Seat(board: board, loop: 0), duties,
                 LoopLog(sharing: board.log))
+            // Backends that were discovered before the start are there before the first client.
+            loop.handleRequests()
             for loopIndex in 1..<configuration.threads {
                 let thread = try LoopThread(name: "balancer/\(loopIndex)") {
                     serve(configuration, shared, Seat(board: board, loop: loopIndex))

@@ -6,6 +6,8 @@ final class SharedState: Sendable {
     let roster: SharedRoster
     /// The listeners that were bound for each loop, by its index, until it has taken them.
     let bound: [BoundListeners]
+    /// Which reload each loop has.
+    let barrier: ReloadBarrier
     /// The counters of each loop, by its index, over all backends. Readable from any thread, without a lock.
     let counters: [CounterBlock]
     /// The lengths of each loop's turns, by its index.
@@ -17,6 +19,7 @@ final class SharedState: Sendable {
     init(_ configuration: Configuration) {
         roster = SharedRoster(configuration)
         bound = (0..<configuration.threads).map { _ in BoundListeners() }
+        barrier = ReloadBarrier(loops: configuration.threads)
         counters = (0..<configuration.threads).map { _ in CounterBlock() }
         turns = (0..<configuration.threads).map { _ in TurnLengths() }
     }

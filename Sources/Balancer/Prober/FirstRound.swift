@@ -9,8 +9,10 @@ struct FirstRound: ~Copyable {
     private(set) var isOver = false
     /// Backends whose first probe has not ended.
     private var probesLeft = 0
-    /// A discovered pool has no backend yet.
-    private var awaitsDiscovery = false
+    /// Discovered pools that have no backend yet.
+    private var awaited: Set<PoolID> = []
+    /// Those of which the first look for backends was in vain.
+    private var undiscovered: Set<PoolID> = []
     private var hasExpired = false
     private let timer: TimerID
 
@@ -31,7 +33,16 @@ struct FirstRound: ~Copyable {
 
     /// Pools have changed.
     mutating func follow(_ roster: Roster) {
-        awaitsDiscovery = roster.pools.contains { $0.settings.isDiscovered && $0.targets.isEmpty }
+        guard !isOver else { return }
+        awaited = Set(roster.pools.filter { $0.settings.isDiscovered && $0.targets.isEmpty }.map(\.id))
+        awaited.subtract(undiscovered)
+    }
+
+    /// The backends of a pool could not be found out.
+    mutating func giveUp(_ pool: PoolID) {
+        guard !isOver else { return }
+        undiscovered.insert(pool)
+        awaited.remove(pool)
     }
 
     /// Its time is over, whatever has not answered.
@@ -39,7 +50,7 @@ struct FirstRound: ~Copyable {
 
     /// Looks whether it is over; true only when it has ended since the last look.
     mutating func takeEnd(_ core: inout LoopCore) -> Bool {
-        guard !isOver, hasExpired || probesLeft == 0 && !awaitsDiscovery else { return false }
+        guard !isOver, hasExpired || probesLeft == 0 && awaited.isEmpty else { return false }
         core.timers.disarm(timer)
         isOver = true
         return true

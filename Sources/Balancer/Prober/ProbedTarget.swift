@@ -68,7 +68,7 @@ struct ProbedTarget: ~Copyable {
     /// True when the roster wants something else probed than this, or in another way.
     func differs(from entry: TargetEntry, of pool: PoolEntry) -> Bool {
         host != entry.host || check != pool.settings.health || settings.sources != pool.settings.sources
-            || label != entry.label
+            || settings.whenDown != pool.settings.whenDown || label != entry.label
     }
 
     private static func source(_ settings: PoolSettings, towards address: SocketAddress?) -> SourceBinding {

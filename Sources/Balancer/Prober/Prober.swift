@@ -63,12 +63,14 @@ struct Prober: ~Copyable {
     // MARK: the roster
 
     /// Takes over a revised roster: adds backends that are new in it, and removes those that have left it.
-    mutating func adopt(_ core: inout LoopCore) {
+    ///
+    /// Returns true when pools or backends have changed.
+    @discardableResult mutating func adopt(_ core: inout LoopCore) -> Bool {
         let latest = shared.changeVersion
-        guard latest != version else { return }
+        guard latest != version else { return false }
         let roster = shared.current()
         version = latest
-        guard !isStopped else { return }
+        guard !isStopped else { return true }
         firstRound.follow(roster)
         var places: [TargetID: Int] = [:]
         for index in targets.indexRange where targets.isTaken(index) { places[targets[index].id] = index }
@@ -88,6 +90,7 @@ struct Prober: ~Copyable {
             let rhythm = ProbeRhythm(entry.id, of: roster.targetCount, interval: pool.settings.health.interval)
             add(entry, of: pool, rhythm, due: rhythm.first(of: new.count, now: core.now), &core)
         }
+        return true
     }
 
     @discardableResult private mutating func add(
@@ -141,6 +144,7 @@ struct Prober: ~Copyable {
         guard let place = add(entry, of: pool, rhythm, due: due, &core) else { return }
         targets[place].isNameNew = isNameNew
         if wasChecked, entry.isChecked { targets[place].health = health.with(pool.settings.health) }
+        note(place)
     }
 
     /// The balancer listens at other addresses.
@@ -187,6 +191,9 @@ struct Prober: ~Copyable {
         targets[index].isInFirstRound = false
         firstRound.remove()
     }
+
+    /// The backends of a discovered pool could not be found out: the first round does not wait for them.
+    mutating func undiscovered(_ pool: PoolID) { firstRound.giveUp(pool) }
 
     /// The time of the first round is over.
     mutating func firstRoundExpired() { firstRound.expire() }

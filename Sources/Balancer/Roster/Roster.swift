@@ -7,6 +7,8 @@ import Reactor
 struct Roster: Sendable {
     /// The revision, from 1.
     var version: UInt64 = 1
+    /// How many configurations were taken over since the start: with each, listeners may be others as well.
+    var reload: UInt64 = 0
     var pools: [PoolEntry] = []
     /// The listeners, whose pools are among `pools`.
     var listeners: [ListenerEntry] = []

@@ -81,15 +81,6 @@ extension RosterChange {
         for backend in pool.backends { try Self.check(backend, listeners) }
     }
 
-    /// Throws the error of backends that are known already and do not fit to a configuration.
-    static func check(_ pools: [PoolEntry], _ configuration: Configuration) throws(ConfigurationError) {
-        try checkCount(pools.reduce(0) { $0 + $1.targets.count })
-        let listeners = configuration.listeners.map { Listening(address: $0.ownAddress, pool: PoolID(rawValue: 0)) }
-        for pool in pools {
-            for address in pool.targets.lazy.compactMap(\.address) { try check(address, listeners) }
-        }
-    }
-
     private static func checkCount(_ count: Int) throws(ConfigurationError) {
         guard count > Limits.backendsMax else { return }
         throw ConfigurationError("\(count) backends: at most \(Limits.backendsMax), remove some first")

@@ -21,8 +21,6 @@ final class SharedRoster: Sendable {
     nonisolated(unsafe) private var nextTarget: UInt32 = 0
     nonisolated(unsafe) private var nextPool: UInt32 = 0
     nonisolated(unsafe) private var nextListener: UInt32 = 0
-    /// The latest revision that was a reload.
-    private let reloaded = Atomic<UInt64>(1)
     private let loopCount: Int
 
     /// The first roster of a configuration: every backend is up until a probe has judged it.
@@ -40,23 +38,30 @@ final class SharedRoster: Sendable {
     /// The latest revision by a ``RosterChange``. Whoever has seen a ``version`` sees at least its change.
     var changeVersion: UInt64 { changed.load(ordering: .relaxed) }
 
-    /// The latest revision by ``reload(_:_:)``; read as ``changeVersion``.
-    var reloadVersion: UInt64 { reloaded.load(ordering: .relaxed) }
-
     func current() -> Roster {
         lock.lock()
         defer { lock.unlock() }
         return unsafe roster
     }
 
-    /// Brings a reader's roster up to date. Returns the places of the backends of which something was found out since;
-    /// nil when more has changed, so that the reader has to look at all.
-    func update(_ copy: inout Roster) -> [TargetPlace]? {
+    /// What a reader's roster lacked.
+    enum Update {
+        /// Something was found out about the backends at these places.
+        case found([TargetPlace])
+        /// More has changed: the reader has to look at all.
+        case changed
+        /// So have the listeners. The reader's roster is as it was, so that it can take over both together.
+        case reloaded(Roster)
+    }
+
+    /// Brings a reader's roster up to date.
+    func update(_ copy: inout Roster) -> Update {
         lock.lock()
         defer { lock.unlock() }
+        guard unsafe copy.reload == roster.reload else { return .reloaded(unsafe roster) }
         guard let places = unsafe findings.places(since: copy.version) else {
             unsafe copy = roster
-            return nil
+            return .changed
         }
         for place in places {
             let entry = unsafe roster.pools[place.pool].targets[place.position]
@@ -64,7 +69,7 @@ final class SharedRoster: Sendable {
         }
         unsafe copy.version = roster.version
         unsafe copy.isFirstRound = roster.isFirstRound
-        return places
+        return .found(places)
     }
 
     /// Checks and applies a change. Returns what was changed; nil when it, or its pool, no longer exists. Throws the
@@ -100,6 +105,7 @@ final class SharedRoster: Sendable {
                 guard let place = pools.firstIndex(where: { $0.id == pool }) else { return nil }
                 var merge = merge
                 let targets = merge.targets(of: pools[place], backends, pools[place].settings)
+                guard !merge.summary.isEmpty else { return nil }
                 pools[place] = PoolEntry(
                     id: pool, name: pools[place].name, settings: pools[place].settings, targets: targets)
                 return .pool(pool)
@@ -118,16 +124,8 @@ final class SharedRoster: Sendable {
         return unsafe ListenerPlan(from: roster.listeners, to: configuration.listeners, next: &nextListener)
     }
 
-    /// Throws the error of a configuration that the backends that are known do not fit to.
-    func checkReload(_ configuration: Configuration) throws(ConfigurationError) {
-        lock.lock()
-        defer { lock.unlock() }
-        // The ids of those that are only made for this are never used.
-        var merge = merge
-        try RosterChange.check(unsafe merge.pools(roster.pools, configuration.pools), configuration)
-    }
-
-    /// Takes a configuration over that was checked, and whose new listeners are bound.
+    /// Takes a configuration over, whose new listeners are bound. Backends that are known otherwise, by a name or as those of
+    /// a discovered pool, may be the balancer itself from now on: their probes find that out.
     func reload(_ configuration: Configuration, _ plan: ListenerPlan) -> ReloadSummary {
         lock.lock()
         defer { lock.unlock() }
@@ -136,11 +134,11 @@ final class SharedRoster: Sendable {
         merge.count(plan)
         unsafe roster.listeners = Self.listeners(plan, pools, configuration)
         unsafe roster.process = ProcessSettings(configuration)
+        unsafe roster.reload += 1
         reviseLocked {
             $0 = pools
             return ()
         }
-        reloaded.store(unsafe roster.version, ordering: .relaxed)
         return merge.summary
     }
 
@@ -174,7 +172,8 @@ final class SharedRoster: Sendable {
         let pool = unsafe roster.pools.position(where: { $0.id.rawValue }, is: new.pool.rawValue)
         guard let pool, let position = unsafe roster.pools[pool].position(of: new.id) else { return }
         unsafe roster.pools[pool].revise(position) { target in
-            target.isUp = new.isUp
+            // A verdict that comes after the pool's check was switched off means nothing any more.
+            if target.isChecked { target.isUp = new.isUp }
             guard target.address == old.address else { return }
             target.address = new.address
             target.boundSource = new.boundSource

@@ -61,17 +61,22 @@ struct Targets: ~Copyable {
 
     /// Takes the latest roster over, and ends the outages of pools that have a backend again. Where only findings are
     /// new, that costs what they are, and not what there are backends.
-    mutating func adopt(_ core: inout LoopCore, _ journal: inout Journal) {
-        if let places = shared.update(&roster) {
+    ///
+    /// Returns the roster that a reload has made, which the loop takes over together with its listeners; nothing has
+    /// changed here then.
+    @discardableResult mutating func adopt(_ core: inout LoopCore, _ journal: inout Journal) -> Roster? {
+        switch shared.update(&roster) {
+        case .found(let places):
             follow(places)
             if !warm.isStopped { warm.checkSome(&core) }
-        } else {
-            takeOver(&core, &journal)
+        case .changed: takeOver(&core, &journal)
+        case .reloaded(let latest): return latest
         }
         endAdoption(&core, &journal)
+        return nil
     }
 
-    /// The same with a roster that the caller has taken from the shared one.
+    /// Takes over the roster that a reload has made.
     mutating func adopt(_ latest: Roster, _ core: inout LoopCore, _ journal: inout Journal) {
         roster = latest
         takeOver(&core, &journal)
@@ -138,8 +143,10 @@ struct Targets: ~Copyable {
 
     /// The pool has other settings; sessions have those of their backend's state from now on.
     private mutating func set(_ pool: Int, _ settings: PoolSettings) {
+        let hasOtherSources = pools[pool].settings.sources != settings.sources
         pools[pool].set(settings, share: Double(loop) / Double(loopCount))
         for candidate in pools[pool].candidates where candidate.place >= 0 {
+            if hasOtherSources { dropWarm(Int(candidate.place)) }
             states[Int(candidate.place)].set(settings)
         }
     }

@@ -9,13 +9,9 @@ final class ConfigurationReader: Sendable {
     private let file: String
     private let resources: Resources
     private let pools: PoolDiscoverer
-    private let state = Atomic(State.idle)
-
-    /// What the thread does; asked again meanwhile, it reads the file once more, since the file may have changed after it
-    /// was read.
-    private enum State: UInt8, AtomicRepresentable {
-        case idle, reading, readingAndAgain
-    }
+    /// How many times it was asked for, and has not posted yet what it has read. Asked again meanwhile, the thread reads
+    /// once more, since the file may have changed after it was read.
+    private let asked = Atomic(0)
 
     init(_ file: String, _ resources: Resources, _ pools: PoolDiscoverer) {
         self.file = file
@@ -25,36 +21,38 @@ final class ConfigurationReader: Sendable {
 
     /// Begins to read, and returns; the result is posted to `control`.
     func begin(_ control: ControlChannel) {
-        let before = state.exchange(.readingAndAgain, ordering: .acquiringAndReleasing)
-        guard before == .idle else { return }
+        guard asked.add(1, ordering: .acquiringAndReleasing).oldValue == 0 else { return }
         do throws(SystemCallError) {
             _ = try LoopThread(name: "balancer/file") { self.read(control) }
         } catch {
-            state.store(.idle, ordering: .releasing)
-            control.post(.noConfiguration(reason: error.description))
+            let hangups = asked.exchange(0, ordering: .acquiringAndReleasing)
+            control.post(.noConfiguration(reason: error.description, hangups: hangups))
         }
     }
 
     private func read(_ control: ControlChannel) {
+        var hangups = 0
         repeat {
-            state.store(.reading, ordering: .releasing)
-            do throws(Mistakes) {
-                let document = try Document.read(file)
-                let configuration = try document.configuration(resources)
-                control.post(
-                    .configuration(configuration) { [pools] result in
-                        if case .success = result {
-                            pools.update(document, configuration, control)
-                        } else {
-                            pools.wake()
-                        }
-                    })
-            } catch {
-                control.post(.noConfiguration(reason: error.description))
-                pools.wake()
-            }
-        } while !state.compareExchange(
-            expected: .reading, desired: .idle, ordering: .acquiringAndReleasing
-        ).exchanged
+            hangups = asked.load(ordering: .acquiring)
+            readOnce(control, hangups)
+        } while asked.subtract(hangups, ordering: .acquiringAndReleasing).newValue > 0
+    }
+
+    private func readOnce(_ control: ControlChannel, _ hangups: Int) {
+        do throws(Mistakes) {
+            let document = try Document.read(file)
+            let configuration = try document.configuration(resources)
+            control.post(
+                .configuration(configuration, hangups: hangups) { [pools] result in
+                    if case .success = result {
+                        pools.update(document, configuration, control)
+                    } else {
+                        pools.wake()
+                    }
+                })
+        } catch {
+            control.post(.noConfiguration(reason: error.description, hangups: hangups))
+            pools.wake()
+        }
     }
 }

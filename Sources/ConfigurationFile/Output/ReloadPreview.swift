@@ -111,6 +111,8 @@ public struct ReloadPreview {
         let before = Dictionary(grouping: running.backends, by: \.pool)
         for pool in document.pools {
             let name = pool.name.value
+            // What discovery has found, or will find, is not in the file.
+            if pool.discovery != nil { continue }
             if let old = before[name] {
                 compare(pool, with: old, isComplete: running.backendsNotListed == 0)
             } else if running.backendsNotListed == 0 {

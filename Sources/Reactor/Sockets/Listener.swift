@@ -133,6 +133,11 @@ public struct Listener: ~Copyable {
             address.description)
     }
 
+    /// Undoes ``share()`` for sockets that would be bound from now on.
+    public func shareNoMore() {
+        _ = kernel.setOption(descriptor.rawValue, level: SOL_SOCKET, option: SO_REUSEPORT, value: 0)
+    }
+
     /// Adds the listener to a poller; each arrival is one event, so accept until `wouldBlock`.
     public func add(to poller: borrowing Poller, _ token: Token) -> Errno? {
         poller.add(descriptor, token, .arrivals)

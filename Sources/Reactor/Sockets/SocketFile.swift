@@ -53,6 +53,10 @@ public struct SocketFile: ~Copyable {
         _ path: String, mode: mode_t?, owner: uid_t?, group: gid_t?
     ) throws(SystemCallError) {
         let subject = "unix:\(path)"
+        // Another user may have put a link there, which leads elsewhere.
+        guard isSocket(path) else {
+            throw SystemCallError(call: "chmod", subject: subject, errno: Errno(rawValue: ENOTSOCK))
+        }
         if let mode { try check(kernel.setMode(ofPath: path, mode), "chmod", subject) }
         if owner != nil || group != nil {
             try check(kernel.setOwner(ofPath: path, owner, group: group), "chown", subject)
@@ -64,9 +68,9 @@ public struct SocketFile: ~Copyable {
 
     /// True when a process listens at the path. A socket that nobody listens at was left behind by one that was killed.
     public static func isInUse(_ path: String) -> Bool {
-        guard isSocket(path), let address = SocketAddress(unixPath: path),
-            let stream = try? Stream(for: address, from: nil)
-        else { return false }
+        guard isSocket(path), let address = SocketAddress(unixPath: path) else { return false }
+        // Without a descriptor to ask with, it may well be.
+        guard let stream = try? Stream(for: address, from: nil) else { return true }
         // Any other error, such as EACCES or EAGAIN, does not mean that nobody listens.
         return switch stream.connect(to: address) {
         case .failed(.connectionRefused), .failed(.notFound): false
