@@ -99,6 +99,31 @@ struct ReloadTests {
         #expect(balancer.program.errors.text.contains("configuration taken over: nothing has changed"))
     }
 
+    /// Pools that are new each time, with a name that has not been looked up yet, and with a list in a file.
+    @Test("new names and new discovered pools lose no client", arguments: [1, 2])
+    func newNames(threads: Int) throws {
+        let backend = try EchoBackend(named: "A")
+        let port = try Ports.free()
+        let list = try TestFolder().path(of: "list.yaml")
+        try "- 127.0.0.1:\(backend.port)".write(toFile: list, atomically: true, encoding: .utf8)
+        func text(_ pool: String, _ backends: String) -> String {
+            """
+            process: {threads: \(threads)}
+            listeners: {main: {bind: "127.0.0.1:\(port)", pool: \(pool)}}
+            pools: {\(pool): {backends: \(backends)}}
+            """
+        }
+        let balancer = try ReloadableBalancer.start(text("first", "127.0.0.1:\(backend.port)"), port: port)
+        let hammering = Hammering(port: port)
+        for number in 1...20 {
+            try balancer.reload(text("name\(number)", "localhost:\(backend.port)"))
+            try balancer.reload(text("list\(number)", "{file: \(list)}"))
+        }
+        #expect(try hammering.stop() > 20)
+        #expect(hammering.failures == [])
+        #expect(balancer.refusals == 0)
+    }
+
     /// The number of reloads of the long test: `RELOADS`, or 1,000.
     private static let reloads = ProcessInfo.processInfo.environment["RELOADS"].flatMap(Int.init) ?? 1000
 

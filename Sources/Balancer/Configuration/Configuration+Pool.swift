@@ -58,7 +58,7 @@ extension Configuration {
         /// What identifies it in the process.
         public let name: String
         /// The backends, in the order of round robin.
-        public let backends: [Backend]
+        public private(set) var backends: [Backend]
         /// Its backends are found out while the balancer runs: `backends` may be empty, and ``ControlChannel`` brings them.
         public let isDiscovered: Bool
         /// How a backend is picked.
@@ -99,6 +99,13 @@ extension Configuration {
             self.socketOptions = socketOptions
             self.whenDown = whenDown
             self.whenRemoved = whenRemoved
+        }
+
+        /// The same pool with other backends.
+        public func with(_ backends: [Backend]) -> Pool {
+            var pool = self
+            pool.backends = backends
+            return pool
         }
     }
 

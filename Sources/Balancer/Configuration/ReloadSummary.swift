@@ -17,7 +17,10 @@ public struct ReloadSummary: Hashable, Sendable {
     /// Backends of all pools.
     public internal(set) var backends = Count()
 
-    /// Nothing is another than before.
+    /// The limit on sessions or the drain time is another.
+    public internal(set) var hasOtherProcessSettings = false
+
+    /// Nothing has changed.
     public var isEmpty: Bool { self == ReloadSummary() }
 }
 

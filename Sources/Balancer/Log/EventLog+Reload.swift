@@ -7,6 +7,10 @@ extension EventLog {
             $0.words("configuration taken over: ")
             guard !summary.isEmpty else { return $0.words("nothing has changed") }
             var isFirst = true
+            if summary.hasOtherProcessSettings {
+                $0.words("settings of the process")
+                isFirst = false
+            }
             for (count, added, removed, changed) in [
                 (summary.listeners, "listeners added: ", "listeners removed: ", "listeners changed: "),
                 (summary.pools, "pools added: ", "pools removed: ", "pools changed: "),
@@ -46,6 +50,19 @@ extension EventLog {
                 $0.about(PoolTitle(name: pool, isOnly: false))
                 $0.value("reason", String(line))
             }
+        }
+    }
+
+    /// A discovered pool has other backends.
+    mutating func discovered(_ pool: String, added: Int, removed: Int, now count: Int) {
+        event(.poolDiscovered) {
+            $0.about(PoolTitle(name: pool, isOnly: false))
+            $0.words("backends added: ")
+            $0.value("added", added)
+            $0.words(", removed: ")
+            $0.value("removed", removed)
+            $0.words(", now: ")
+            $0.value("backends", count)
         }
     }
 

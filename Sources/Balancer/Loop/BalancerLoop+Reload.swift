@@ -152,8 +152,11 @@ extension BalancerLoop {
             return
         }
         if backends.isEmpty { duties?.prober.undiscovered(pool.id) }
+        let (old, new) = (Set(pool.targets.map(\.name)), Set(backends.map(\.title)))
         do throws(ConfigurationError) {
-            _ = try change(.replace(backends, in: pool.id))
+            guard try change(.replace(backends, in: pool.id)) != nil else { return }
+            journal.log.discovered(
+                name, added: new.subtracting(old).count, removed: old.subtracting(new).count, now: new.count)
         } catch {
             journal.log.undiscovered(name, error.description)
         }

@@ -78,6 +78,11 @@ struct RosterMerge {
         return targets
     }
 
+    /// Notes whether settings of the process are others.
+    mutating func compare(_ old: ProcessSettings, _ new: ProcessSettings) {
+        summary.hasOtherProcessSettings = old != new
+    }
+
     /// Counts what becomes of the listeners.
     mutating func count(_ plan: ListenerPlan) {
         summary.listeners = .init(added: plan.new.count, removed: plan.gone.count, changed: plan.changed.count)
@@ -89,12 +94,14 @@ extension TargetEntry {
     /// before.
     fileprivate mutating func take(_ backend: Configuration.Backend, _ settings: PoolSettings) -> Bool {
         let before = (weight, sessionsMax, isBackup, host, address)
+        // The address that a name had stays until it is looked up; another name may have been looked up already.
+        let known = host == backend.name ? self.address ?? backend.address : backend.address ?? self.address
         weight = backend.weight
         sessionsMax = backend.sessionsMax
         isBackup = backend.isBackup
         label = backend.label
         host = backend.name
-        if let address = backend.name == nil ? backend.address : self.address ?? backend.address {
+        if let address = backend.name == nil ? backend.address : known {
             move(to: address, settings)
         }
         return before != (weight, sessionsMax, isBackup, host, address)

@@ -132,6 +132,7 @@ final class SharedRoster: Sendable {
         var merge = merge
         let pools = unsafe merge.pools(roster.pools, configuration.pools)
         merge.count(plan)
+        merge.compare(unsafe roster.process, ProcessSettings(configuration))
         unsafe roster.listeners = Self.listeners(plan, pools, configuration)
         unsafe roster.process = ProcessSettings(configuration)
         unsafe roster.reload += 1

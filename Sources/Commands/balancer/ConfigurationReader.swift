@@ -9,11 +9,15 @@ final class ConfigurationReader: Sendable {
     private let file: String
     private let resources: Resources
     private let pools: PoolDiscoverer
+    /// The configuration that was taken over last. Accessed only with the lock held.
+    nonisolated(unsafe) private var current: Configuration
+    private let lock = Lock()
     /// How many times it was asked for, and has not posted yet what it has read. Asked again meanwhile, the thread reads
     /// once more, since the file may have changed after it was read.
     private let asked = Atomic(0)
 
-    init(_ file: String, _ resources: Resources, _ pools: PoolDiscoverer) {
+    init(_ file: String, _ resources: Resources, _ pools: PoolDiscoverer, current: Configuration) {
+        unsafe self.current = current
         self.file = file
         self.resources = resources
         self.pools = pools
@@ -40,11 +44,15 @@ final class ConfigurationReader: Sendable {
 
     private func readOnce(_ control: ControlChannel, _ hangups: Int) {
         do throws(Mistakes) {
-            let document = try Document.read(file)
-            let configuration = try document.configuration(resources)
+            // A pipe that nobody writes to would never be read to its end.
+            let document = try Document.read(file, mustBeRegular: true)
+            let configuration = FirstAnswers.complete(
+                try document.configuration(resources), document.discoveredPools, besides: lock.around { unsafe current }
+            )
             control.post(
-                .configuration(configuration, hangups: hangups) { [pools] result in
+                .configuration(configuration, hangups: hangups) { [self] result in
                     if case .success = result {
+                        lock.around { unsafe current = configuration }
                         pools.update(document, configuration, control)
                     } else {
                         pools.wake()
@@ -54,5 +62,14 @@ final class ConfigurationReader: Sendable {
             control.post(.noConfiguration(reason: error.description, hangups: hangups))
             pools.wake()
         }
+    }
+}
+
+extension Lock {
+    /// Calls `body` with the lock held.
+    fileprivate func around<Result>(_ body: () -> Result) -> Result {
+        lock()
+        defer { unlock() }
+        return body()
     }
 }

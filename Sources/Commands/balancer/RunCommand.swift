@@ -103,7 +103,7 @@ struct RunCommand: ParsableCommand {
             throw ConfigurationPath.report(error)
         }
         let pools = PoolDiscoverer()
-        let reader = ConfigurationReader(file, resources, pools)
+        let reader = ConfigurationReader(file, resources, pools, current: configuration)
         try Serving.run(
             configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) }
         ) {

@@ -123,8 +123,14 @@ struct Loader {
 
 extension Document {
     /// Reads a file and those that it includes, and checks them. The error has all mistakes of all files.
-    public static func read(_ path: String, surroundings: Surroundings = .process) throws(Mistakes) -> Document {
-        var loader = Loader(surroundings)
+    ///
+    /// - Parameter mustBeRegular: Pipes and devices are mistakes: to open a pipe would wait for its writer.
+    public static func read(
+        _ path: String, surroundings: Surroundings = .process, mustBeRegular: Bool = false
+    ) throws(Mistakes) -> Document {
+        var loader = Loader(surroundings) { path, isFound throws(FileReader.Fault) in
+            try FileReader.read(path, mustBeRegular: isFound || mustBeRegular)
+        }
         return try loader.load(path)
     }
 }
