@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// The files in `examples/`, served by the real program on this machine: addresses are substituted by variables.
@@ -30,5 +31,22 @@ struct ExampleFilesTests {
         for port in ports { try Ports.waitForListener(on: port, of: program) }
         let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: ports[0])
         #expect(backends.contains(try balancer.connectAndGreet().backend))
+    }
+
+    /// Their names exist in their clusters alone: what a look-up brings is tested in DiscoveredPoolsTests.
+    @Test(
+        "those with discovered pools listen, and end in order",
+        arguments: [
+            ("kubernetes-discovery.yaml", ["LISTEN_POSTGRES", "LISTEN_REDIS"]), ("compose-discovery.yaml", ["LISTEN"]),
+        ] as [(String, [String])])
+    func listening(name: String, listen: [String]) throws {
+        let ports = try Ports.free(listen.count)
+        var environment = ["STATUS_SOCKET": try TestFolder().path(of: "status.sock")]
+        for (variable, port) in zip(listen, ports) { environment[variable] = "127.0.0.1:\(port)" }
+        let program = try RunningProgram.start(
+            .balancer, ["run", "\(Self.folder)/\(name)"], environment: environment)
+        for port in ports { try Ports.waitForListener(on: port, of: program) }
+        program.signal(SIGTERM)
+        #expect(try program.waitForExit() == .exited(0))
     }
 }

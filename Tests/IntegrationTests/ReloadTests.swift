@@ -89,14 +89,24 @@ struct ReloadTests {
         #expect(try balancer.under(other).backendsOfNextClients(1) == ["A"])
     }
 
-    @Test("what the service manager is told")
+    /// READY comes after what was taken over or refused, and STATUS has the new number of backends.
+    @Test("the service manager is told RELOADING, and READY with the new state, also when nothing was taken over")
     func notification() throws {
-        let backend = try EchoBackend(named: "A")
+        let (first, second) = (try EchoBackend(named: "A"), try EchoBackend(named: "B"))
         let port = try Ports.free()
-        let text = Self.text(listeners: [([port], "a")], pools: ["a": [backend.port]])
-        let balancer = try ReloadableBalancer.start(text, port: port)
-        try balancer.reload(text)
+        let manager = try NotifySocket()
+        let both = Self.text(listeners: [([port], "a")], pools: ["a": [first.port, second.port]])
+        let one = Self.text(listeners: [([port], "a")], pools: ["a": [first.port]])
+        let balancer = try ReloadableBalancer.start(both, port: port, environment: ["NOTIFY_SOCKET": manager.name])
+        try manager.wait(for: "READY", from: balancer.program)
+        for (round, (text, status)) in [(both, "2 of 2"), (one, "1 of 1"), ("nothing", "1 of 1")].enumerated() {
+            try balancer.reload(text)
+            let ready = try manager.wait(for: "READY", number: round + 2, from: balancer.program)
+            #expect(ready["STATUS"] == "serving: \(status) backends up")
+            #expect(manager.count("RELOADING") == round + 1)
+        }
         #expect(balancer.program.errors.text.contains("configuration taken over: nothing has changed"))
+        #expect(balancer.refusals == 1)
     }
 
     /// Pools that are new each time, with a name that has not been looked up yet, and with a list in a file.

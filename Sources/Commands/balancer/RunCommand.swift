@@ -76,7 +76,8 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let line = try oneLine()
         let file = line == nil ? try file() : nil
-        let limit = Serving.prepare()
+        // SIGUSR1 opens the log anew, and a rotation may come at any time.
+        let limit = Serving.prepare(holding: [.userFirst])
         let sockets: [InheritedSocket]
         do throws(SocketActivationError) {
             sockets = try SocketActivation.takeSockets()

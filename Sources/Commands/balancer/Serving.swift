@@ -5,10 +5,10 @@ import Reactor
 /// Serves with a configuration, wherever that comes from.
 enum Serving {
     /// The first steps: returns the limit of descriptors. Holds the signals that do not end a loop, so that they do not end
-    /// the program before there is one either.
-    static func prepare() -> Int {
+    /// the program before there is one either; `more` are further ones of this kind.
+    static func prepare(holding more: [Signal] = []) -> Int {
         let limit = Startup.prepare()
-        Signals.hold([.hangup] + Signal.meaningless)
+        Signals.hold([.hangup] + Signal.meaningless + more)
         return limit
     }
 

@@ -9,11 +9,12 @@ struct ReloadableBalancer {
 
     /// Starts `balancer run` with a file, and waits until it listens on `port`.
     static func start(
-        _ text: String, port: UInt16, at location: SourceLocation = #_sourceLocation
+        _ text: String, port: UInt16, environment: [String: String] = [:],
+        at location: SourceLocation = #_sourceLocation
     ) throws -> ReloadableBalancer {
         let path = try TestFolder().path(of: "balancer.yaml")
         try text.write(toFile: path, atomically: true, encoding: .utf8)
-        let program = try RunningProgram.start(.balancer, ["run", path], at: location)
+        let program = try RunningProgram.start(.balancer, ["run", path], environment: environment, at: location)
         try Ports.waitForListener(on: port, of: program, at: location)
         return ReloadableBalancer(program: program, path: path)
     }
