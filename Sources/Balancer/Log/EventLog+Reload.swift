@@ -7,10 +7,6 @@ extension EventLog {
             $0.words("configuration taken over: ")
             guard !summary.isEmpty else { return $0.words("nothing has changed") }
             var isFirst = true
-            if summary.hasOtherProcessSettings {
-                $0.words("settings of the process")
-                isFirst = false
-            }
             for (count, added, removed, changed) in [
                 (summary.listeners, "listeners added: ", "listeners removed: ", "listeners changed: "),
                 (summary.pools, "pools added: ", "pools removed: ", "pools changed: "),
@@ -24,6 +20,8 @@ extension EventLog {
                     $0.number(number)
                 }
             }
+            // The limit on sessions, unless it was given, follows from the number of backends: not worth a word beside those.
+            if isFirst { $0.words("settings of the process") }
         }
     }
 
