@@ -50,6 +50,8 @@ private final class FailingKernel: ScriptedKernel, @unchecked Sendable {
         /// The poller and token of each eventfd.
         var wakers: [CInt: (poller: CInt, data: UInt64)] = [:]
         var events: [CInt: [UInt64]] = [:]
+        /// The eventfds that were written to before they were in a poller.
+        var written: Set<CInt> = []
         var output = ""
     }
 
@@ -90,7 +92,11 @@ private final class FailingKernel: ScriptedKernel, @unchecked Sendable {
     }
 
     func epollAdd(_ epoll: CInt, _ descriptor: CInt, interest: UInt32, data: UInt64) -> CInt {
-        locked { if $0.wakers[descriptor] != nil { $0.wakers[descriptor] = (epoll, data) } }
+        locked { state in
+            guard state.wakers[descriptor] != nil else { return }
+            state.wakers[descriptor] = (epoll, data)
+            if state.written.remove(descriptor) != nil { state.events[epoll, default: []].append(data) }
+        }
         return 0
     }
 
@@ -98,7 +104,8 @@ private final class FailingKernel: ScriptedKernel, @unchecked Sendable {
         let text = descriptor == 1 ? unsafe String(decoding: bytes, as: UTF8.self) : ""
         locked { state in
             state.output += text
-            if let (poller, data) = state.wakers[descriptor] { state.events[poller, default: []].append(data) }
+            guard let (poller, data) = state.wakers[descriptor] else { return }
+            if poller < 0 { state.written.insert(descriptor) } else { state.events[poller, default: []].append(data) }
         }
         return bytes.count
     }

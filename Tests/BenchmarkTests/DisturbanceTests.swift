@@ -17,6 +17,8 @@ import Testing
             port = origin.address.port
             var ends: [CInt] = [-1, -1]
             try #require(unsafe pipe(&ends) == 0)
+            // Programs that other tests start meanwhile must not hold it.
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             leash = ends
         }
 
