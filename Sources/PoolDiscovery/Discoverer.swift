@@ -14,8 +14,8 @@ import Reactor
 ///
 /// One thread waits, for time and for changes of files; it never asks. Up to ``Schedule/questionsMax`` others ask, and
 /// exist only while there are questions. One thread for everything would let a name server that does not answer, or a file
-/// system that does not, hold all pools for 10 s and more; one thread per pool would be a thousand of them. Beside pools
-/// that failed the last time one of them is left to the others.
+/// system that does not, hold all pools for 10 s and more; one thread per pool would be a thousand of them. Pools that failed
+/// the last time have at most three of the four, so that one is free for the others.
 ///
 /// The threads have all signals blocked, so that these stay with the loops, and end with the process or this value.
 public final class Discoverer: Sendable {
@@ -108,6 +108,7 @@ private final class Desk: @unchecked Sendable {
             if case .file(let path) = pool.source { path } else { nil }
         }
         watch?.keep(Set(files))
+        self.files.keep(pools)
         locked {
             self.own = own
             schedule.update(pools, now: Clock.monotonic.now())
@@ -202,16 +203,8 @@ private final class Desk: @unchecked Sendable {
     }
 
     private func ask(_ question: Schedule.Question, _ own: [OwnAddress]) -> SourceAnswer {
-        let pool = question.pool
-        var client = NameClient(servers(), families: pool.families)
-        // All of them are named first, and then cut off.
-        client.bounds.targetsMax = max(client.bounds.targetsMax, pool.max)
-        client.bounds.endpointsMax = Limits.backendsMax
-        switch pool.source {
-        case .addresses(let name, _): return pool.answer(client.addresses(of: name), besides: own)
-        case .services(let name): return pool.answer(client.servers(of: name), besides: own)
-        case .file(let path): return files.answer(question, path: path, besides: own)
-        }
+        guard case .file(let path) = question.pool.source else { return question.pool.ask(servers(), besides: own) }
+        return files.answer(question, path: path, besides: own)
     }
 
     // MARK: helpers

@@ -44,8 +44,8 @@ struct FileStamp: Hashable, Sendable {
 /// Unchecked `Sendable`: what changes is only accessed with the lock held.
 final class FileSource: @unchecked Sendable {
     private let lock = Lock()
-    /// Of the file of each pool the version that was read last; none of one that could not be.
-    private var stamps: [String: [String: FileStamp]] = [:]
+    /// Of the file of each pool the version that was read last; none of one that could not be. Two pools may have one file.
+    private var stamps: [DiscoveredPool: FileStamp] = [:]
     /// nil where the kernel has none for us: then files are looked at in intervals only.
     private let watch: FolderWatch?
 
@@ -56,30 +56,15 @@ final class FileSource: @unchecked Sendable {
         let unwatched: Errno? = watch.map { $0.watch(file: path) } ?? Errno(rawValue: EMFILE)
         let stamp = FileStamp(path)
         if let stamp {
-            if !question.isForced, stamp == lastStamp(of: question.pool.name, path) { return .unchanged }
+            if !question.isForced, stamp == lastStamp(of: question.pool) { return .unchanged }
             if question.mayWait, stamp.isYounger(than: Schedule.settling) { return .unsettled }
         }
-        let answer = read(question.pool, path, besides: own, unwatched)
+        let remarks = unwatched.map { [Self.remark(path, question.pool, $0)] } ?? []
+        let answer = question.pool.read(path, remarks: remarks, besides: own)
         if question.mayWait, FileStamp(path) != stamp { return .unsettled }
         // A mistake is read again each time: whoever mends it may need a moment, and it is told once.
-        if case .failed = answer {
-            set(nil, of: question.pool.name, path)
-        } else {
-            set(stamp, of: question.pool.name, path)
-        }
+        if case .failed = answer { set(nil, of: question.pool) } else { set(stamp, of: question.pool) }
         return answer
-    }
-
-    private func read(
-        _ pool: DiscoveredPool, _ path: String, besides own: [OwnAddress], _ unwatched: Errno?
-    ) -> SourceAnswer {
-        do throws(Mistakes) {
-            let backends = try BackendList.read(path, preferring: pool.preferredFamily)
-            let remarks = unwatched.map { [Self.remark(path, pool, $0)] } ?? []
-            return pool.bounded(backends, remarks: remarks, besides: own)
-        } catch {
-            return .failed(Failure(kind: .file(error.description), reason: error.description))
-        }
     }
 
     private static func remark(_ path: String, _ pool: DiscoveredPool, _ errno: Errno) -> String {
@@ -87,16 +72,23 @@ final class FileSource: @unchecked Sendable {
             + "\(errno); fs.inotify.max_user_watches or max_user_instances may be too low"
     }
 
-    private func lastStamp(of pool: String, _ path: String) -> FileStamp? {
+    /// Forgets all other pools.
+    func keep(_ pools: [DiscoveredPool]) {
         lock.lock()
         defer { lock.unlock() }
-        return stamps[pool]?[path]
+        let kept = Set(pools)
+        stamps = stamps.filter { kept.contains($0.key) }
     }
 
-    private func set(_ stamp: FileStamp?, of pool: String, _ path: String) {
+    private func lastStamp(of pool: DiscoveredPool) -> FileStamp? {
         lock.lock()
         defer { lock.unlock() }
-        // A pool has one file: the one that it had before is forgotten.
-        stamps[pool] = stamp.map { [path: $0] }
+        return stamps[pool]
+    }
+
+    private func set(_ stamp: FileStamp?, of pool: DiscoveredPool) {
+        lock.lock()
+        defer { lock.unlock() }
+        stamps[pool] = stamp
     }
 }

@@ -51,7 +51,7 @@ final class FolderWatch: @unchecked Sendable {
 
     /// Watches the folders of these files only.
     func keep(_ files: Set<String>) {
-        for file in files.symmetricDifference(currentFiles()).subtracting(files) { set([], of: file) }
+        for file in currentFiles().subtracting(files) { set([], of: file) }
     }
 
     /// Takes what has been reported.

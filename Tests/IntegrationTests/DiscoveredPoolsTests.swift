@@ -91,13 +91,15 @@ struct DiscoveredPoolsTests {
         try Self.serves(balancer, ["A"])
         try set("{file: list.yaml}")
         try Self.serves(balancer, ["B"])
+        #expect(try balancer.program.inotifyWatches() > 0)
         try "- 127.0.0.1:\(first.port)".write(
             toFile: folder.path(of: "other.yaml"), atomically: true, encoding: .utf8)
         try set("{file: other.yaml}")
         try Self.serves(balancer, ["A"])
         try set("[\"127.0.0.1:\(second.port)\"]")
         try Self.serves(balancer, ["B"])
-        // The file is of nobody any more.
+        // The file is of nobody any more: its folder is not watched either.
+        try eventually("no folder is watched") { try balancer.program.inotifyWatches() == 0 }
         try "- 127.0.0.1:\(first.port)".write(
             toFile: folder.path(of: "list.yaml"), atomically: true, encoding: .utf8)
         #expect(try Set(balancer.backendsOfNextClients(4)) == ["B"])

@@ -74,8 +74,7 @@ struct RunCommand: ParsableCommand {
     static let repeatable: Set<String> = ["--listen", "--source"]
 
     func run() throws {
-        let line = try oneLine()
-        let file = line == nil ? try file() : nil
+        let form = try form()
         // SIGUSR1 opens the log anew, and a rotation may come at any time.
         let limit = Serving.prepare(holding: [.userFirst])
         let sockets: [InheritedSocket]
@@ -87,10 +86,11 @@ struct RunCommand: ParsableCommand {
         }
         let resources = Resources(
             descriptors: limit, memory: MemoryLimit.all(), sockets: sockets, statusSocket: StatusPath.chosen(nil))
-        if let line {
-            return try Serving.run(try Self.configuration(line, resources), descriptors: limit, resources.memory)
+        switch form {
+        case .line(let line):
+            try Serving.run(try Self.configuration(line, resources), descriptors: limit, resources.memory)
+        case .file(let file): try Self.serve(file, resources)
         }
-        try Self.serve(file ?? "", resources)
     }
 
     /// Serves as a file says, which is read again at SIGHUP.
@@ -107,8 +107,7 @@ struct RunCommand: ParsableCommand {
         let reader = ConfigurationReader(file, resources, pools, current: configuration)
         try Serving.run(
             configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) }
-        ) {
-            control in
+        ) { control in
             pools.update(document, configuration, control)
             pools.waitForFirstAnswers()
         }
@@ -117,6 +116,15 @@ struct RunCommand: ParsableCommand {
 
 // The arguments that stand for a file.
 extension RunCommand {
+    private enum Form {
+        case line(OneLine)
+        case file(String)
+    }
+
+    private func form() throws -> Form {
+        if let line = try oneLine() { .line(line) } else { .file(try file()) }
+    }
+
     /// What the arguments say; nil without `--listen`. A mistake in them is a usage error.
     func oneLine() throws -> OneLine? {
         guard !listen.isEmpty else { return nil }

@@ -29,11 +29,7 @@ public enum BackendList {
         do throws(SourceText.Fault) {
             source = try SourceText(file: file, bytes: bytes)
         } catch {
-            if let position = error.position {
-                mistakes.add(Place(file: file, line: position.line, column: position.column), .top, error.reason)
-            } else {
-                mistakes.add(file: file, error.reason)
-            }
+            mistakes.add(error, in: file)
             throw mistakes.sorted
         }
         let tree = TreeBuilder.tree(source, valuesLeft: &valuesLeft, variable: surroundings.variable, &mistakes)

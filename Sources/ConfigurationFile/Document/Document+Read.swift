@@ -74,11 +74,7 @@ struct Loader {
         do throws(SourceText.Fault) {
             source = try SourceText(file: file, bytes: bytes)
         } catch {
-            if let position = error.position {
-                mistakes.add(Place(file: file, line: position.line, column: position.column), .top, error.reason)
-            } else {
-                mistakes.add(file: file, error.reason)
-            }
+            mistakes.add(error, in: file)
             return nil
         }
         let before = mistakes.isEmpty

@@ -41,6 +41,12 @@ struct MistakeList {
         found.append(Mistake(file: file, place: nil, path: "", reason: reason, allowed: nil, excerpt: nil))
     }
 
+    /// Adds why the bytes of a file are no text.
+    mutating func add(_ fault: SourceText.Fault, in file: String) {
+        guard let position = fault.position else { return add(file: file, fault.reason) }
+        add(Place(file: file, line: position.line, column: position.column), .top, fault.reason)
+    }
+
     /// All of them, in the order of the files and lines.
     var sorted: Mistakes {
         let ranks = Dictionary(uniqueKeysWithValues: order.enumerated().map { ($1, $0) })

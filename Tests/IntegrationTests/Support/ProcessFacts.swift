@@ -63,6 +63,16 @@ extension RunningProgram {
         }
     }
 
+    /// How many folders and files the program watches: proc_pid_fdinfo(5).
+    func inotifyWatches() throws -> Int {
+        let folder = "/proc/\(pid)/fdinfo"
+        return try FileManager.default.contentsOfDirectory(atPath: folder).reduce(0) { count, number in
+            // One that is closed meanwhile is none.
+            let text = (try? String(contentsOfFile: "\(folder)/\(number)", encoding: .utf8)) ?? ""
+            return count + text.split(separator: "\n").count { $0.hasPrefix("inotify ") }
+        }
+    }
+
     /// The number of sockets that the program has open.
     func socketCount() throws -> Int {
         try descriptors().count { $0.hasPrefix("socket:") }
