@@ -193,11 +193,11 @@ import Testing
 
     /// However many sessions there are, a turn looks at so many: each place once, from where the last search has ended.
     @Test func aSearchHasItsShareOfATurn() {
-        var search = ClosingSearch()
+        var search = SessionSweep()
         for places in [3000, 10] {
             var seen: [Int] = []
             var looks: [Int] = []
-            search.begin(places: places)
+            search.begin(places: places, hasNewTimeouts: false)
             while search.isOn {
                 search.beginTurn()
                 let before = seen.count

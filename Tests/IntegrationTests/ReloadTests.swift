@@ -62,6 +62,20 @@ struct ReloadTests {
         #expect(balancer.refusals == 0)
     }
 
+    /// Their timers were set for an hour.
+    @Test("shorter timeouts reach the sessions that there are", arguments: ["idle_timeout: 1s", "session_age_max: 1s"])
+    func timeouts(setting: String) throws {
+        let backend = try EchoBackend(named: "A")
+        let port = try Ports.free()
+        let text = Self.text(listeners: [([port], "a")], pools: ["a": [backend.port]])
+        let balancer = try ReloadableBalancer.start(text, port: port)
+        let sessions = try (0..<20).map { _ in try balancer.under(port).connectAndGreet().client }
+        try balancer.reload(Self.text(listeners: [([port], "a")], pools: ["a": [backend.port]], ", \(setting)"))
+        for session in sessions {
+            #expect(try session.receiveToEnd(within: .seconds(10)).ending == .finished, "\(balancer.program.summary)")
+        }
+    }
+
     @Test("with mistakes, or what takes a restart, nothing changes, and the log says why")
     func refused() throws {
         let backend = try EchoBackend(named: "A")

@@ -30,13 +30,6 @@ extension Admission {
         }
     }
 
-    /// The places of the listeners that are not among `listeners`, to be emptied before they are closed: a close resets
-    /// the clients that wait. Those of inherited sockets stay in the queue for whoever listens there next. The share of a
-    /// turn does not hold for that.
-    mutating func startBacklogDrain(except listeners: [ListenerEntry]) -> [Int] {
-        startBacklogDrain(except: Set(listeners.map(\.id)))
-    }
-
     /// Takes the listeners of a new roster over. Those that have left are closed, new ones are taken out of `bound`, and
     /// each has its pool's place. `backlog` is that of listeners without one. Returns the errors of new ones that the
     /// poller has no memory for; they are closed.
@@ -48,19 +41,18 @@ extension Admission {
         let wanted = Dictionary(uniqueKeysWithValues: listeners.map { ($0.id, $0) })
         for index in entrances.indexRange where entrances.isTaken(index) {
             if let entry = wanted[entrances[index].id] {
-                entrances[index].take(entry.settings, backlog: backlog)
+                entrances[index].apply(entry.settings, backlog: backlog)
                 entrances[index].pool = targets.place(of: entry.pool) ?? entrances[index].pool
             } else {
                 close(index, core)
             }
         }
         for index in bound.indexRange where bound.isTaken(index) {
-            // One that a later reload has removed again is closed here.
             var entrance = bound.remove(at: index)
             guard let entry = wanted[entrance.id] else { continue }
-            entrance.take(entry.settings, backlog: backlog)
+            entrance.apply(entry.settings, backlog: backlog)
             entrance.pool = targets.place(of: entry.pool) ?? 0
-            // Limits.listenersMax are the most that a configuration has, and those that have left are closed.
+            // There is room: a configuration has at most Limits.listenersMax, and those that have left are closed.
             guard let place = entrances.insert(entrance).map({ Int($0.index) }) else { continue }
             do throws(SystemCallError) {
                 try Self.add(place, of: entrances, to: core.poller)
@@ -90,8 +82,9 @@ extension Admission {
 
     // MARK: the end
 
-    /// The places of the listeners to empty before they are closed, since a close resets the waiting connections. Those
-    /// of inherited sockets stay in the queue for the next process. The share of a turn does not hold for that.
+    /// The places of the listeners to empty before they are closed, since a close resets the waiting connections: all but
+    /// `kept`. Those of inherited sockets stay in the queue for whoever listens there next. The share of a turn does not
+    /// hold for that.
     mutating func startBacklogDrain(except kept: Set<ListenerID> = []) -> [Int] {
         (clientsLeft, attemptsLeft) = (.max, .max)
         var own: [Int] = []

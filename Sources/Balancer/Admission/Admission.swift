@@ -77,8 +77,13 @@ struct Admission: ~Copyable {
             .map { (entrances[$0].acceptor.listener.ownAddress, entrances[$0].pool) }
     }
 
-    /// What the operator calls a listener.
-    func name(of listener: Int) -> String { entrances[listener].name }
+    /// The number of a listener's name.
+    mutating func nameNumber(of listener: Int, _ names: inout ListenerNames) -> UInt16 {
+        if let known = entrances[listener].nameNumber { return known }
+        let number = names.number(of: entrances[listener].name)
+        entrances[listener].nameNumber = number
+        return number
+    }
 
     /// Open descriptors, for the audit.
     var openDescriptors: Int { entrances.count + (reserve.isOpen ? 1 : 0) }

@@ -17,7 +17,7 @@ final class BoundListeners: @unchecked Sendable {
     fileprivate func add(_ entrance: consuming Entrance) {
         lock.lock()
         defer { lock.unlock() }
-        // A loop that has not taken over what earlier reloads have bound may have more than it will keep.
+        // There is room: a loop has taken what was bound for it before more is (``ReloadBarrier``).
         _ = entrances.insert(entrance)
     }
 

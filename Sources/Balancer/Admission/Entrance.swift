@@ -12,6 +12,8 @@ struct Entrance: ~Copyable {
     private(set) var backlog: Int?
     /// Of a Unix socket that the balancer has made: its path, which goes with it.
     private let file: SocketFile?
+    /// The number of its name in ``ListenerNames``; nil until that is asked for.
+    var nameNumber: UInt16?
     /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
     var haveWaited = false
     /// Failed accepts since the last one that succeeded.
@@ -50,14 +52,17 @@ struct Entrance: ~Copyable {
         file = nil
     }
 
-    /// Takes other settings over, for which the socket stays the same. `backlog` is that of listeners without one.
-    mutating func take(_ settings: Configuration.ListenerSettings, backlog: Int?) {
+    /// Applies other settings, for which the socket stays the same. `backlog` is that of listeners without one.
+    mutating func apply(_ settings: Configuration.ListenerSettings, backlog: Int?) {
         guard settings != self.settings else { return }
+        let old = self.settings.socketOptions
+        if settings.name != name { nameNumber = nil }
         self.settings = settings
         self.backlog = settings.backlog.map(Int.init) ?? backlog
+        let new = settings.socketOptions
         acceptor.listener.change(
-            keepalive: settings.socketOptions.keepalive?.settings,
-            userTimeout: settings.socketOptions.userTimeoutMilliseconds, backlog: self.backlog)
+            keepalive: new.keepalive?.settings,
+            userTimeout: new.userTimeout == old.userTimeout ? nil : new.userTimeoutMilliseconds, backlog: self.backlog)
     }
 }
 

@@ -1,4 +1,4 @@
-/// How many of what a reload has changed; for the log.
+/// What a reload has changed, counted.
 public struct ReloadSummary: Hashable, Sendable {
     /// How many of one kind.
     public struct Count: Hashable, Sendable {

@@ -19,10 +19,18 @@ extension EventLog {
     public static func open(
         _ settings: LogSettings, syslogPath: String = SyslogSocket.standardPath, clock: WallClock = .system
     ) throws(LogFailure) -> EventLog {
-        guard case .transitions(let events, let sessions) = settings else {
-            guard case .lines(let mode) = settings else { preconditionFailure("there are two kinds of settings") }
+        switch settings {
+        case .lines(let mode):
             return EventLog(mode, output: OutputStream(number: 1), errors: OutputStream(number: 2))
+        case .transitions(let events, let sessions):
+            return try open(settings, events, sessions, syslogPath, clock)
         }
+    }
+
+    private static func open(
+        _ settings: LogSettings, _ events: LogSettings.EventSettings, _ sessions: LogSettings.SessionSettings,
+        _ syslogPath: String, _ clock: WallClock
+    ) throws(LogFailure) -> EventLog {
         var fault: Errno?
         let selection = SessionSelection(sessions)
         let sessionsTo = selection.isAny ? sessions.destination : .none

@@ -26,7 +26,7 @@ extension BalancerLoop {
     mutating func carryOut(_ request: ControlRequest) {
         switch request {
         case .configuration(let wanted, let hangups, let answer):
-            let result = take(wanted)
+            let result = apply(wanted)
             answer?(result)
             hangupsToAnswer += hangups
             // Otherwise when this loop has taken it over.
@@ -55,7 +55,7 @@ extension BalancerLoop {
         duties?.configurationHandled(hangups: hangups, facts, &core, &journal)
     }
 
-    private mutating func take(_ wanted: Configuration) -> Result<ReloadSummary, ReloadError> {
+    private mutating func apply(_ wanted: Configuration) -> Result<ReloadSummary, ReloadError> {
         do throws(ReloadError) {
             let summary = try reload(wanted)
             journal.log.reloaded(summary)
@@ -129,7 +129,7 @@ extension BalancerLoop {
         let sessionsMax = latest.process.sessionsMax
         if sessionsMax > admission.places.max { admission.limit(sessionsMax) }
         sessions.connectsLeft = .max
-        for listener in admission.startBacklogDrain(except: latest.listeners) {
+        for listener in admission.startBacklogDrain(except: Set(latest.listeners.map(\.id))) {
             accept(listener, admission.backlogShare(of: listener, configuration.limits))
         }
         targets.adopt(latest, &core, &journal)

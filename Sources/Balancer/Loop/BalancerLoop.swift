@@ -39,8 +39,7 @@ public struct BalancerLoop: ~Copyable {
     ///
     /// `signals`, when given, must report SIGTERM, SIGINT and SIGHUP, and may report others of ``Signal``. `service` is
     /// notified of the process's state; `control` brings requests of other threads; `lookUp` resolves the names of
-    /// backends. Throws when a system call fails: a
-    /// port in use, a missing permission, no descriptors.
+    /// backends. Throws when a system call fails: a port in use, a missing permission, no descriptors.
     public init(
         _ configuration: Configuration, clock: Clock = .monotonic, signals: consuming Signals? = nil,
         service: consuming ServiceManager? = nil, control: ControlChannel? = nil,
@@ -133,7 +132,7 @@ public struct BalancerLoop: ~Copyable {
         if isRosterNew { adoptRoster() }
         sessions.beginTurn()
         admission.beginTurn()
-        if sessions.search.isOn { closeSessions() }
+        if sessions.sweep.isOn { sweepSessions() }
         if !sessions.late.isEmpty { serve(.late) }
         if !sessions.connects.isEmpty { serve(.connects) }
         repeat {
@@ -165,16 +164,17 @@ public struct BalancerLoop: ~Copyable {
             let facts = facts
             duties?.steward.notifyState(facts.service, seat, &core)
         }
-        if targets.takeClosing() { sessions.searchForClosing() }
+        let hasNewTimeouts = targets.takeNewTimeouts()
+        if targets.takeClosing() || hasNewTimeouts { sessions.beginSweep(hasNewTimeouts: hasNewTimeouts) }
         guard reloaded != nil else { return }
         endReload()
         carryOutRequests()
     }
 
-    /// Ends sessions whose backend is down or was removed, and whose pool wants that: so many in a turn.
-    @inline(never) private mutating func closeSessions() {
-        sessions.search.beginTurn()
-        while isRunning, let next = sessions.nextToClose(&targets) {
+    /// Goes on with the walk past all sessions; ends those whose backend is down or was removed, and whose pool wants that.
+    @inline(never) private mutating func sweepSessions() {
+        sessions.sweep.beginTurn()
+        while isRunning, let next = sessions.nextToClose(&targets, &core) {
             settle(sessions.end(next.index, next.reason, &targets, &core, &journal))
         }
     }
@@ -231,7 +231,7 @@ public struct BalancerLoop: ~Copyable {
             settle(sessions.expired(index, &targets, &core, &journal))
         case .drainTimer where Removals.isToken(token):
             targets.removalsExpired(&core)
-            if targets.takeClosing() { sessions.searchForClosing() }
+            if targets.takeClosing() { sessions.beginSweep() }
         case .drainTimer: stop()
         case .warmTimer: targets.warmExpired(&core)
         case .pauseTimer: admission.expired(&core, &journal)
@@ -261,7 +261,9 @@ public struct BalancerLoop: ~Copyable {
                 return admission.turnAway(listener, errno, &core, &journal)
             case .client(let stream, let address, let pool, let hasWaited):
                 guard let index = sessions.open(stream, address, pool: pool, &core) else { return admission.refused() }
-                if sessions.hasNames { sessions.note(index, listener: admission.name(of: listener)) }
+                if sessions.hasNames {
+                    sessions.note(index, listener: admission.nameNumber(of: listener, &sessions.listenerNames))
+                }
                 admission.admitted()
                 journal.cells.add(.accepted)
                 settle(sessions.begin(index, hasWaited: hasWaited, &targets, &core, &journal))

@@ -20,14 +20,19 @@ extension Configuration.ListenerSettings {
 /// What a new configuration makes of the listeners: by address, since that is what a socket is bound to. A listener that
 /// only gets another name, pool, backlog or options keeps its socket, so that no client is refused.
 struct ListenerPlan {
-    /// The listeners of the configuration, in its order, with the index of the pool of each.
+    /// A listener that keeps its socket, and has other settings than before.
+    struct Change {
+        let id: ListenerID
+        let old: Configuration.ListenerSettings
+        let new: Configuration.ListenerSettings
+    }
+
+    /// The listeners of the configuration, in its order.
     private(set) var entries: [(id: ListenerID, settings: Configuration.ListenerSettings)] = []
     /// Those that have to be bound.
     private(set) var new: [(id: ListenerID, settings: Configuration.ListenerSettings)] = []
-    /// Those that keep their socket, and have other settings than before.
-    private(set) var changed:
-        [(id: ListenerID, old: Configuration.ListenerSettings, new: Configuration.ListenerSettings)] =
-            []
+    /// Those that stay, with other settings.
+    private(set) var changed: [Change] = []
     /// Those that go.
     private(set) var gone: [ListenerEntry] = []
 
@@ -44,7 +49,9 @@ struct ListenerPlan {
             let kept = rest[settings.address]?.firstIndex { $0.settings.canKeepSocket(of: settings) }
             if let kept, let entry = rest[settings.address]?.remove(at: kept) {
                 entries.append((entry.id, settings))
-                if entry.settings != settings { changed.append((entry.id, entry.settings, settings)) }
+                if entry.settings != settings {
+                    changed.append(Change(id: entry.id, old: entry.settings, new: settings))
+                }
             } else {
                 let id = ListenerID(rawValue: next)
                 next += 1

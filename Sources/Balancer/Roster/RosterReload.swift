@@ -68,7 +68,7 @@ struct RosterMerge {
             }
             var target = old
             target.follow(from: entry.settings, to: settings)
-            if target.take(backend, settings) { summary.backends.changed += 1 }
+            if target.apply(backend, settings) { summary.backends.changed += 1 }
             targets.append(target)
         }
         for backend in wanted where rest.removeValue(forKey: backend.title) != nil {
@@ -90,9 +90,9 @@ struct RosterMerge {
 }
 
 extension TargetEntry {
-    /// Takes over what a configuration says about the backend of this name; true when that is something else than
+    /// Applies what a configuration says about the backend of this name; true when that is something else than
     /// before.
-    fileprivate mutating func take(_ backend: Configuration.Backend, _ settings: PoolSettings) -> Bool {
+    fileprivate mutating func apply(_ backend: Configuration.Backend, _ settings: PoolSettings) -> Bool {
         let before = (weight, sessionsMax, isBackup, host, address)
         // The address that a name had stays until it is looked up; another name may have been looked up already.
         let known = host == backend.name ? self.address ?? backend.address : backend.address ?? self.address

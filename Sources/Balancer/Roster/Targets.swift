@@ -15,29 +15,31 @@ import Reactor
 /// A session holds the place of each backend that it has tried until it is connected, and of the one it is on until it
 /// ends. So a place is not reused while a session refers to it.
 struct Targets: ~Copyable {
-    private let shared: SharedRoster
+    let shared: SharedRoster
     /// The revision that was taken over last.
-    private(set) var roster: Roster
+    var roster: Roster
     var states: Slab<TargetState>
-    private(set) var pools: Slab<PoolState>
+    var pools: Slab<PoolState>
     /// The place of each pool of the roster, in its order; -1 where there was none for it.
-    private var poolPlaces: [Int] = []
+    var poolPlaces: [Int] = []
     var warm: WarmSettings
     /// How many connections are held ready.
     var warmCount = 0
     /// Backends of which something was found out since their connections were checked last.
     var unchecked: [Int] = []
-    private var removals: Removals
+    var removals: Removals
     /// States whose sessions may go on for a while, before their time is known.
-    private var draining: [(place: Int, time: Duration)] = []
+    var draining: [(place: Int, time: Duration)] = []
     /// A state was marked to be left since ``takeClosing()``.
     private var hasClosing = false
+    /// Timeouts of sessions have changed since ``takeNewTimeouts()``.
+    var hasNewTimeouts = false
 
     /// The loop's index, and the number of loops: where round robins start, and which counters are written.
-    private let loop: Int
-    private let loopCount: Int
+    let loop: Int
+    let loopCount: Int
     /// The lowest port that the kernel chooses for our connections.
-    private let ephemeralPortMin = EphemeralPorts.lowest()
+    let ephemeralPortMin = EphemeralPorts.lowest()
 
     init(
         _ shared: SharedRoster, loop: Int, of loopCount: Int, warmMax: Int, _ core: inout LoopCore
@@ -57,290 +59,15 @@ struct Targets: ~Copyable {
         _ = takeOver()
     }
 
-    // MARK: the roster
-
-    /// Takes the latest roster over, and ends the outages of pools that have a backend again. Where only findings are
-    /// new, that costs what they are, and not what there are backends.
-    ///
-    /// Returns the roster that a reload has made, which the loop takes over together with its listeners; nothing has
-    /// changed here then.
-    @discardableResult mutating func adopt(_ core: inout LoopCore, _ journal: inout Journal) -> Roster? {
-        switch shared.update(&roster) {
-        case .found(let places):
-            follow(places)
-            if !warm.isStopped { warm.checkSome(&core) }
-        case .changed: takeOver(&core, &journal)
-        case .reloaded(let latest): return latest
-        }
-        endAdoption(&core, &journal)
-        return nil
-    }
-
-    /// Takes over the roster that a reload has made.
-    mutating func adopt(_ latest: Roster, _ core: inout LoopCore, _ journal: inout Journal) {
-        roster = latest
-        takeOver(&core, &journal)
-        endAdoption(&core, &journal)
-    }
-
-    private mutating func takeOver(_ core: inout LoopCore, _ journal: inout Journal) {
-        for pool in takeOver() {
-            if let clients = pool.outage {
-                journal.log.left(.noBackend, pool: pool.id, name: pool.name, clients: clients)
-            }
-            if let clients = pool.full {
-                journal.log.left(.backendsFull, pool: pool.id, name: pool.name, clients: clients)
-            }
-        }
-        if !warm.isStopped { warm.checkNow(&core) }
-    }
-
-    private mutating func endAdoption(_ core: inout LoopCore, _ journal: inout Journal) {
-        for leaving in draining where states.isTaken(leaving.place) {
-            removals.add(place: leaving.place, states[leaving.place].id, for: leaving.time, &core)
-        }
-        draining.removeAll()
-        for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
-            if let count = pools[pool].outage.end(now: core.now, after: .zero) {
-                journal.log.ended(.noBackend, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
-            }
-        }
-    }
-
-    /// Returns the pools that left while clients were closed, and how many: for want of a backend, and of room.
-    ///
-    /// Pools of the first roster get the places of their order, which a configuration's listeners refer to.
-    private mutating func takeOver() -> [(id: PoolID, name: String, outage: Int?, full: Int?)] {
-        let latest = roster
-        var places: [PoolID: Int] = [:]
-        for pool in pools.indexRange where pools.isTaken(pool) && !pools[pool].hasLeft { places[pools[pool].id] = pool }
-        poolPlaces.removeAll(keepingCapacity: true)
-        for entry in latest.pools {
-            let pool = places.removeValue(forKey: entry.id) ?? insert(entry)
-            poolPlaces.append(pool ?? -1)
-            guard let pool else { continue }
-            pools[pool].rank = entry.rank
-            // Another policy has to be told of its candidates.
-            let isSamePolicy = pools[pool].settings.policy == entry.settings.policy
-            if pools[pool].settings != entry.settings { set(pool, entry.settings) }
-            if isSamePolicy, hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
-        }
-        return places.values.compactMap { pool in
-            let end = Instant(nanoseconds: .max)
-            let left = (
-                id: pools[pool].id, name: pools[pool].name, outage: pools[pool].outage.end(now: end, after: .zero),
-                full: pools[pool].full.end(now: end, after: .zero)
-            )
-            leave(pool: pool)
-            return left.outage == nil && left.full == nil ? nil : left
-        }
-    }
-
-    /// Nil only when 65,535 pools that have left are held by sessions.
-    private mutating func insert(_ entry: PoolEntry) -> Int? {
-        (pools.insert(PoolState(entry, share: Double(loop) / Double(loopCount)))?.index).map(Int.init)
-    }
-
-    /// The pool has other settings; sessions have those of their backend's state from now on.
-    private mutating func set(_ pool: Int, _ settings: PoolSettings) {
-        let hasOtherSources = pools[pool].settings.sources != settings.sources
-        pools[pool].set(settings, share: Double(loop) / Double(loopCount))
-        for candidate in pools[pool].candidates where candidate.place >= 0 {
-            if hasOtherSources { dropWarm(Int(candidate.place)) }
-            states[Int(candidate.place)].set(settings)
-        }
-    }
-
-    /// The place of the pool of an id; nil when it has none.
-    func place(of id: PoolID) -> Int? {
-        guard let position = roster.pools.position(where: { $0.id.rawValue }, is: id.rawValue),
-            poolPlaces[position] >= 0
-        else { return nil }
-        return poolPlaces[position]
-    }
-
-    /// The backends leave with the pool; a session that is not connected yet finds none to try any more.
-    private mutating func leave(pool: Int) {
-        for candidate in pools[pool].candidates where candidate.place >= 0 {
-            leave(Int(candidate.place), pools[pool].settings.whenRemoved)
-        }
-        pools[pool].replace([])
-        pools[pool].hasLeft = true
-        if pools[pool].holds == 0 { _ = pools.remove(at: pool) }
-    }
-
-    /// What lines of the log call a pool.
-    func title(ofPool pool: Int) -> PoolTitle { PoolTitle(name: pools[pool].name, isOnly: roster.pools.count <= 1) }
-
-    private func hasSameCandidates(_ pool: Int, _ entry: PoolEntry) -> Bool {
-        guard pools[pool].candidates.count == entry.targets.count else { return false }
-        return zip(pools[pool].candidates, entry.targets).allSatisfy { candidate, target in
-            candidate.id == target.id && candidate.weight == target.weight && candidate.isBackup == target.isBackup
-                && address(at: candidate.place) == target.address
-        }
-    }
-
-    private func address(at place: Int32) -> SocketAddress? {
-        place < 0 ? nil : states[Int(place)].address
-    }
-
-    /// Takes over what was found out about some backends: verdicts, sources, and addresses of names.
-    private mutating func follow(_ places: [TargetPlace]) {
-        var moved: [Int] = []
-        for found in places {
-            let pool = poolPlaces[found.pool]
-            guard pool >= 0 else { continue }
-            let target = roster.pools[found.pool].targets[found.position]
-            let isUp = roster.pools[found.pool].isCandidate(target)
-            if pools[pool].rank != roster.pools[found.pool].rank {
-                // Which rank has its turn depends on all of the pool's backends.
-                pools[pool].rank = roster.pools[found.pool].rank
-                switchRank(pool, roster.pools[found.pool])
-            }
-            if address(at: pools[pool].candidates[found.position].place) == target.address {
-                update(pool, found.position, target, isUp: isUp)
-            } else {
-                move(pool, found.position, target, isUp: isUp)
-                if !moved.contains(pool) { moved.append(pool) }
-            }
-            let place = pools[pool].candidates[found.position].place
-            if warm.max > 0, place >= 0 { unchecked.append(Int(place)) }
-        }
-        for pool in moved { pools[pool].candidatesChanged() }
-    }
-
-    /// A backend has another address, or its first: it gets a new state, and the old one leaves.
-    private mutating func move(_ pool: Int, _ position: Int, _ target: TargetEntry, isUp: Bool) {
-        let old = pools[pool].candidates[position].place
-        let place = insert(target, pool: pool, position)
-        if old >= 0 { leave(Int(old), .keep) }
-        pools[pool].set(position, candidate(target, at: place, isUp: isUp))
-    }
-
-    /// The last backend of a rank has gone down, or the first of a better one is up. One whose address has changed with the
-    /// same revision is not looked at here: that follows.
-    private mutating func switchRank(_ pool: Int, _ entry: PoolEntry) {
-        for (position, target) in entry.targets.enumerated() {
-            let (isUp, candidate) = (entry.isCandidate(target), pools[pool].candidates[position])
-            guard candidate.isUp != isUp, address(at: candidate.place) == target.address else { continue }
-            update(pool, position, target, isUp: isUp)
-        }
-    }
-
-    /// Updates a pool in which only verdicts, sources and limits may have changed.
-    private mutating func update(_ pool: Int, _ entry: PoolEntry) {
-        for (position, target) in entry.targets.enumerated() {
-            update(pool, position, target, isUp: entry.isCandidate(target))
-        }
-    }
-
-    private mutating func update(_ pool: Int, _ position: Int, _ target: TargetEntry, isUp: Bool) {
-        let candidate = pools[pool].candidates[position]
-        let hasChanged = candidate.isUp != isUp
-        if hasChanged { pools[pool].note(position, isUp: isUp) }
-        guard candidate.place >= 0 else { return }
-        let place = Int(candidate.place)
-        if hasChanged { states[place].isSuspect = false }
-        follow(place, target, isUp: isUp)
-        let most = limit(of: target)
-        if candidate.sessionsMax != most {
-            pools[pool].limit(position, most, sessions: states[place].sessions)
-        }
-    }
-
-    /// Takes over the roster's entry of a backend whose address has not changed.
-    private mutating func follow(_ place: Int, _ target: TargetEntry, isUp: Bool) {
-        let isRightSource = states[place].boundSource == target.boundSource
-        let isDoubtful =
-            states[place].probes.failureRuns != target.probes.failureRuns || target.probes.last != .succeeded
-        states[place].probes = target.probes
-        states[place].boundSource = target.boundSource
-        states[place].isFollowed = isFollowed(target, pool: states[place].pool)
-        judge(place, isUp: target.isUp)
-        // Warm connections have the wrong source address, or no session will need them, or they may have ended without
-        // a sign, as when the backend's host was reset.
-        if !isRightSource || !isUp || isDoubtful { dropWarm(place) }
-    }
-
-    private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
-        target.sessionsMax != nil || pools[pool].followsSessions
-    }
-
-    /// This loop's part of a backend's limit; the parts of all loops add up to it. So it is never exceeded, but a
-    /// client may be refused while another loop's part is not used up.
-    private func limit(of target: TargetEntry) -> Int32 {
-        guard let most = target.sessionsMax else { return .max }
-        return most / Int32(loopCount) + (loop < Int(most) % loopCount ? 1 : 0)
-    }
-
-    /// Rebuilds a pool in which backends were added, removed, moved or given another weight.
-    private mutating func rebuild(_ pool: Int, _ entry: PoolEntry) {
-        var before = Dictionary(uniqueKeysWithValues: pools[pool].candidates.map { ($0.id, $0) })
-        var candidates: [Candidate] = []
-        candidates.reserveCapacity(entry.targets.count)
-        for (position, target) in entry.targets.enumerated() {
-            let old = before[target.id]
-            let stays = old.map { $0.place >= 0 && address(at: $0.place) == target.address } ?? false
-            let place = stays ? old?.place ?? -1 : insert(target, pool: pool, position)
-            if stays {
-                before[target.id] = nil
-                states[Int(place)].position = position
-                follow(Int(place), target, isUp: entry.isCandidate(target))
-            }
-            var candidate = candidate(target, at: place, isUp: entry.isCandidate(target))
-            if stays {
-                candidate.sessions = states[Int(place)].sessions
-                candidate.isSuspect = states[Int(place)].isSuspect
-            }
-            candidates.append(candidate)
-        }
-        let whenRemoved = entry.settings.whenRemoved
-        for gone in before.values where gone.place >= 0 {
-            // One that has moved stays with its sessions.
-            leave(Int(gone.place), entry.position(of: gone.id) == nil ? whenRemoved : .keep)
-        }
-        pools[pool].replace(candidates)
-    }
-
-    /// A backend for a policy, without sessions.
-    private func candidate(_ target: TargetEntry, at place: Int32, isUp: Bool) -> Candidate {
-        var candidate = Candidate(
-            id: target.id, place: place, weight: target.weight, isUp: isUp && place >= 0, isBackup: target.isBackup,
-            scoreKey: Candidate.scoreKey(of: target.name))
-        candidate.sessionsMax = limit(of: target)
-        return candidate
-    }
-
-    private mutating func insert(_ target: TargetEntry, pool: Int, _ position: Int) -> Int32 {
-        guard let address = target.address else { return -1 }
-        let state = TargetState(
-            target, at: address, pool: pool, named: pools[pool].name, position: position,
-            isFollowed: isFollowed(target, pool: pool),
-            pools[pool].settings, warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
-        // Limits.backendsMax is far below the slab's capacity: only removed backends that are still held could fill it.
-        return states.insert(state)?.index ?? -1
-    }
-
-    private mutating func leave(_ place: Int, _ whenRemoved: Configuration.WhenRemoved) {
-        dropWarm(place)
-        states[place].position = -1
-        guard states[place].holds > 0 else { return _ = states.remove(at: place) }
-        switch whenRemoved {
-        case .keep: break
-        case .drain(let time): draining.append((place, time))
-        case .close: close(place, .backendRemoved)
-        }
-    }
-
     // MARK: sessions that are to end
 
-    private mutating func close(_ place: Int, _ reason: EndReason) {
+    mutating func close(_ place: Int, _ reason: EndReason) {
         states[place].closing = reason
         hasClosing = true
     }
 
     /// The verdict about a backend, which may have been the same before.
-    private mutating func judge(_ place: Int, isUp: Bool) {
+    mutating func judge(_ place: Int, isUp: Bool) {
         if isUp {
             states[place].closing = nil
         } else if states[place].closing == nil, pools[states[place].pool].settings.whenDown == .close {
@@ -360,6 +87,12 @@ struct Targets: ~Copyable {
     mutating func takeClosing() -> Bool {
         defer { hasClosing = false }
         return hasClosing
+    }
+
+    /// True when timeouts of sessions that there are have changed since the last call.
+    mutating func takeNewTimeouts() -> Bool {
+        defer { hasNewTimeouts = false }
+        return hasNewTimeouts
     }
 
     /// The listeners and their pools, by id, for a change to be checked with.

@@ -47,6 +47,17 @@ extension Sessions {
             slab[index].attempts, accepted: slab[index].times.accepted, now: now)
     }
 
+    /// The limit without which another backend would have been tried; nil for none.
+    @inline(never) mutating func limitInTheWay(
+        of index: Int, _ targets: inout Targets, _ now: Instant
+    ) -> ConnectLimit? {
+        guard let limit = connectLimit(of: index, &targets, now) else { return nil }
+        let tried = slab[index].tried
+        let pool = Int(slab[index].pool)
+        return targets.pools[pool].candidates.contains { $0.isUp && !$0.isFull && !tried.contains(Int($0.place)) }
+            ? limit : nil
+    }
+
     /// An attempt is in progress: it may take the connect timeout, and what is left of the time for all attempts.
     private mutating func armConnect(
         _ index: Int, to place: Int, _ targets: inout Targets, _ core: inout LoopCore
@@ -207,7 +218,7 @@ extension Sessions {
         slab[index].tried = TriedTargets()
         slab[index].move(to: .relaying)
         // It was connecting when its backend was found down, or removed.
-        if targets.states[place].closing != nil { searchForClosing() }
+        if targets.states[place].closing != nil { beginSweep() }
         slab[index].times.recordConnected(core.now)
         if slab[index].link.upstream.delivered > 0 { takeSentEarly(index, targets.states[place].cells, journal.cells) }
         slab[index].link.backend.isWritable = true

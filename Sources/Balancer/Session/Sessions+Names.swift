@@ -4,16 +4,8 @@ import Reactor
 // lines none of this runs. (Functions that change nothing are `mutating`, since Swift 6.3 would copy the sessions otherwise.)
 extension Sessions {
     /// Remembers where a new session came in.
-    mutating func note(_ index: Int, listener name: String) {
-        let number: Int
-        if let known = listenerNames.firstIndex(of: name) {
-            number = known
-        } else {
-            // More names than numbers: only after as many reloads.
-            if listenerNames.count <= Int(UInt16.max) { listenerNames.append(name) }
-            number = listenerNames.count - 1
-        }
-        origins.set(SessionOrigin(listener: UInt16(truncatingIfNeeded: number)), at: index)
+    mutating func note(_ index: Int, listener number: UInt16) {
+        origins.set(SessionOrigin(listener: number), at: index)
     }
 
     /// The backend at `place` did not accept the session's connection. Of these the first is remembered, and held until the
@@ -50,7 +42,7 @@ extension Sessions {
         var names = SessionNames(
             pool: isConnected && place >= 0
                 ? targets.states[place].poolName : targets.pools[Int(slab[index].pool)].name,
-            listener: listenerNames[Int(origin.listener)],
+            listener: listenerNames[origin.listener],
             backend: place < 0 ? nil : targets.states[place].name)
         // The one that failed last is the record's own.
         if origin.failed >= 0, Int(origin.failed) != place {

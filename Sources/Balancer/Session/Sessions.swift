@@ -26,7 +26,7 @@ struct Sessions: ~Copyable {
     let hasNames: Bool
     let ids: SessionIDs
     /// The names of listeners, by their numbers.
-    var listenerNames: [String] = []
+    var listenerNames = ListenerNames()
     var relay: Relay
     /// Sessions in bulk that can go on, first in first out.
     private(set) var bulk: TokenQueue
@@ -34,8 +34,8 @@ struct Sessions: ~Copyable {
     private(set) var late: TokenQueue
     /// Sessions whose next connect the last turn had no share for, first in first out.
     private(set) var connects: TokenQueue
-    /// The search for sessions whose backend is to be left.
-    var search = ClosingSearch()
+    /// The walk past all sessions after a change that concerns them.
+    var sweep = SessionSweep()
     /// How many connects may still be begun in this turn.
     var connectsLeft = 0
     /// How long a side may acknowledge nothing after the other has gone, in nanoseconds: see
@@ -108,7 +108,7 @@ struct Sessions: ~Copyable {
     }
 
     /// True while a session can go on without an event.
-    var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty || !connects.isEmpty || search.isOn }
+    var hasMoreToDo: Bool { !bulk.isEmpty || !late.isEmpty || !connects.isEmpty || sweep.isOn }
 
     /// Puts a session into the queue of its kind, unless it stands in one.
     @inline(never) mutating func queue(_ index: Int) {
@@ -294,7 +294,7 @@ struct Sessions: ~Copyable {
             attempts: Int(slab[index].attempts),
             endedBy: end,
             reason: reason,
-            limit: reason == .connectFailed ? connectLimit(of: index, &targets, now) : nil,
+            limit: reason == .connectFailed ? limitInTheWay(of: index, &targets, now) : nil,
             error: wasConnected
                 ? slab[index].link.client.failure ?? slab[index].link.backend.failure : slab[index].connectFailure)
     }

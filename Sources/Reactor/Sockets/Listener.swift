@@ -94,13 +94,15 @@ public struct Listener: ~Copyable {
     }
 
     /// Changes what accepted sockets inherit from now on, and how many connections wait at the most; nil for as many as
-    /// the kernel allows. Those of a socket that was handed over stay what its maker has chosen, besides keepalive.
-    public func change(keepalive: Keepalive?, userTimeout: CInt, backlog: Int?) {
+    /// the kernel allows. The backlog of a socket that was handed over stays what its maker has chosen.
+    ///
+    /// - Parameter userTimeout: TCP_USER_TIMEOUT in milliseconds, 0 for the kernel's own time; nil leaves it as it is.
+    public func change(keepalive: Keepalive?, userTimeout: CInt?, backlog: Int?) {
         let number = descriptor.rawValue
         if address.family != AF_UNIX {
             if keepalive == nil { _ = kernel.setOption(number, level: SOL_SOCKET, option: SO_KEEPALIVE, value: 0) }
-            Self.setInheritedOptions(descriptor, keepalive, userTimeout)
-            if userTimeout == 0, !isInherited { UserTimeout.apply(0, to: descriptor) }
+            Self.setInheritedOptions(descriptor, keepalive, 0)
+            if let userTimeout { UserTimeout.apply(userTimeout, to: descriptor) }
         }
         // listen(2) again changes the backlog alone; those that wait stay.
         if !isInherited { _ = kernel.listen(number, backlog: CInt(clamping: backlog ?? .max)) }

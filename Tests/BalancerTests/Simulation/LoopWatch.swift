@@ -271,7 +271,7 @@ struct LoopWatch {
         for index in loop.sessions.slab.indexRange where loop.sessions.slab.isTaken(index) {
             guard loop.sessions.slab[index].link.backend.stream.isOpen else { continue }
             let state = Int(loop.sessions.slab[index].target)
-            if loop.sessions.slab[index].phase == .relaying, !loop.sessions.search.isOn,
+            if loop.sessions.slab[index].phase == .relaying, !loop.sessions.sweep.isOn,
                 loop.targets.states[state].closing != nil
             {
                 note("a session stays with a backend that is to be left")

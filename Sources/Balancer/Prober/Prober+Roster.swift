@@ -1,0 +1,140 @@
+import Reactor
+
+// Backends come from the roster, and what was found out goes into it.
+extension Prober {
+    /// Takes over a revised roster: adds backends that are new in it, and removes those that have left it.
+    ///
+    /// Returns true when pools or backends have changed.
+    @discardableResult mutating func adopt(_ core: inout LoopCore) -> Bool {
+        let latest = shared.changeVersion
+        guard latest != version else { return false }
+        let roster = shared.current()
+        version = latest
+        guard !isStopped else { return true }
+        firstRound.follow(roster)
+        var places: [TargetID: Int] = [:]
+        for index in targets.indexRange where targets.isTaken(index) { places[targets[index].id] = index }
+        var new: [(TargetEntry, PoolEntry)] = []
+        for pool in roster.pools {
+            for entry in pool.targets {
+                if let index = places.removeValue(forKey: entry.id) {
+                    follow(index, entry, &core)
+                    if targets[index].differs(from: entry, of: pool) { renew(index, entry, of: pool, &core) }
+                } else {
+                    new.append((entry, pool))
+                }
+            }
+        }
+        for index in places.values { forget(index, &core) }
+        for (entry, pool) in new {
+            let rhythm = ProbeRhythm(entry.id, of: roster.targetCount, interval: pool.settings.health.interval)
+            add(entry, of: pool, rhythm, due: rhythm.first(of: new.count, now: core.now), &core)
+        }
+        return true
+    }
+
+    @discardableResult private mutating func add(
+        _ entry: TargetEntry, of pool: PoolEntry, _ rhythm: ProbeRhythm, due: Instant, _ core: inout LoopCore
+    ) -> Int? {
+        let timer = core.timers.add(Token(.probeTimer))
+        var target = ProbedTarget(entry, of: pool, rhythm: rhythm, timer: timer, due: due)
+        target.isInFirstRound = !firstRound.isOver && (entry.isChecked || entry.address == nil)
+        if target.isInFirstRound { firstRound.add() }
+        guard let key = targets.insert(target) else {
+            core.timers.remove(timer)
+            return nil
+        }
+        if entry.host != nil { nameCount += 1 }
+        core.timers.set(timer, Token(.probeTimer, key))
+        core.timers.arm(timer, at: due)
+        return Int(key.index)
+    }
+
+    /// The address may have been changed by a ``RosterChange``, also to another one and back.
+    private mutating func follow(_ index: Int, _ entry: TargetEntry, _ core: inout LoopCore) {
+        if entry.probes != targets[index].published.probes {
+            targets[index].published.probes = entry.probes
+            note(index)
+        }
+        guard entry.address != targets[index].published.address, let address = entry.address else { return }
+        targets[index].published.address = address
+        targets[index].published.boundSource = entry.boundSource
+        targets[index].move(to: address)
+        note(index)
+        targets[index].announced = address
+        targets[index].probe.abandon()
+        targets[index].probe.due = core.now
+        core.timers.arm(targets[index].probe.timer, at: core.now)
+    }
+
+    /// The backend has another name, or its pool other checks or sources. It gets a new place, so that nothing that was
+    /// asked for before is taken for an answer; what was found out stays.
+    private mutating func renew(
+        _ index: Int, _ entry: TargetEntry, of pool: PoolEntry, _ core: inout LoopCore
+    ) {
+        let isNameNew = targets[index].host != entry.host
+        let wasChecked = targets[index].check.kind != .none
+        let health = targets[index].health
+        let interval = pool.settings.health.interval
+        let rhythm = ProbeRhythm(entry.id, of: targets.count, interval: interval)
+        // What was to be probed soon still is; otherwise the new interval begins.
+        let isNow = isNameNew || !wasChecked || targets[index].probe.isUnderWay
+        let due = isNow ? core.now : min(targets[index].probe.due, core.now + interval)
+        forget(index, &core)
+        guard let place = add(entry, of: pool, rhythm, due: due, &core) else { return }
+        targets[place].isNameNew = isNameNew
+        if wasChecked, entry.isChecked { targets[place].health = health.with(pool.settings.health) }
+        note(place)
+    }
+
+    /// The balancer listens at other addresses.
+    mutating func set(ownAddresses: [OwnAddress]) { self.ownAddresses = ownAddresses }
+
+    private mutating func forget(_ index: Int, _ core: inout LoopCore) {
+        core.timers.remove(targets[index].probe.timer)
+        if targets[index].host != nil { nameCount -= 1 }
+        if targets[index].isBeingLookedUp { lookUpsUnderWay -= 1 }
+        firstProbeEnded(index)
+        _ = targets.remove(at: index)
+    }
+
+    /// The finding about a backend may be another than the roster has.
+    mutating func note(_ index: Int) {
+        guard !targets[index].isNoted else { return }
+        targets[index].isNoted = true
+        noted.append(index)
+    }
+
+    /// Ends a turn: writes new findings to the roster. True when the roster has changed, so that loops that sleep must
+    /// be woken.
+    mutating func publish(_ core: inout LoopCore) -> Bool {
+        turns.end()
+        let endsFirstRound = !isStopped && firstRound.takeEnd(&core)
+        guard !noted.isEmpty || endsFirstRound else { return false }
+        var findings: [(old: Finding, new: Finding)] = []
+        for index in noted where targets.isTaken(index) && targets[index].isNoted {
+            targets[index].isNoted = false
+            let finding = targets[index].finding
+            guard finding != targets[index].published else { continue }
+            findings.append((targets[index].published, finding))
+            targets[index].published = finding
+        }
+        noted.removeAll(keepingCapacity: true)
+        guard !findings.isEmpty || endsFirstRound else { return false }
+        shared.publish(findings, endsFirstRound: endsFirstRound)
+        return true
+    }
+
+    /// The first probe of a backend has ended, with whatever result, or there will be none.
+    mutating func firstProbeEnded(_ index: Int) {
+        guard targets[index].isInFirstRound else { return }
+        targets[index].isInFirstRound = false
+        firstRound.remove()
+    }
+
+    /// The backends of a discovered pool could not be found out: the first round does not wait for them.
+    mutating func undiscovered(_ pool: PoolID) { firstRound.giveUp(pool) }
+
+    /// The time of the first round is over.
+    mutating func firstRoundExpired() { firstRound.expire() }
+}
