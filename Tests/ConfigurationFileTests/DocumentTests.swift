@@ -28,7 +28,7 @@ import Wording
         guard case .addresses(let range) = binds[1] else { throw MissingKey(name: "range") }
         #expect(range.map(\.port) == Array(9000...9010))
         #expect(binds[2] == .unix(path: "/run/web.sock", mode: 0o660, owner: 33, group: 33))
-        #expect(binds[3] == .systemd(name: "web"))
+        #expect(binds[3] == .systemd(name: "web$1"))
         let pool = try #require(document.pools.first)
         #expect(pool.backends.map(\.name.value) == ["a1", nil, "a3"])
         #expect(pool.backends.map(\.weight.value) == [3, 1, 1])

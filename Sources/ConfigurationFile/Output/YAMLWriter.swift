@@ -1,6 +1,7 @@
 /// Text as YAML.
 enum YAMLWriter {
-    /// A text that YAML reads as this text, in quotes where it would be read as something else without.
+    /// A value that a configuration file reads as this text: in quotes where YAML would read something else without, and
+    /// with `$$` for a dollar sign, which would begin a variable.
     static func quoted(_ text: String) -> String {
         let isPlain =
             !text.isEmpty && !["~", "null", "Null", "NULL", "true", "false"].contains(text) && text.first != "-"
@@ -13,7 +14,7 @@ enum YAMLWriter {
                 default: false
                 }
             }
-        return isPlain ? text : string(text)
+        return isPlain ? text : string(text.replacing("$", with: "$$"))
     }
 
     /// A text in double quotes, as JSON and YAML both read it.
