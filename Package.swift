@@ -39,6 +39,7 @@ let package = Package(
         .executable(name: "chat-client", targets: ["ChatClientCommand"]),
         .executable(name: "balancer-benchmark", targets: ["BenchmarkCommand"]),
         .executable(name: "balancer-scale", targets: ["ScaleCommand"]),
+        .executable(name: "balancer-policies", targets: ["PoliciesCommand"]),
         .executable(name: "byte-exact", targets: ["ByteExact"]),
         .library(name: "Balancer", targets: ["Balancer"]),
         .library(name: "Chat", targets: ["Chat"]),
@@ -92,6 +93,11 @@ let package = Package(
             name: "ScaleCommand",
             dependencies: ["Balancer", "Benchmark", "CEpoll", "CommandSupport", "Reactor", argumentParser],
             path: "benchmarks/Scale", swiftSettings: swiftSettings + seam),
+
+        .executableTarget(
+            name: "PoliciesCommand",
+            dependencies: ["Balancer", "CommandSupport", "Reactor", argumentParser],
+            path: "benchmarks/Policies", swiftSettings: swiftSettings),
 
         .executableTarget(
             name: "ByteExact",

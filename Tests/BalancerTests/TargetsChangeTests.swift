@@ -61,22 +61,6 @@ private typealias Stage = TargetsStage
         }
     }
 
-    @Test(arguments: [1, 2, 3, 7, 8]) func severalLoopsDivideALimit(sessionsMax: Int32) throws {
-        try Self.staged { _ in
-            let shared = SharedRoster(try .staged(backends: 1, threads: 3))
-            _ = try shared.apply(.limit(Stage.id(0), sessionsMax))
-            var sum: Int32 = 0
-            for loop in 0..<3 {
-                var core = try LoopCore.staged(ManualClock())
-                let targets = Targets(shared, loop: loop, of: 3, warmMax: 0, &core)
-                let most = targets.pools[0].candidates[0].sessionsMax
-                #expect(most == sessionsMax / 3 || most == sessionsMax / 3 + 1)
-                sum += most
-            }
-            #expect(sum == sessionsMax)
-        }
-    }
-
     // MARK: pools
 
     @Test func aPoolComesAndLeaves() throws {
@@ -84,7 +68,8 @@ private typealias Stage = TargetsStage
             var stage = try Stage(backends: 1)
             let added = try stage.change(.addPool(.init(name: "web", backends: [.init(address: .backend(5))])))
             #expect(added == .pool(PoolID(rawValue: 1)))
-            let pool = stage.targets.pick(from: 1, for: PickRequest(tried: TriedTargets(), clientKey: 0))
+            let pool = stage.targets.pick(
+                from: 1, for: PickRequest(tried: TriedTargets(), clientKey: 0), stage.core.now)
             #expect(pool.map { stage.address($0) } == .backend(5))
             try stage.change(.removePool(PoolID(rawValue: 1)))
             let (pools, states) = (stage.targets.pools.count, stage.stateCount)
@@ -100,7 +85,8 @@ private typealias Stage = TargetsStage
             stage.targets.hold(pool: 1)
             try stage.change(.removePool(PoolID(rawValue: 1)))
             try stage.change(.addPool(.init(name: "web", backends: [.init(address: .backend(6))])))
-            let picked = stage.targets.pick(from: 1, for: PickRequest(tried: TriedTargets(), clientKey: 0))
+            let picked = stage.targets.pick(
+                from: 1, for: PickRequest(tried: TriedTargets(), clientKey: 0), stage.core.now)
             #expect(picked == nil)
             let reason = stage.targets.refuse(from: 1, stage.core.now, &stage.journal)
             #expect(reason == .noBackend)

@@ -43,7 +43,7 @@ private typealias Stage = TargetsStage
         try Self.staged { _ in
             var stage = try Stage(backends: 2)
             let place = try stage.send()
-            stage.targets.take(place)
+            _ = stage.targets.take(place)
             _ = try stage.change(.remove(Stage.id(0)))
             let ids = stage.candidates.map(\.id)
             #expect(ids == [Stage.id(1)])
@@ -89,9 +89,9 @@ private typealias Stage = TargetsStage
     /// Candidates are made anew when another comes or a weight changes; what is known of those that stay is kept.
     @Test func whatIsKnownSurvivesARebuild() throws {
         try Self.staged { _ in
-            var stage = try Stage(backends: 3)
+            var stage = try Stage(backends: 3, adjust: { $0.policy = .leastConnections })
             let place = try stage.send()
-            stage.targets.take(place)
+            _ = stage.targets.take(place)
             stage.targets.note(place, isSuspect: true)
             _ = try stage.change(.add(.init(address: .backend(8)), to: PoolID(rawValue: 0)))
             _ = try stage.change(.weigh(Stage.id(0), 200))
@@ -104,7 +104,7 @@ private typealias Stage = TargetsStage
             #expect(connects == 2)
             // Positions have changed; the session of a place still counts at the right one.
             let third = Int(all[1].place)
-            stage.targets.take(third)
+            _ = stage.targets.take(third)
             stage.targets.drop(place)
             stage.targets.release(place)
             let sessions = stage.sessions

@@ -62,7 +62,9 @@ extension Configuration {
         /// Its backends are found out while the balancer runs: `backends` may be empty, and ``ControlChannel`` brings them.
         public let isDiscovered: Bool
         /// How a backend is picked.
-        public let policy: PolicyKind
+        public var policy: PolicyKind
+        /// What the policy `source-hash` goes by.
+        public var sourceHash = SourceHash.Settings()
         /// How they are probed.
         public var health: HealthCheck
         /// The source addresses of connections to backends, used in turn; none leaves the choice to the kernel. From each

@@ -86,6 +86,8 @@ public struct Limits: Hashable, Sendable {
     /// Connects in one turn, over all sessions. A session that has more backends to try than are left goes on in the next
     /// turn, after those that wait already.
     public static let connectsPerTurn = 8
+    /// For how many backends of a pool a pick looks how many sessions other loops have there: see ``Targets``.
+    static let loadsComparedPerPick = 4
     /// Clients accepted in one turn, over all listeners of a loop. With 64, ping-pong sessions had half their speed
     /// during a storm of new connections: each accept is followed by a connect, the most expensive work of a turn.
     public static let acceptsPerTurn = 4

@@ -50,15 +50,39 @@ import Synchronization
     }
 }
 
+/// How many sessions of all loops are on a backend, for policies and limits that ask for it.
+///
+/// One number that all loops change, and not the sum of their counters, so that a limit is never exceeded: who counts the
+/// last place in knows it. Relaxed: no other data is published with it.
+struct SharedLoad: ~Copyable, Sendable {
+    private let atomic = Atomic<Int32>(0)
+
+    @inline(__always) var count: Int32 { atomic.load(ordering: .relaxed) }
+
+    /// Adds `difference` and returns the sum.
+    @inline(__always) func change(by difference: Int32) -> Int32 {
+        atomic.wrappingAdd(difference, ordering: .relaxed).newValue
+    }
+}
+
 /// The counters of one backend: a block for each loop. Readable through any roster, without a lock.
 final class TargetCounters: Sendable {
     private let blocks: [CounterBlock]
+    let load = SharedLoad()
+    private let suspicionCount = Atomic<UInt32>(0)
 
     init(loops: Int) {
         blocks = (0..<loops).map { _ in CounterBlock() }
     }
 
     func cells(ofLoop loop: Int) -> CounterCells { blocks[loop].cells }
+
+    /// How often a loop has come to suspect it: see ``Suspicion``. Relaxed: a probe that misses the latest one leaves it to
+    /// the next probe.
+    var suspicions: UInt32 { suspicionCount.load(ordering: .relaxed) }
+
+    /// Counts one more suspicion; returns its number.
+    func countSuspicion() -> UInt32 { suspicionCount.wrappingAdd(1, ordering: .relaxed).newValue }
 
     /// Sessions of all loops that are connected or connecting: those that came without those that have left. The latter
     /// are read first, so that a session which ends meanwhile counts once too often and never once too little.

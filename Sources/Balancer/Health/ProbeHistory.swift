@@ -16,6 +16,8 @@ struct ProbeHistory: Hashable, Sendable {
     /// How often a failure followed a success, or was the first result. A reader that compares it with an older one
     /// learns of a failure that is over already.
     private(set) var failureRuns: UInt32 = 0
+    /// How many suspicions of clients the last successful probe has answered that answered any: see ``Suspicion``.
+    private(set) var suspicionsAnswered: UInt32 = 0
     /// Probes can be made. False when they could not, for as many intervals as failures take a backend down.
     var canProbe = true
 
@@ -25,6 +27,9 @@ struct ProbeHistory: Hashable, Sendable {
         last = outcome
         canProbe = true
     }
+
+    /// A probe has succeeded that began after so many suspicions.
+    mutating func answer(suspicions: UInt32) { suspicionsAnswered = suspicions }
 
     /// The backend has another address, of which nothing is known.
     mutating func forget() {

@@ -69,7 +69,7 @@ public struct BalancerLoop: ~Copyable {
             duties, configuration, shared.roster, ownAddresses: admission.addresses, &core, &journal)
         targets = Targets(
             shared.roster, loop: loop, of: configuration.threads,
-            warmMax: configuration.latency.warmConnections, &core)
+            warmMax: configuration.latency.warmConnections, seed: shared.sessionSalt, &core)
         drainTimer = DrainTimer(&core)
         journal.endTurn()
         core.endTurn()

@@ -9,17 +9,11 @@ public protocol Policy: Sendable {
     /// Picks a candidate that `request` allows, by its place; nil when there is none.
     mutating func pick(from candidates: Span<Candidate>, for request: borrowing PickRequest) -> Int?
 
-    /// True for a policy that uses session counts: ``Candidate/sessions`` is maintained for it, and ``take(_:of:)`` and
-    /// ``drop(_:of:)`` are called, each once per session and backend. It must be constant.
+    /// True for a policy that uses session counts: ``Candidate/sessions`` is maintained for it. It must be constant.
     var followsSessions: Bool { get }
-    /// Is called when a session was assigned to the candidate at `place`, whose count includes it.
-    mutating func take(_ place: Int, of candidates: Span<Candidate>)
-    /// Is called when a session has left the candidate at `place`, whose count no longer includes it.
-    mutating func drop(_ place: Int, of candidates: Span<Candidate>)
-    /// Is called when the candidate at `place` may be picked again.
-    mutating func up(_ place: Int, of candidates: Span<Candidate>)
-    /// Is called when the candidate at `place` may no longer be picked.
-    mutating func down(_ place: Int, of candidates: Span<Candidate>)
+    /// Is called when something about the candidate at `place` has changed: its sessions, its limit, whether it may be
+    /// picked, or whether it is suspect.
+    mutating func candidateChanged(_ place: Int, of candidates: Span<Candidate>)
     /// Is called when candidates were added, removed, moved or given another weight, which makes all places invalid;
     /// also once before the first pick.
     mutating func candidatesChanged(_ candidates: Span<Candidate>)
@@ -29,13 +23,7 @@ extension Policy {
     /// False: the policy does not use ``Candidate/sessions``.
     public var followsSessions: Bool { false }
     /// Does nothing.
-    public mutating func take(_ place: Int, of candidates: Span<Candidate>) {}
-    /// Does nothing.
-    public mutating func drop(_ place: Int, of candidates: Span<Candidate>) {}
-    /// Does nothing: a candidate that is up is allowed.
-    public mutating func up(_ place: Int, of candidates: Span<Candidate>) {}
-    /// Does nothing: a candidate that is down is not allowed.
-    public mutating func down(_ place: Int, of candidates: Span<Candidate>) {}
+    public mutating func candidateChanged(_ place: Int, of candidates: Span<Candidate>) {}
     /// Does nothing.
     public mutating func candidatesChanged(_ candidates: Span<Candidate>) {}
 }
@@ -44,12 +32,24 @@ extension Policy {
 public enum PolicyKind: String, Hashable, Sendable, CaseIterable {
     /// ``RoundRobin``.
     case roundRobin = "round-robin"
+    /// ``LeastConnections``.
+    case leastConnections = "least-connections"
+    /// ``RandomTwo``.
+    case randomTwo = "random-two"
+    /// ``SourceHash``.
+    case sourceHash = "source-hash"
+    /// ``FirstFit``.
+    case first
 
     /// A new policy. Each of several loops starts at another backend, at the fraction `share` (0 up to 1) of the pool,
-    /// so that the first clients of all loops do not go to the same one.
-    func make(share: Double) -> any Policy {
+    /// so that the first clients of all loops do not go to the same one. `seed` is for policies that draw lots.
+    package func make(share: Double, seed: UInt64, _ hash: SourceHash.Settings) -> any Policy {
         switch self {
         case .roundRobin: RoundRobin(share: share)
+        case .leastConnections: LeastConnections(share: share)
+        case .randomTwo: RandomTwo(seed: seed)
+        case .sourceHash: SourceHash(loadMax: hash.loadMax)
+        case .first: FirstFit()
         }
     }
 }

@@ -22,28 +22,37 @@ public struct RoundRobin: Policy, Hashable {
         self.share = share
     }
 
-    /// The first candidate that is allowed, from the one whose turn it is; the turn passes to the one after it. A
-    /// session that has tried a backend moves no turn.
+    /// The first candidate that is allowed and not suspect, from the one whose turn it is; a suspect one where there is no
+    /// other. The turn passes to the one after it. A session that has tried a backend moves no turn.
     ///
     /// - Complexity: O(candidates), but one step in the usual case of equal weights.
     public mutating func pick(from candidates: Span<Candidate>, for request: borrowing PickRequest) -> Int? {
         let isAgain = request.hasTried
         if isWeighted { return pickByWeight(from: candidates, for: request, isAgain: isAgain) }
         var place = isAgain ? nextAgain : next
+        var suspect: Int?
         for _ in candidates.indices {
-            let following = place + 1 == candidates.count ? 0 : place + 1
             if request.allows(candidates[place]) {
-                if isAgain {
-                    nextAgain = following
-                } else {
-                    next = following
-                    nextID = candidates[following].id
+                if !candidates[place].isSuspect {
+                    endTurn(of: place, candidates, isAgain: isAgain)
+                    return place
                 }
-                return place
+                if suspect == nil { suspect = place }
             }
-            place = following
+            place = place + 1 == candidates.count ? 0 : place + 1
         }
-        return nil
+        if let suspect { endTurn(of: suspect, candidates, isAgain: isAgain) }
+        return suspect
+    }
+
+    @inline(__always) private mutating func endTurn(of place: Int, _ candidates: Span<Candidate>, isAgain: Bool) {
+        let following = place + 1 == candidates.count ? 0 : place + 1
+        if isAgain {
+            nextAgain = following
+        } else {
+            next = following
+            nextID = candidates[following].id
+        }
     }
 
     private mutating func pickByWeight(
@@ -53,6 +62,13 @@ public struct RoundRobin: Policy, Hashable {
         return isAgain
             ? turnsAgain.pick(from: candidates, for: request, start: start)
             : turns.pick(from: candidates, for: request, start: start)
+    }
+
+    /// One that is down, full or suspect gets no turns.
+    public mutating func candidateChanged(_ place: Int, of candidates: Span<Candidate>) {
+        guard isWeighted else { return }
+        turns.candidateChanged(place, candidates[place])
+        turnsAgain.candidateChanged(place, candidates[place])
     }
 
     /// The turn stays with the candidate that has it.
@@ -78,8 +94,8 @@ public struct RoundRobin: Policy, Hashable {
         isWeighted = Self.differ(candidates, backups: false) || Self.differ(candidates, backups: true)
         guard isWeighted else { return ids.removeAll() }
         let before = Dictionary(uniqueKeysWithValues: zip(ids, ids.indices))
-        turns.follow(candidates, before: before)
-        turnsAgain.follow(candidates, before: before)
+        turns.candidatesChanged(candidates, before: before)
+        turnsAgain.candidatesChanged(candidates, before: before)
         ids = candidates.indices.map { candidates[$0].id }
     }
 
@@ -88,7 +104,7 @@ public struct RoundRobin: Policy, Hashable {
     private static func differ(_ candidates: Span<Candidate>, backups: Bool) -> Bool {
         var (least, most) = (Int32.max, Int32(0))
         for place in candidates.indices {
-            let weight = candidates[place].isBackup == backups ? candidates[place].weight : 0
+            let weight = candidates[place].isBackup == backups ? candidates[place].share : 0
             if weight > 0 { (least, most) = (min(least, weight), max(most, weight)) }
         }
         return least < most

@@ -3,11 +3,12 @@
 ///
 /// A place in the set is held (`TargetState.holds`) until the session is connected or ends, so that it is not reused
 /// meanwhile.
-enum TriedTargets {
+package enum TriedTargets {
     case few(UInt64)
     case many([UInt64])
 
-    init() { self = .few(0) }
+    /// None.
+    package init() { self = .few(0) }
 
     /// True for a place in the set; false for -1, the place of a candidate without an address.
     @inline(__always) func contains(_ place: Int) -> Bool {

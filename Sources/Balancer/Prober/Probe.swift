@@ -23,6 +23,8 @@ struct Probe: ~Copyable {
     var due: Instant
     /// It is due, and stands in the queue of those that wait for a turn.
     var isWaitingForTurn = false
+    /// How often clients had come to suspect the backend when the current probe began.
+    var suspicions: UInt32 = 0
     /// Distinguishes the events of successive probes.
     var lap: UInt8 = 0
 

@@ -98,6 +98,15 @@ struct ProbedTarget: ~Copyable {
         preconditionFailure("a backend has an address or a name: Configuration.Backend")
     }
 
+    /// A probe of it begins, or would, if it were probed.
+    mutating func noteSuspicions() { probe.suspicions = counters.suspicions }
+
+    /// It is not probed, and an interval is over: clients that had come to suspect it before that try it again.
+    mutating func forgetSuspicions() {
+        probes.answer(suspicions: probe.suspicions)
+        noteSuspicions()
+    }
+
     /// Sets its address. The source binding and the history of its probes start again: they were found at the old
     /// address. Where the first probe decides, it is unknown again; only one that is down and is searched for at all
     /// addresses of its name stays down until it is found.
@@ -117,7 +126,10 @@ struct ProbedTarget: ~Copyable {
         let decides = isUndecided
         probes.record(outcome)
         notMade = 0
-        if outcome == .succeeded { tried.removeAll() }
+        if outcome == .succeeded {
+            tried.removeAll()
+            probes.answer(suspicions: probe.suspicions)
+        }
         let verdict = health.record(success: outcome == .succeeded, decides: decides)
         wantsAnother = outcome == .failed && host != nil && !(health.isUp && probes.hasSucceeded)
         return verdict

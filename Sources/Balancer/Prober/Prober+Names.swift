@@ -114,8 +114,13 @@ extension Prober {
     /// A backend that is not probed has a name without an address: the name is looked up as often as it would be probed.
     /// With an address there is nothing to do but the periodic look-up.
     mutating func lookAfterUnchecked(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
-        guard targets[index].address == nil else { return firstProbeEnded(index) }
-        requestLookup(index, &core, &journal)
+        if targets[index].address == nil {
+            requestLookup(index, &core, &journal)
+        } else {
+            firstProbeEnded(index)
+            targets[index].forgetSuspicions()
+            note(index)
+        }
         setNextProbe(index, &core)
     }
 

@@ -93,6 +93,7 @@ struct Prober: ~Copyable {
         note(index, isItself: isOwn(address))
         if targets[index].isItself { return probeEnded(index, .itself, &core, &journal) }
         targets[index].probe.lap &+= 1
+        targets[index].noteSuspicions()
         do throws(Errno) {
             var stream = try probeSocket(index, address)
             var result = stream.connect(to: address)

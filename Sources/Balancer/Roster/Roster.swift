@@ -129,6 +129,7 @@ struct PoolEntry: Sendable {
 /// What a pool is set to, besides its name and its backends.
 struct PoolSettings: Hashable, Sendable {
     var policy = PolicyKind.roundRobin
+    var sourceHash = SourceHash.Settings()
     var health = Configuration.HealthCheck()
     /// The source addresses of connections to backends; none leaves the choice to the kernel.
     var sources: [SocketAddress] = []
@@ -145,6 +146,7 @@ struct PoolSettings: Hashable, Sendable {
 
     init(_ pool: Configuration.Pool) {
         policy = pool.policy
+        sourceHash = pool.sourceHash
         health = pool.health
         sources = pool.sources
         timeouts = pool.timeouts
@@ -157,6 +159,19 @@ struct PoolSettings: Hashable, Sendable {
 }
 
 extension PoolSettings {
+    /// See ``PolicyKind/make(share:seed:_:)``.
+    func makePolicy(share: Double, seed: UInt64) -> any Policy { policy.make(share: share, seed: seed, sourceHash) }
+
+    /// True when the policy of the other settings is another, or has other settings of its own.
+    func hasOtherPolicy(than other: PoolSettings) -> Bool {
+        policy != other.policy || policy == .sourceHash && sourceHash != other.sourceHash
+    }
+
+    /// Which clients are one for the policy; nil when it does not ask for them.
+    var clientPrefix: ClientPrefix? {
+        policy == .sourceHash ? ClientPrefix(prefix4: sourceHash.prefix4, prefix6: sourceHash.prefix6) : nil
+    }
+
     /// The sources from which an address can be reached, in their order.
     func sources(towards address: SocketAddress) -> [SocketAddress] {
         sources.compactMap { $0.usable(towards: address) }

@@ -22,9 +22,9 @@ struct TargetState: ~Copyable {
     var sessions: Int32 = 0
     /// ``Candidate/sessions`` is maintained: the policy of its pool needs it (``Policy/followsSessions``), or it has a
     /// limit.
-    var isFollowed: Bool
-    /// A copy of ``Candidate/isSuspect``.
-    var isSuspect = false
+    private(set) var isFollowed = false
+    /// A copy of ``Candidate/isSuspect``, and what makes it so.
+    var suspicion = Suspicion()
     /// What sockets of sessions are bound to; nil when that is not needed.
     var boundSource: SocketAddress?
     /// Several sources of its connections; otherwise ``boundSource`` counts.
@@ -46,12 +46,11 @@ struct TargetState: ~Copyable {
     let mayMeetItself: Bool
     /// This loop's counters of it.
     let cells: CounterCells
-    /// Keeps `cells` alive.
+    /// Keeps `cells` alive, and has what all loops share.
     private let counters: TargetCounters
 
     init(
         _ entry: TargetEntry, at address: SocketAddress, pool: Int, named poolName: String, position: Int,
-        isFollowed: Bool,
         _ settings: PoolSettings, warmMax: Int, loop: Int, ephemeralPortMin: UInt16
     ) {
         id = entry.id
@@ -61,7 +60,6 @@ struct TargetState: ~Copyable {
         self.pool = pool
         self.poolName = poolName
         self.position = position
-        self.isFollowed = isFollowed
         boundSource = entry.boundSource
         sources = SourceTurns(settings.sources(towards: address))
         probes = entry.probes
@@ -93,6 +91,39 @@ struct TargetState: ~Copyable {
 
     /// True when it gets no more sessions: it was removed from the roster, or has moved.
     var hasLeft: Bool { position < 0 }
+
+    /// It leaves: its sessions count no more for its pool.
+    mutating func leave() {
+        follow(false)
+        position = -1
+    }
+
+    // MARK: sessions of all loops
+
+    /// Whether its sessions are to count in ``Candidate/sessions``.
+    mutating func follow(_ isFollowed: Bool) {
+        guard isFollowed != self.isFollowed else { return }
+        self.isFollowed = isFollowed
+        _ = counters.load.change(by: isFollowed ? sessions : -sessions)
+    }
+
+    /// Counts a session in, unless all loops together have as many as there may be. Returns how many they have then; nil
+    /// when there is no place.
+    @inline(__always) mutating func reserve(of most: Int32) -> Int32? {
+        let count = counters.load.change(by: 1)
+        guard count > most else { return count }
+        _ = counters.load.change(by: -1)
+        return nil
+    }
+
+    /// Counts a session out; returns how many all loops have then.
+    @inline(__always) mutating func giveBack() -> Int32 { counters.load.change(by: -1) }
+
+    /// Sessions of all loops, where they are followed.
+    @inline(__always) var load: Int32 { counters.load.count }
+
+    /// Clients go to others first from now on.
+    mutating func suspect() { suspicion.begin(counters.countSuspicion()) }
 }
 
 /// One loop's state of one pool.
@@ -112,19 +143,26 @@ struct PoolState: ~Copyable {
     private var policy: any Policy
     /// See ``Policy/followsSessions``: read once, since the call costs more than a round robin.
     private(set) var followsSessions: Bool
+    /// Some candidates have limits on their sessions.
+    private(set) var hasLimits = false
+    /// Which clients are one for the policy; nil when it does not ask for them.
+    private(set) var clientPrefix: ClientPrefix?
+    /// The candidate whose count is compared next with those of the other loops.
+    private var nextToCompare = 0
     /// Clients that were closed because no candidate was up.
     var outage = Episode()
     /// Clients that were closed because every candidate that is up has as many sessions as it may have.
     var full = Episode()
 
-    init(_ entry: PoolEntry, share: Double) {
-        self.init(
-            id: entry.id, name: entry.name, policy: entry.settings.policy.make(share: share), entry.settings)
+    init(_ entry: PoolEntry, share: Double, seed: UInt64) {
+        let policy = entry.settings.makePolicy(share: share, seed: seed)
+        self.init(id: entry.id, name: entry.name, policy: policy, entry.settings)
     }
 
     init(id: PoolID, name: String, policy: any Policy, _ settings: PoolSettings = .init()) {
         self.settings = settings
         connectLimits = ConnectLimits(settings.retries)
+        clientPrefix = settings.clientPrefix
         self.id = id
         self.name = name
         self.policy = policy
@@ -132,11 +170,12 @@ struct PoolState: ~Copyable {
     }
 
     /// Takes other settings over. Another policy begins without a memory; ``replace(_:)`` has to follow.
-    mutating func set(_ settings: PoolSettings, share: Double) {
+    mutating func set(_ settings: PoolSettings, share: Double, seed: UInt64) {
         connectLimits = ConnectLimits(settings.retries)
+        clientPrefix = settings.clientPrefix
         defer { self.settings = settings }
-        guard settings.policy != self.settings.policy else { return }
-        policy = settings.policy.make(share: share)
+        guard settings.hasOtherPolicy(than: self.settings) else { return }
+        policy = settings.makePolicy(share: share, seed: seed)
         followsSessions = policy.followsSessions
     }
 
@@ -145,30 +184,30 @@ struct PoolState: ~Copyable {
         Self.pick(&policy, candidates, request)
     }
 
-    mutating func take(_ position: Int) {
-        candidates[position].sessions += 1
-        Self.take(&policy, position, candidates)
-    }
-
-    mutating func drop(_ position: Int) {
-        candidates[position].sessions -= 1
-        Self.drop(&policy, position, candidates)
+    /// The candidate has so many sessions.
+    mutating func set(_ position: Int, sessions: Int32) {
+        candidates[position].sessions = sessions
+        candidateChanged(position)
     }
 
     mutating func note(_ position: Int, isSuspect: Bool) {
-        if candidates[position].isSuspect != isSuspect { candidates[position].isSuspect = isSuspect }
+        guard candidates[position].isSuspect != isSuspect else { return }
+        candidates[position].isSuspect = isSuspect
+        candidateChanged(position)
     }
 
     mutating func note(_ position: Int, isUp: Bool) {
         candidates[position].isUp = isUp
         candidates[position].isSuspect = false
-        Self.note(&policy, position, isUp: isUp, candidates)
+        candidateChanged(position)
     }
 
     /// Changes a limit; `sessions` is the count that was not maintained while there was none.
     mutating func limit(_ position: Int, _ sessionsMax: Int32, sessions: Int32) {
         candidates[position].sessionsMax = sessionsMax
         candidates[position].sessions = sessions
+        hasLimits = candidates.contains { $0.sessionsMax < .max }
+        candidateChanged(position)
     }
 
     mutating func replace(_ candidates: [Candidate]) {
@@ -180,7 +219,23 @@ struct PoolState: ~Copyable {
     mutating func set(_ position: Int, _ candidate: Candidate) { candidates[position] = candidate }
 
     /// Tells the policy that its candidates are others.
-    mutating func candidatesChanged() { Self.changed(&policy, candidates) }
+    mutating func candidatesChanged() {
+        hasLimits = candidates.contains { $0.sessionsMax < .max }
+        Self.changed(&policy, candidates)
+    }
+
+    private mutating func candidateChanged(_ position: Int) { Self.changed(&policy, position, candidates) }
+
+    /// True when sessions of other loops matter for a pick.
+    var countsSessions: Bool { followsSessions || hasLimits }
+
+    /// The position of the candidate whose count is to be compared next; nil without candidates.
+    mutating func positionToCompare() -> Int? {
+        guard !candidates.isEmpty else { return nil }
+        if nextToCompare >= candidates.count { nextToCompare = 0 }
+        defer { nextToCompare += 1 }
+        return nextToCompare
+    }
 
     var hasAnyUp: Bool { candidates.contains(where: \.isUp) }
 
@@ -193,18 +248,10 @@ struct PoolState: ~Copyable {
         policy.pick(from: candidates.span, for: request)
     }
 
-    private static func take(_ policy: inout some Policy, _ position: Int, _ candidates: borrowing [Candidate]) {
-        policy.take(position, of: candidates.span)
-    }
-
-    private static func drop(_ policy: inout some Policy, _ position: Int, _ candidates: borrowing [Candidate]) {
-        policy.drop(position, of: candidates.span)
-    }
-
-    private static func note(
-        _ policy: inout some Policy, _ position: Int, isUp: Bool, _ candidates: borrowing [Candidate]
+    private static func changed(
+        _ policy: inout some Policy, _ position: Int, _ candidates: borrowing [Candidate]
     ) {
-        if isUp { policy.up(position, of: candidates.span) } else { policy.down(position, of: candidates.span) }
+        policy.candidateChanged(position, of: candidates.span)
     }
 
     private static func changed(_ policy: inout some Policy, _ candidates: borrowing [Candidate]) {

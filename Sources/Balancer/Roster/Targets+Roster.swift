@@ -64,7 +64,7 @@ extension Targets {
             guard let pool else { continue }
             pools[pool].rank = entry.rank
             // Another policy has to be told of its candidates.
-            let isSamePolicy = pools[pool].settings.policy == entry.settings.policy
+            let isSamePolicy = !pools[pool].settings.hasOtherPolicy(than: entry.settings)
             if pools[pool].settings != entry.settings { set(pool, entry.settings) }
             if isSamePolicy, hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
         }
@@ -81,19 +81,22 @@ extension Targets {
 
     /// Nil only when 65,535 pools that have left are held by sessions.
     private mutating func insert(_ entry: PoolEntry) -> Int? {
-        (pools.insert(PoolState(entry, share: Double(loop) / Double(loopCount)))?.index).map(Int.init)
+        (pools.insert(PoolState(entry, share: share, seed: seed &+ UInt64(loop)))?.index).map(Int.init)
     }
 
     /// The pool has other settings; sessions have those of their backend's state from now on.
     private mutating func set(_ pool: Int, _ settings: PoolSettings) {
         let hasOtherSources = pools[pool].settings.sources != settings.sources
         if pools[pool].settings.timeouts != settings.timeouts { hasNewTimeouts = true }
-        pools[pool].set(settings, share: Double(loop) / Double(loopCount))
+        pools[pool].set(settings, share: share, seed: seed &+ UInt64(loop))
         for candidate in pools[pool].candidates where candidate.place >= 0 {
             if hasOtherSources { dropWarm(Int(candidate.place)) }
             states[Int(candidate.place)].set(settings)
         }
     }
+
+    /// Where this loop's policies start.
+    private var share: Double { Double(loop) / Double(loopCount) }
 
     /// The place of the pool of an id; nil when it has none.
     func place(of id: PoolID) -> Int? {
@@ -184,12 +187,11 @@ extension Targets {
         if hasChanged { pools[pool].note(position, isUp: isUp) }
         guard candidate.place >= 0 else { return }
         let place = Int(candidate.place)
-        if hasChanged { states[place].isSuspect = false }
+        if hasChanged { states[place].suspicion.end() }
         follow(place, target, isUp: isUp)
-        let most = limit(of: target)
-        if candidate.sessionsMax != most {
-            pools[pool].limit(position, most, sessions: states[place].sessions)
-        }
+        pools[pool].note(position, isSuspect: states[place].suspicion.isOn)
+        let most = target.sessionsMax ?? .max
+        if candidate.sessionsMax != most { pools[pool].limit(position, most, sessions: states[place].load) }
     }
 
     /// Takes over the roster's entry of a backend whose address has not changed.
@@ -199,7 +201,8 @@ extension Targets {
             states[place].probes.failureRuns != target.probes.failureRuns || target.probes.last != .succeeded
         states[place].probes = target.probes
         states[place].boundSource = target.boundSource
-        states[place].isFollowed = isFollowed(target, pool: states[place].pool)
+        states[place].follow(isFollowed(target, pool: states[place].pool))
+        _ = states[place].suspicion.end(answered: target.probes.suspicionsAnswered)
         judge(place, isUp: target.isUp)
         // Warm connections have the wrong source address, or no session will need them, or they may have ended without
         // a sign, as when the backend's host was reset.
@@ -208,13 +211,6 @@ extension Targets {
 
     private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
         target.sessionsMax != nil || pools[pool].followsSessions
-    }
-
-    /// This loop's part of a backend's limit; the parts of all loops add up to it. So it is never exceeded, but a
-    /// client may be refused while another loop's part is not used up.
-    private func limit(of target: TargetEntry) -> Int32 {
-        guard let most = target.sessionsMax else { return .max }
-        return most / Int32(loopCount) + (loop < Int(most) % loopCount ? 1 : 0)
     }
 
     /// Rebuilds a pool in which backends were added, removed, moved or given another weight.
@@ -232,10 +228,7 @@ extension Targets {
                 follow(Int(place), target, isUp: entry.isCandidate(target))
             }
             var candidate = candidate(target, at: place, isUp: entry.isCandidate(target))
-            if stays {
-                candidate.sessions = states[Int(place)].sessions
-                candidate.isSuspect = states[Int(place)].isSuspect
-            }
+            if stays { candidate.isSuspect = states[Int(place)].suspicion.isOn }
             candidates.append(candidate)
         }
         let whenRemoved = entry.settings.whenRemoved
@@ -246,28 +239,29 @@ extension Targets {
         pools[pool].replace(candidates)
     }
 
-    /// A backend for a policy, without sessions.
+    /// A backend for a policy.
     private func candidate(_ target: TargetEntry, at place: Int32, isUp: Bool) -> Candidate {
         var candidate = Candidate(
             id: target.id, place: place, weight: target.weight, isUp: isUp && place >= 0, isBackup: target.isBackup,
             scoreKey: Candidate.scoreKey(of: target.name))
-        candidate.sessionsMax = limit(of: target)
+        candidate.sessionsMax = target.sessionsMax ?? .max
+        if place >= 0 { candidate.sessions = states[Int(place)].load }
         return candidate
     }
 
     private mutating func insert(_ target: TargetEntry, pool: Int, _ position: Int) -> Int32 {
         guard let address = target.address else { return -1 }
-        let state = TargetState(
+        var state = TargetState(
             target, at: address, pool: pool, named: pools[pool].name, position: position,
-            isFollowed: isFollowed(target, pool: pool),
             pools[pool].settings, warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
+        state.follow(isFollowed(target, pool: pool))
         // Limits.backendsMax is far below the slab's capacity: only removed backends that are still held could fill it.
         return states.insert(state)?.index ?? -1
     }
 
     private mutating func leave(_ place: Int, _ whenRemoved: Configuration.WhenRemoved) {
         dropWarm(place)
-        states[place].position = -1
+        states[place].leave()
         guard states[place].holds > 0 else { return _ = states.remove(at: place) }
         switch whenRemoved {
         case .keep: break

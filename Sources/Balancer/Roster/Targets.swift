@@ -35,6 +35,8 @@ struct Targets: ~Copyable {
     /// Timeouts of sessions have changed since ``takeNewTimeouts()``.
     var hasNewTimeouts = false
 
+    /// For policies that draw lots.
+    let seed: UInt64
     /// The loop's index, and the number of loops: where round robins start, and which counters are written.
     let loop: Int
     let loopCount: Int
@@ -42,9 +44,10 @@ struct Targets: ~Copyable {
     let ephemeralPortMin = EphemeralPorts.lowest()
 
     init(
-        _ shared: SharedRoster, loop: Int, of loopCount: Int, warmMax: Int, _ core: inout LoopCore
+        _ shared: SharedRoster, loop: Int, of loopCount: Int, warmMax: Int, seed: UInt64 = 0, _ core: inout LoopCore
     ) {
         self.shared = shared
+        self.seed = seed
         self.loop = loop
         self.loopCount = loopCount
         roster = Roster(version: 0)
@@ -112,17 +115,56 @@ struct Targets: ~Copyable {
     }
 
     /// Picks a backend that is up and not yet tried; nil when there is none.
-    mutating func pick(from pool: Int, for request: borrowing PickRequest) -> Int? {
-        guard let position = pools[pool].pick(for: request) else { return nil }
-        return Int(pools[pool].candidates[position].place)
+    mutating func pick(from pool: Int, for request: borrowing PickRequest, _ now: Instant) -> Int? {
+        if loopCount > 1, pools[pool].countsSessions { compareSome(pool) }
+        var hasComparedAll = false
+        while true {
+            if let position = pools[pool].pick(for: request) {
+                let place = Int(pools[pool].candidates[position].place)
+                guard states[place].suspicion.isDue(now) else { return place }
+                // Connects to it have no answer: others first, from now on.
+                note(place, isSuspect: true)
+            } else {
+                guard loopCount > 1, pools[pool].hasLimits, !hasComparedAll else { return nil }
+                hasComparedAll = true
+                for position in pools[pool].candidates.indices { compare(pool, position) }
+            }
+        }
     }
 
-    /// Assigns a session to the backend at `place`, which the session then holds.
-    mutating func take(_ place: Int) {
+    /// Assigns a session to the backend at `place`, which the session then holds. False when another loop has taken the
+    /// last place there: the next pick leads elsewhere.
+    mutating func take(_ place: Int) -> Bool {
+        if states[place].isFollowed {
+            let (pool, position) = (states[place].pool, states[place].position)
+            let most = pools[pool].candidates[position].sessionsMax
+            guard let sessions = states[place].reserve(of: most) else {
+                pools[pool].set(position, sessions: most)
+                return false
+            }
+            pools[pool].set(position, sessions: sessions)
+        }
         states[place].holds += 1
         states[place].sessions += 1
         states[place].cells.add(.connects)
-        if states[place].isFollowed { pools[states[place].pool].take(states[place].position) }
+        return true
+    }
+
+    /// Looks how many sessions other loops have on some of the pool's backends. So a count is at most as old as it takes
+    /// to pick ``Limits/loadsComparedPerPick``-th of the pool's number of backends; of those that this loop has sent a
+    /// session to, or seen one leave, it is as of then.
+    private mutating func compareSome(_ pool: Int) {
+        for _ in 0..<Limits.loadsComparedPerPick {
+            guard let position = pools[pool].positionToCompare() else { return }
+            compare(pool, position)
+        }
+    }
+
+    private mutating func compare(_ pool: Int, _ position: Int) {
+        let place = Int(pools[pool].candidates[position].place)
+        guard place >= 0, states[place].isFollowed else { return }
+        let load = states[place].load
+        if pools[pool].candidates[position].sessions != load { pools[pool].set(position, sessions: load) }
     }
 
     /// A socket for a connection to the backend at `place`: see ``TargetState/makeStream()``.
@@ -132,9 +174,9 @@ struct Targets: ~Copyable {
     mutating func drop(_ place: Int) {
         states[place].sessions -= 1
         states[place].cells.add(.disconnects)
-        if states[place].isFollowed, !states[place].hasLeft {
-            pools[states[place].pool].drop(states[place].position)
-        }
+        guard states[place].isFollowed else { return }
+        let load = states[place].giveBack()
+        pools[states[place].pool].set(states[place].position, sessions: load)
     }
 
     /// Releases a session's hold on the place.
@@ -143,10 +185,10 @@ struct Targets: ~Copyable {
         if states[place].holds == 0, states[place].hasLeft { _ = states.remove(at: place) }
     }
 
-    /// Records the result of a connect: `isSuspect` when it failed. Connections that are held ready are then as
-    /// doubtful as after a failed probe.
+    /// Records what a connect has shown: `isSuspect` when it failed, or has no answer (``Suspicion``). Connections that are
+    /// held ready are then as doubtful as after a failed probe.
     mutating func note(_ place: Int, isSuspect: Bool) {
-        states[place].isSuspect = isSuspect
+        if isSuspect { states[place].suspect() } else { states[place].suspicion.end() }
         if isSuspect, warmCount > 0 { dropWarm(place) }
         guard !states[place].hasLeft else { return }
         pools[states[place].pool].note(states[place].position, isSuspect: isSuspect)

@@ -93,8 +93,10 @@ struct Session: ~Copyable {
     }
 
     /// The key for hashing policies; 0 for clients without an address.
-    func clientKey(_ hosts: borrowing Column<IPv6Host>, at place: Int) -> UInt64 {
-        flags.contains(.ipv6) ? hosts.value(at: place).high : UInt64(clientHost)
+    func clientKey(_ hosts: borrowing Column<IPv6Host>, at place: Int, _ prefix: ClientPrefix) -> UInt64 {
+        guard flags.contains(.ipv6) else { return prefix.key(clientHost) }
+        let host = hosts.value(at: place)
+        return prefix.key(high: host.high, low: host.low)
     }
 
     /// Changes the phase; nothing else does.

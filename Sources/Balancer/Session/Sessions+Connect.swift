@@ -13,13 +13,15 @@ extension Sessions {
                 queueConnect(index, &core)
                 return .continues
             }
-            guard connectLimit(of: index, &targets, core.now) == nil, let place = pick(for: index, &targets) else {
-                break
-            }
+            guard connectLimit(of: index, &targets, core.now) == nil,
+                let place = pick(for: index, &targets, core.now)
+            else { break }
+            guard targets.take(place) else { continue }
             connectsLeft -= 1
             countAttempt(index, on: place, &targets, journal.cells)
             switch beginConnect(index, to: place, &targets, &core) {
             case .inProgress:
+                targets.states[place].suspicion.connectBegan(core.now)
                 armConnect(index, to: place, &targets, &core)
                 return .continues
             case .connected:
@@ -33,10 +35,11 @@ extension Sessions {
         return endUnconnected(index, &targets, &core, &journal)
     }
 
-    @inline(__always) private mutating func pick(for index: Int, _ targets: inout Targets) -> Int? {
-        let request = PickRequest(
-            tried: slab[index].tried, clientKey: slab[index].clientKey(ipv6Hosts, at: index))
-        return targets.pick(from: Int(slab[index].pool), for: request)
+    @inline(__always) private mutating func pick(for index: Int, _ targets: inout Targets, _ now: Instant) -> Int? {
+        let pool = Int(slab[index].pool)
+        let prefix = targets.pools[pool].clientPrefix
+        let key = prefix.map { slab[index].clientKey(ipv6Hosts, at: index, $0) } ?? 0
+        return targets.pick(from: pool, for: PickRequest(tried: slab[index].tried, clientKey: key), now)
     }
 
     /// The limit on attempts that the session has reached; nil for none.
@@ -81,7 +84,6 @@ extension Sessions {
         slab[index].tried.insert(place)
         slab[index].attempts += 1
         slab[index].lap &+= 1
-        targets.take(place)
         let address = targets.states[place].address
         var stream = targets.takeWarm(place, &core)
         var result: ConnectResult
@@ -176,18 +178,18 @@ extension Sessions {
                 return redispatch(index, .connectionRefused, &targets, &core, &journal)
             }
             slab[index].link.backend.note(readiness)
-            return connected(index, &targets, &core, &journal)
+            return connectedAtLast(index, &targets, &core, &journal)
         }
         guard let errno = slab[index].link.backend.stream.takeError() else {
             // Connected, and already closed by the backend: what it sent must be read.
             slab[index].link.backend.note(readiness)
-            return connected(index, &targets, &core, &journal)
+            return connectedAtLast(index, &targets, &core, &journal)
         }
         // A RST after the handshake (before it, the error is ECONNREFUSED): what the backend sent before the RST is
         // delivered. And a backend may have acted on data sent with the SYN, so no other backend gets the same data.
         if errno.isReset, slab[index].link.upstream.delivered > 0 || !slab[index].link.backend.stream.isExhausted {
             slab[index].link.backend.markReset(errno)
-            return connected(index, &targets, &core, &journal)
+            return connectedAtLast(index, &targets, &core, &journal)
         }
         return redispatch(index, errno, &targets, &core, &journal)
     }
@@ -197,8 +199,17 @@ extension Sessions {
         _ index: Int, _ errno: Errno, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         assert(slab[index].link.backend.stream.isOpen, "an attempt that fails is in progress")
+        targets.states[Int(slab[index].target)].suspicion.connectEnded()
         connectFailed(index, errno, &targets, core.now, &journal)
         return connectNext(index, &targets, &core, &journal)
+    }
+
+    /// The attempt that was in progress has succeeded.
+    private mutating func connectedAtLast(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        targets.states[Int(slab[index].target)].suspicion.connectSucceeded(core.now)
+        return connected(index, &targets, &core, &journal)
     }
 
     /// The backend is connected: relaying begins.
@@ -210,7 +221,7 @@ extension Sessions {
             journal.end(.cannotConnect)
         }
         let place = Int(slab[index].target)
-        if targets.states[place].isSuspect { targets.note(place, isSuspect: false) }
+        if targets.states[place].suspicion.isOn { targets.note(place, isSuspect: false) }
         let pool = Int(slab[index].pool)
         if targets.pools[pool].full.isOn { targets.endFull(pool, core.now, &journal) }
         targets.release(pool: pool)

@@ -245,6 +245,7 @@ struct Sessions: ~Copyable {
         relay.release(&slab[index].link, isConnected: slab[index].phase != .connecting)
         if slab[index].link.backend.stream.isOpen { targets.drop(place) }
         if slab[index].phase == .connecting {
+            if slab[index].link.backend.stream.isOpen { targets.states[place].suspicion.connectEnded() }
             releaseTried(index, &targets)
         } else {
             targets.release(place)

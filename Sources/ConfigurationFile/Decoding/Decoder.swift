@@ -72,6 +72,7 @@ struct Decoder {
     ) -> Fields {
         var fields = Fields(place: place)
         var meant: Set<String> = []
+        var conditional: [(key: Key, place: Place)] = []
         for entry in entries {
             let path = path.key(entry.key)
             fields.written.insert(entry.key)
@@ -86,6 +87,7 @@ struct Decoder {
                 continue
             }
             fields[key.name] = value(entry.value, key, path, at: entry.keyPlace, base: base)
+            if key.condition != nil { conditional.append((key, entry.keyPlace)) }
         }
         for key in section.present where !fields.written.contains(key.name) {
             guard case .required = key.absence else {
@@ -97,7 +99,17 @@ struct Decoder {
             let reason = "'\(key.name)' is missing: add it, for example '\(key.name): \(key.example)'"
             if isFile { mistakes.add(file: place.file, reason) } else { mistakes.add(place, path, reason) }
         }
+        for (key, place) in conditional { check(key, fields, path, at: place) }
         return fields
+    }
+
+    /// A key that means nothing beside what another one says.
+    private mutating func check(_ key: Key, _ fields: Fields, _ path: Path, at place: Place) {
+        guard let condition = key.condition, !condition.holds(fields), let other = fields[condition.key]?.value.text
+        else { return }
+        mistakes.add(
+            place, path.key(key.name),
+            "it means nothing with '\(condition.key): \(other)': leave it out, or write '\(condition.text)'")
     }
 
     private mutating func value(

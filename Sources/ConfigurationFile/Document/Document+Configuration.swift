@@ -134,7 +134,7 @@ extension Document {
 
     private func pool(of pool: Pool) -> Configuration.Pool {
         let family = preferredFamily(of: pool)
-        return Configuration.Pool(
+        var wanted = Configuration.Pool(
             name: pool.name.value, backends: pool.backends.map { $0.setting(preferring: family) },
             isDiscovered: pool.discovery != nil, policy: pool.policy.value, health: Self.health(pool.check),
             sources: pool.sources.map(\.value),
@@ -145,6 +145,8 @@ extension Document {
             socketOptions: Self.socketOptions(pool.userTimeout, pool.keepalive),
             whenDown: pool.closesWhenDown.value ? .close : .keep,
             whenRemoved: pool.whenRemoved.value.setting)
+        wanted.sourceHash = pool.sourceHash.value
+        return wanted
     }
 
     private static func health(_ check: Check) -> Configuration.HealthCheck {

@@ -88,6 +88,12 @@ extension Document.Pool {
         discovery = fields.fields("backends")
         if let discovery { _ = try DiscoveredPool(discovery, pool: named.name, preferredFamily: 0) }
         policy = try fields.setting("policy") { $0.asWord.flatMap(PolicyKind.init(rawValue:)) }
+        let hash = try fields.section("source_hash")
+        var settings = SourceHash.Settings()
+        settings.prefix4 = try hash.setting("prefix4", \.asCount).value
+        settings.prefix6 = try hash.setting("prefix6", \.asCount).value
+        settings.loadMax = hash.optional("load_max", \.asShare).value
+        sourceHash = .init(value: settings, origin: fields["source_hash"]?.origin ?? .builtIn)
         check = try Document.Check(try fields.section("check"))
         sources = fields.list("source").compactMap { found in
             if case .source(let address) = found.value { .init(value: address, origin: found.origin) } else { nil }

@@ -74,6 +74,8 @@ public struct Document: Sendable {
         let discovery: Fields?
         /// How a backend is picked.
         public let policy: Setting<PolicyKind>
+        /// What the policy `source-hash` goes by.
+        public let sourceHash: Setting<SourceHash.Settings>
         /// How the backends are probed.
         public let check: Check
         /// The source addresses; empty leaves it to the kernel.

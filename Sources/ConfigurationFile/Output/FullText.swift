@@ -27,7 +27,7 @@ private struct FullWriter {
     private static let commentColumn = 44
 
     mutating func write(_ fields: Fields, _ section: Section, depth: Int) {
-        for key in section.present where key.name != "include" {
+        for key in section.present where key.name != "include" && key.condition?.holds(fields) ?? true {
             let start = indent(depth) + key.name + ":"
             guard let found = fields[key.name] else {
                 // What may be absent is shown, but says nothing.

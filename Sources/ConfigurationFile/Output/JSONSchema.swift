@@ -44,6 +44,7 @@ public enum JSONSchema {
     private static func plain(_ key: Key) -> String {
         var text = key.summary.filter { $0 != "`" }
         if case .nothing(let meaning) = key.absence { text += " Default: \(meaning.filter { $0 != "`" })." }
+        if let condition = key.condition { text += " Only with '\(condition.text)'." }
         return text
     }
 

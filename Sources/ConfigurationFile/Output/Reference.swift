@@ -11,8 +11,9 @@ public enum Reference {
         var lines = ["### \(heading(section))", "", section.summary, ""]
         lines += ["| key | value | without it | meaning | example |", "|---|---|---|---|---|"]
         for key in section.present {
+            let condition = key.condition.map { " Only with `\($0.text)`." } ?? ""
             let cells = [
-                "`\(key.name)`", cell(kind(key.kind)), cell(absence(key)), cell(key.summary),
+                "`\(key.name)`", cell(kind(key.kind)), cell(absence(key)), cell(key.summary + condition),
                 "`\(cell(key.example))`",
             ]
             lines.append("| \(cells.joined(separator: " | ")) |")
@@ -34,7 +35,7 @@ public enum Reference {
         case Section.discoveredByName.title: "pools.NAME.backends with dns"
         case Section.discoveredByService.title: "pools.NAME.backends with srv"
         case Section.discoveredByFile.title: "pools.NAME.backends with file"
-        case "check", "retries": "pools.NAME.\(section.title)"
+        case "check", "retries", "source_hash": "pools.NAME.\(section.title)"
         default: section.title
         }
     }

@@ -13,6 +13,23 @@ struct Key: Sendable {
     let summary: String
     /// A value as it would be written on the key's line.
     let example: String
+    /// The key means something only then; nil for always.
+    private(set) var condition: Condition?
+
+    /// What another key of the same map must say.
+    struct Condition: Sendable {
+        let key: String
+        /// One of these.
+        let words: [String]
+
+        /// False when the map says something else. True when there is a mistake in what it says.
+        func holds(_ fields: Fields) -> Bool {
+            if case .word(let word)? = fields[key]?.value { words.contains(word) } else { true }
+        }
+
+        /// As it would be written: `policy: source-hash`.
+        var text: String { words.map { "\(key): \($0)" }.joined(separator: " or ") }
+    }
 
     enum Absence: Sendable {
         /// It must be there.
@@ -44,6 +61,14 @@ struct Key: Sendable {
     /// A key that a later version brings: rejected as not yet known, never ignored.
     static func later(_ name: String) -> Key {
         Key(name, .later, .nothing(""), "", example: "")
+    }
+
+    /// The same key, for maps in which another key says one of these words. Elsewhere it is a mistake, since it would be
+    /// passed over in silence.
+    func only(with key: String, _ words: String...) -> Key {
+        var copy = self
+        copy.condition = Condition(key: key, words: words)
+        return copy
     }
 
     var isLater: Bool {
@@ -117,7 +142,8 @@ struct Section: Sendable {
     /// Every section, from the top of the file downwards.
     static let all: [Section] = [
         .file, .process, .defaults, .listener, .bind, .pool, .backend, .discoveredByName, .discoveredByService,
-        .discoveredByFile, .check, .retries, .keepaliveKeys, .log, .logSessions, .logEvents, .administration,
+        .discoveredByFile, .sourceHash, .check, .retries, .keepaliveKeys, .log, .logSessions, .logEvents,
+        .administration,
     ]
 }
 

@@ -19,11 +19,18 @@ extension Section {
                 example: "[\"10.0.0.1:80\", {name: a2, address: \"10.0.0.2:80\", backup: true}]"),
             Key(
                 "policy",
-                .word(
-                    PolicyKind.allCases.map(\.rawValue),
-                    later: ["least-connections", "random-two", "source-hash", "first"]),
-                .standard(PolicyKind.roundRobin.rawValue), "How a backend is picked for a client.",
-                example: "round-robin"),
+                .word(PolicyKind.allCases.map(\.rawValue)), .standard(PolicyKind.roundRobin.rawValue),
+                """
+                How a backend is picked for a client: each in turn by its weight; the one with the fewest sessions for its \
+                weight; the better of two drawn by lot; the one that the client's address leads to; or the first that has \
+                room.
+                """,
+                example: "least-connections"),
+            Key(
+                "source_hash", .section(sourceHash), .standard(""),
+                "Which clients lead to the same backend, and how many a backend may get.",
+                example: "{prefix4: 24, load_max: 150%}"
+            ).only(with: "policy", PolicyKind.sourceHash.rawValue),
             Key(
                 "check", .section(check), .standard(""), "How the backends are probed.",
                 example: "{interval: 2s, timeout: 1s, fall: 3, rise: 2}"),
@@ -47,7 +54,7 @@ extension Section {
                 "when_removed", .text(.removal), .standard("keep"),
                 "What becomes of the sessions of a backend that leaves the file: `drain 30s` closes those that are left then.",
                 example: "drain 30s"),
-            .later("source_hash"), .later("passive"), .later("slow_start"), .later("panic_threshold"), .later("queue"),
+            .later("passive"), .later("slow_start"), .later("panic_threshold"), .later("queue"),
             .later("proxy_protocol"),
         ])
 
@@ -72,6 +79,23 @@ extension Section {
             Key(
                 "sessions_max", .count(1...Limits.sessionsCeiling), .nothing("no limit"),
                 "The most sessions that it gets at the same time.", example: "500"),
+        ])
+
+    static let sourceHash = Section(
+        "source_hash", "Which clients lead to the same backend, and how many a backend may get.",
+        [
+            Key(
+                "prefix4", .count(1...32), .standard("32"),
+                "Clients whose IPv4 addresses have the first so many bits in common are one.", example: "24"),
+            Key(
+                "prefix6", .count(1...128), .standard("64"), "The same for IPv6.", example: "56"),
+            Key(
+                "load_max", .share(SourceHash.Settings.loadMaxRange), .nothing("no limit"),
+                """
+                No backend gets more than this share of the sessions that its weight entitles it to: a client beyond that goes \
+                to its next best.
+                """,
+                example: "150%"),
         ])
 
     static let check = Section(

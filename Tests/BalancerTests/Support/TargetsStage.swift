@@ -55,14 +55,15 @@ struct TargetsStage: ~Copyable {
 
     /// The next backend for a session; its place.
     mutating func pick() -> Int? {
-        targets.pick(from: 0, for: PickRequest(tried: TriedTargets(), clientKey: 0))
+        targets.pick(from: 0, for: PickRequest(tried: TriedTargets(), clientKey: 0), core.now)
     }
 
     /// A session goes to the next backend; its place.
     mutating func send() throws -> Int {
         let picked = pick()
         let place = try #require(picked)
-        targets.take(place)
+        let isTaken = targets.take(place)
+        #expect(isTaken)
         return place
     }
 

@@ -68,17 +68,20 @@ struct BalancerUnderTest {
     var errors: Transcript { program.errors }
     var address: SocketAddress { SocketAddress(host, port) }
 
+    /// `source`: the address that the client has.
     func connect(
-        receiveBuffer: Int32? = nil, at location: SourceLocation = #_sourceLocation
+        from source: String? = nil, receiveBuffer: Int32? = nil, at location: SourceLocation = #_sourceLocation
     ) throws -> TCPSocket {
-        try TCPSocket.connect(to: address, receiveBuffer: receiveBuffer, at: location)
+        let source = source.map { SocketAddress($0, 0) }
+        return try TCPSocket.connect(to: address, from: source, receiveBuffer: receiveBuffer, at: location)
     }
 
     /// Connects and reads the greeting, which is the name of the ``EchoBackend`` that serves the client.
     func connectAndGreet(
-        within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
+        from source: String? = nil, within limit: Duration = .seconds(10),
+        at location: SourceLocation = #_sourceLocation
     ) throws -> (client: TCPSocket, backend: String) {
-        let client = try connect(at: location)
+        let client = try connect(from: source, at: location)
         do {
             return (client, try client.receiveLine(within: limit, at: location))
         } catch {

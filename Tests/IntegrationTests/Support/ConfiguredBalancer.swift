@@ -14,10 +14,11 @@ struct ConfiguredBalancer {
     ///
     /// - Parameters:
     ///   - backends: Each as the file has it: an address in quotes, or a map.
-    ///   - pool: Further lines of the pool, and `listener` of the listener.
+    ///   - pool: Further lines of the pool, `listener` of the listener, and `top` of the file.
     ///   - bind: nil for a port of the loopback address.
     static func start(
-        _ backends: [String], pool: [String] = [], listener: [String] = [], bind: String? = nil, isReady: Bool = true,
+        _ backends: [String], pool: [String] = [], listener: [String] = [], top: [String] = [], bind: String? = nil,
+        isReady: Bool = true,
         at location: SourceLocation = #_sourceLocation
     ) throws -> ConfiguredBalancer {
         let folder = try TestFolder(at: location)
@@ -33,6 +34,7 @@ struct ConfiguredBalancer {
               web:
                 backends: [\(backends.joined(separator: ", "))]
             \(pool.map { "    \($0)\n" }.joined())
+            \(top.map { "\($0)\n" }.joined())
             log: {mode: sessions}
             """
         let path = folder.path(of: "balancer.yaml")
@@ -65,7 +67,7 @@ struct ConfiguredBalancer {
     var records: [LoggedSession] { balancer.output.texts.compactMap(LoggedSession.init) }
 
     /// Waits for the records of as many sessions.
-    func waitForRecords(
+    @discardableResult func waitForRecords(
         _ count: Int, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> [LoggedSession] {
         try program.wait("\(count) sessions have ended", within: limit, at: location) { records.count >= count }

@@ -47,12 +47,18 @@ final class TCPSocket: Sendable {
     ///
     /// - Parameter receiveBuffer: The receive buffer in bytes, which limits what the kernel holds for a client that does not
     ///   read.
+    /// - Parameter source: The address that the connection comes from.
     static func connectIfPossible(
-        to address: SocketAddress, receiveBuffer: Int32? = nil, within limit: Duration = .seconds(10),
+        to address: SocketAddress, from source: SocketAddress? = nil, receiveBuffer: Int32? = nil,
+        within limit: Duration = .seconds(10),
         at location: SourceLocation = #_sourceLocation
     ) throws -> TCPSocket? {
         let socket = try make(family: address.family, at: location)
         if let receiveBuffer { socket.setOption(SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
+        if let source {
+            let code = unsafe try source.withPointer(at: location) { unsafe Glibc.bind(socket.descriptor, $0, $1) }
+            guard code == 0 else { throw TestFailure("cannot bind to \(source.host): errno \(errno)", at: location) }
+        }
         let code = unsafe try address.withPointer(at: location) { unsafe Glibc.connect(socket.descriptor, $0, $1) }
         if code != 0 && errno != EINPROGRESS {
             socket.close()
@@ -66,12 +72,13 @@ final class TCPSocket: Sendable {
     }
 
     static func connect(
-        to address: SocketAddress, receiveBuffer: Int32? = nil, within limit: Duration = .seconds(10),
+        to address: SocketAddress, from source: SocketAddress? = nil, receiveBuffer: Int32? = nil,
+        within limit: Duration = .seconds(10),
         at location: SourceLocation = #_sourceLocation
     ) throws -> TCPSocket {
         guard
             let socket = try connectIfPossible(
-                to: address, receiveBuffer: receiveBuffer, within: limit, at: location)
+                to: address, from: source, receiveBuffer: receiveBuffer, within: limit, at: location)
         else { throw TestFailure("no connection to \(address.host) \(address.port)", at: location) }
         return socket
     }

@@ -26,8 +26,8 @@ import Testing
         for step in 0..<1000 {
             let place = pool.pick(for: Self.request())
             #expect(place == step % Self.count)
-            pool.take(step % Self.count)
-            pool.drop(step % Self.count)
+            pool.set(step % Self.count, sessions: 1)
+            pool.set(step % Self.count, sessions: 0)
         }
         #expect(watch.calls == 3000)
         #expect(watch.arrays.count == 1)
@@ -42,17 +42,18 @@ import Testing
         let watch = Watch()
         var pool = PoolState(id: PoolID(rawValue: 0), name: "default", policy: NotingPolicy(watch: watch))
         pool.replace(Self.candidates())
-        pool.take(3)
-        pool.take(3)
-        pool.drop(3)
+        pool.set(3, sessions: 1)
+        pool.set(3, sessions: 2)
         pool.note(5, isUp: false)
         pool.note(5, isUp: true)
         pool.note(6, isSuspect: true)
+        pool.note(6, isSuspect: true)
+        pool.limit(3, 2, sessions: 2)
         _ = pool.pick(for: Self.request())
         pool.replace([])
         #expect(
             watch.calledWith == [
-                "changed 8", "take 3 with 1", "take 3 with 2", "drop 3 with 1", "down 5 false", "up 5 true",
+                "changed 8", "3: 1 sessions", "3: 2 sessions", "5: down", "5: 0 sessions", "6: suspect", "3: full",
                 "pick for 7", "changed 0",
             ])
     }
@@ -69,8 +70,7 @@ import Testing
     @Test func candidatesShowWhatAnAlgorithmMayWeigh() {
         var pool = PoolState(id: PoolID(rawValue: 0), name: "default", policy: NotingPolicy(watch: Watch()))
         pool.replace(Self.candidates())
-        for _ in 0..<3 { pool.take(2) }
-        pool.drop(2)
+        pool.set(2, sessions: 2)
         pool.note(2, isSuspect: true)
         pool.note(4, isUp: false)
         let all = pool.candidates
@@ -139,8 +139,7 @@ private struct OwningPolicy: Policy {
         return (watch.calls - 1) / 3 % candidates.count
     }
 
-    mutating func take(_ place: Int, of candidates: Span<Candidate>) { change(candidates) }
-    mutating func drop(_ place: Int, of candidates: Span<Candidate>) { change(candidates) }
+    mutating func candidateChanged(_ place: Int, of candidates: Span<Candidate>) { change(candidates) }
 }
 
 /// Notes each call and what the candidates show at that moment.
@@ -153,20 +152,12 @@ private struct NotingPolicy: Policy {
         return nil
     }
 
-    mutating func take(_ place: Int, of candidates: Span<Candidate>) {
-        watch.calledWith.append("take \(place) with \(candidates[place].sessions)")
-    }
-
-    mutating func drop(_ place: Int, of candidates: Span<Candidate>) {
-        watch.calledWith.append("drop \(place) with \(candidates[place].sessions)")
-    }
-
-    mutating func up(_ place: Int, of candidates: Span<Candidate>) {
-        watch.calledWith.append("up \(place) \(candidates[place].isUp)")
-    }
-
-    mutating func down(_ place: Int, of candidates: Span<Candidate>) {
-        watch.calledWith.append("down \(place) \(candidates[place].isUp)")
+    mutating func candidateChanged(_ place: Int, of candidates: Span<Candidate>) {
+        let candidate = candidates[place]
+        let what =
+            !candidate.isUp
+            ? "down" : candidate.isFull ? "full" : candidate.isSuspect ? "suspect" : "\(candidate.sessions) sessions"
+        watch.calledWith.append("\(place): \(what)")
     }
 
     mutating func candidatesChanged(_ candidates: Span<Candidate>) {

@@ -104,8 +104,10 @@ import Testing
         var all = Self.candidates([4, 2, 1])
         var policy = Self.policy(all)
         all[0].isUp = false
+        policy.candidateChanged(0, of: all.span)
         #expect(Self.picks(300, &policy, all).count { $0 == 1 } == 200)
         all[0].isUp = true
+        policy.candidateChanged(0, of: all.span)
         #expect(Self.picks(70, &policy, all).count { $0 == 0 } == 40)
     }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Balancer
@@ -94,6 +95,63 @@ import Testing
         #expect(Self.pick(&policy, [], tried: [0]) == nil)
     }
 
+    /// One that a client's connect has failed at is picked only when there is no other, whatever the policy.
+    @Test(arguments: PolicyKind.allCases) func suspectsComeLast(kind: PolicyKind) {
+        var stage = PolicyStage(kind.make(share: 0, seed: 5, .init()), weights: [1, 1, 1])
+        stage.set(1) { $0.isSuspect = true }
+        for client in 0..<50 {
+            #expect(stage.take(client: UInt64(client)) != 1)
+            #expect(stage.pick(client: UInt64(client), tried: [0, 2]) == 1)
+        }
+        for place in [0, 2] { stage.set(place) { $0.isSuspect = true } }
+        #expect(((0..<50).allSatisfy { stage.take(client: $0) != nil }) == true)
+        stage.set(0) { $0.isSuspect = false }
+        #expect(((0..<50).allSatisfy { stage.take(client: $0) == 0 }) == true)
+    }
+
+    /// The same with weights, of which the suspect one has the most.
+    @Test(arguments: PolicyKind.allCases) func suspectsComeLastWhateverTheirWeight(kind: PolicyKind) {
+        var stage = PolicyStage(kind.make(share: 0, seed: 5, .init()), weights: [100, 1, 2])
+        stage.set(0) { $0.isSuspect = true }
+        #expect(((0..<50).allSatisfy { stage.take(client: $0) != 0 }) == true)
+        stage.set(0) { $0.isSuspect = false }
+        #expect(((0..<300).contains { stage.take(client: $0) == 0 }) == true)
+    }
+
+    /// Whatever goes on, a policy picks one that it may pick, and none only when there is none.
+    @Test(arguments: PolicyKind.allCases, 1...8 as ClosedRange<UInt64>) func onlyWhatIsAllowedIsPicked(
+        kind: PolicyKind, seed: UInt64
+    ) {
+        var random = SeededGenerator(seed: seed)
+        var hash = SourceHash.Settings()
+        hash.loadMax = Bool.random(using: &random) ? 1_250_000 : nil
+        let weights = (0..<Int.random(in: 1...9, using: &random)).map { _ in Int32.random(in: 0...4, using: &random) }
+        var stage = PolicyStage(kind.make(share: 0.3, seed: seed, hash), weights: weights)
+        for step in 0..<2000 {
+            let place = Int.random(in: weights.indices, using: &random)
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0: stage.set(place) { $0.isUp = $0.weight > 0 && !$0.isUp }
+            case 1: stage.set(place) { $0.isSuspect.toggle() }
+            case 2: stage.set(place) { $0.sessionsMax = Int32.random(in: 0...5, using: &random) }
+            case 3: stage.leave(place)
+            case 4: stage.changeAll { $0[place].percent = Int32.random(in: 10...100, using: &random) }
+            default:
+                let tried = weights.indices.filter { _ in Int.random(in: 0..<4, using: &random) == 0 }
+                let allowed = stage.candidates.indices.filter {
+                    stage.candidates[$0].isUp && !stage.candidates[$0].isFull && !tried.contains($0)
+                }
+                let unsuspected = allowed.filter { !stage.candidates[$0].isSuspect }
+                let picked = stage.take(client: random.next(), tried: tried)
+                if allowed.isEmpty {
+                    #expect(picked == nil, "step \(step)")
+                } else {
+                    let right = unsuspected.isEmpty ? allowed : unsuspected
+                    #expect(picked.map { right.contains($0) } ?? false, "step \(step)")
+                }
+            }
+        }
+    }
+
     @Test func noneEligibleIsNoneAndTheTurnStays() {
         var all = Self.candidates([0, 1, 2, 3, 4])
         var policy = Self.policy(all)
@@ -168,6 +226,6 @@ import Testing
             policy.candidatesChanged(all.span)
             return policy.pick(from: all.span, for: PickRequest(tried: TriedTargets(), clientKey: 1))
         }
-        #expect(picks(kind.make(share: 0)) != nil)
+        #expect(picks(kind.make(share: 0, seed: 0, .init())) != nil)
     }
 }
