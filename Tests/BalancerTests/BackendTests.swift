@@ -25,7 +25,7 @@ import Testing
         report.backends[1].isBackup = true
         report.backends[1].sessions = 7
         report.backends.append(
-            .init(address: .ipv4(0x0A00_0003, port: 80), health: .untested, pool: "web", title: "10.0.0.3:80"))
+            .init(address: .ipv4(0x0A00_0003, port: 80), health: .unknown, pool: "web", title: "10.0.0.3:80"))
         report.listeners = [
             .init(name: "a", pool: "web", address: .ipv6(high: 0, low: 0, scope: 0, port: 80)),
             .init(name: "b", pool: "web", address: .unix(path: "/run/a b.sock")),
@@ -42,7 +42,7 @@ import Testing
                 turn_p99_us=96 turn_max_us=411 uptime_s=61 pid=4711
                 backend=10.0.0.1:80 health=up sessions=0
                 backend=- health=down name=server2 pool=web title=server2:80 weight=3 backup=yes sessions=7
-                backend=10.0.0.3:80 health=untested pool=web sessions=0
+                backend=10.0.0.3:80 health=unknown pool=web sessions=0
                 listener=a pool=web address=[::]:80
                 listener=b pool=web address=unix:/run/a b.sock
 

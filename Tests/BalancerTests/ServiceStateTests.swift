@@ -59,11 +59,11 @@ import Testing
             #expect(first == .starting)
             try stage.loop.turn(.immediately)
             let (probing, up, health) = (stage.state, stage.backendsUp, stage.health)
-            #expect(probing == .starting && up == 0 && health == [.untested, .untested])
+            #expect(probing == .starting && up == 0 && health == [.unknown, .unknown])
             kernel.post(try #require(kernel.sockets(to: .backend(1)).last), CEPOLL_OUT)
             try stage.pass(.milliseconds(100))
             let (answered, upThen, healthThen) = (stage.state, stage.backendsUp, stage.health)
-            #expect(answered == .starting && upThen == 1 && healthThen == [.untested, .up])
+            #expect(answered == .starting && upThen == 1 && healthThen == [.unknown, .up])
             kernel.post(try #require(kernel.sockets(to: .backend(0)).last), CEPOLL_HUP)
             kernel.errors[try #require(kernel.sockets(to: .backend(0)).last)] = ECONNREFUSED
             try stage.pass(.milliseconds(100))

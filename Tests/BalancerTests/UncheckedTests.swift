@@ -74,7 +74,7 @@ import Testing
     @Test func aProbedBackendIsUntestedUntilItIsProbed() throws {
         try Self.staged(adjust: { _ in }) { kernel, loop, _ in
             let report = StatusReport(loop.facts, RecentTurns(), uptime: .zero)
-            #expect(report.backends.map(\.health) == [.untested, .untested] && report.backendsUp == 0)
+            #expect(report.backends.map(\.health) == [.unknown, .unknown] && report.backendsUp == 0)
             #expect(!report.text.contains("unchecked"))
         }
     }

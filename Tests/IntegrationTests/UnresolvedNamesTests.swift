@@ -121,10 +121,10 @@ struct UnresolvedNamesTests {
         let balancer = try BalancerUnderTest.start(
             backends: [], Self.unknown, "1", "localhost", "\(backend.port)", "--allow-unresolved", "--status-socket",
             path)
-        // If no name server answers, the second name is looked up outside the loop. The first is untested until its first
+        // If no name server answers, the second name is looked up outside the loop. The first is unknown until its first
         // look-up has ended.
         let answer = try balancer.waitForStatus(at: path, "of one that serves") {
-            $0.state == "serving" && !$0.backends.contains { $0["health"] == "untested" }
+            $0.state == "serving" && !$0.backends.contains { $0["health"] == "unknown" }
         }
         #expect(
             answer.backends.map { [$0["backend"], $0["health"], $0["name"], $0["title"]] } == [

@@ -77,6 +77,12 @@ extension Configuration {
         public var retries: Retries
         /// Options of the sockets of its backends.
         public var socketOptions: SocketOptions
+        /// When clients' failures eject a backend; nil for never.
+        public var passive: PassiveCheck?
+        /// How long a backend that comes back, or that joins, takes to get its whole weight; nil for no time.
+        public var slowStart: Duration?
+        /// When fewer than this share of the backends, in millionths, may be picked, all are; 0 for never.
+        public var panicThreshold = 0
         /// What becomes of the sessions of a backend that goes down.
         public var whenDown: WhenDown
         /// What becomes of the sessions of a backend that is removed.
@@ -168,6 +174,11 @@ extension Configuration.Pool {
         try timeouts.check()
         try retries.check()
         try whenRemoved.check()
+        try passive?.check()
+        if let slowStart { try Configuration.check(slowStart, "slow start", from: Configuration.timeoutMin) }
+        guard (0...1_000_000).contains(panicThreshold) else {
+            throw ConfigurationError("panic threshold \(panicThreshold) millionths: it must be 0 to 1000000")
+        }
         try socketOptions.check("pool '\(name)'")
         try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
         try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)

@@ -18,6 +18,8 @@ enum Counter: Int, CaseIterable {
     case disconnects
     /// Attempts to connect that follow a failed one: each is on another backend.
     case redispatches
+    /// Times that a backend got no clients for a while, for what others had met there: ``PassiveHealth``. Only per backend.
+    case ejections
     /// Events for an owner that had ended earlier in the same batch, or whose place was reused. Only in total.
     case staleEvents
     /// Stalls of the process. Only in total.

@@ -70,6 +70,8 @@ final class TargetCounters: Sendable {
     private let blocks: [CounterBlock]
     let load = SharedLoad()
     private let suspicionCount = Atomic<UInt32>(0)
+    /// Failures that clients have met and the prober has not taken yet: ``FailureReports``.
+    private let clientFailures = Atomic<UInt32>(0)
 
     init(loops: Int) {
         blocks = (0..<loops).map { _ in CounterBlock() }
@@ -80,6 +82,12 @@ final class TargetCounters: Sendable {
     /// How often a loop has come to suspect it: see ``Suspicion``. Relaxed: a probe that misses the latest one leaves it to
     /// the next probe.
     var suspicions: UInt32 { suspicionCount.load(ordering: .relaxed) }
+
+    /// Counts a failure that a client has met; true when it is the first since ``takeClientFailures()``.
+    func addClientFailure() -> Bool { clientFailures.wrappingAdd(1, ordering: .relaxed).oldValue == 0 }
+
+    /// How many failures clients have met since the last call.
+    func takeClientFailures() -> Int { Int(clientFailures.exchange(0, ordering: .relaxed)) }
 
     /// Counts one more suspicion; returns its number.
     func countSuspicion() -> UInt32 { suspicionCount.wrappingAdd(1, ordering: .relaxed).newValue }

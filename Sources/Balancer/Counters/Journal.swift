@@ -67,6 +67,9 @@ struct Journal: ~Copyable {
         return hasChange
     }
 
+    /// A loop has something for the loop with the duties: it is woken at the end of the turn.
+    mutating func noteReport() { hasChange = true }
+
     /// A probe has connected at `now`: CLOCK_MONOTONIC.
     func probeConnected(_ now: Instant) { conditions.probeConnected(now) }
 

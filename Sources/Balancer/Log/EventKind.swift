@@ -8,6 +8,8 @@ enum EventKind: String, CaseIterable, Sendable {
     case backendDown = "backend-down"
     case backendFailing = "backend-failing"
     case backendRecovered = "backend-recovered"
+    case backendEjected = "backend-ejected"
+    case backendReturned = "backend-returned"
     case backendRising = "backend-rising"
     case backendCheck = "backend-check"
     case backendUncheckable = "backend-uncheckable"
@@ -48,10 +50,12 @@ enum EventKind: String, CaseIterable, Sendable {
         case .poolNoBackend, .processCannotAccept, .processCannotConnect, .logFailed, .backendUncheckable,
             .processReloadRefused, .listenerLost:
             .error
-        case .backendDown, .backendNameLost, .poolFull, .processFull, .processFewDescriptors, .processLittleMemory,
+        case .backendDown, .backendEjected, .backendNameLost, .poolFull, .processFull, .processFewDescriptors,
+            .processLittleMemory,
             .logLinesLost, .poolUndiscovered:
             .warning
-        case .backendUp, .backendFailing, .backendRecovered, .backendRising, .backendMoved, .backendNameFound,
+        case .backendUp, .backendReturned, .backendFailing, .backendRecovered, .backendRising, .backendMoved,
+            .backendNameFound,
             .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolRemoved, .listenerOpened, .processStarted,
             .processHasRoom, .processAcceptsAgain, .processConnectsAgain, .processSignal, .processLooksUp,
             .processDraining, .processStopped, .logReopened, .poolDiscovered, .processReloaded:

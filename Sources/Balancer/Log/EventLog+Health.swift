@@ -96,6 +96,38 @@ extension EventLog {
         }
     }
 
+    // MARK: what clients have met
+
+    /// A backend gets no clients for `time`.
+    mutating func ejected(_ facts: BackendFacts, _ passive: PassiveHealth?, for time: Duration) {
+        guard let passive else { return }
+        event(.backendEjected) {
+            $0.about(facts)
+            $0.words("ejected for ")
+            $0.value("ejected_s", .seconds(time))
+            $0.words(" s after clients' failures: ")
+            $0.value("failures", passive.settings.failures)
+            $0.words(" within ")
+            $0.value("within_s", .seconds(passive.settings.within))
+            $0.words(" s; ejection in a row: ")
+            $0.value("ejections", passive.ejections)
+            $0.words(" (sessions: ")
+            $0.value("sessions", .number(facts.sessions))
+            $0.words(" kept)")
+        }
+    }
+
+    /// It gets clients again: after a successful probe, or because there are no probes.
+    mutating func returned(_ facts: BackendFacts, isOnTrial: Bool) {
+        event(.backendReturned) {
+            $0.about(facts)
+            $0.words(
+                isOnTrial
+                    ? "the time of its ejection is over: the next failure ejects it again"
+                    : "a check has succeeded after its ejection: it gets clients again")
+        }
+    }
+
     // MARK: the lines of the one-line command
 
     private mutating func resultOfSuccess(_ backend: BackendTitle, _ verdict: Health.Verdict, rise: Int) {

@@ -47,6 +47,7 @@ extension BalancerLoop {
     var facts: LoopFacts {
         LoopFacts(
             configuration: configuration, roster: targets.roster, conditions: shared.conditions, turns: shared.turns,
+            marks: targets.marks,
             sessions: admission.sessionCount, isDraining: state != .running)
     }
 

@@ -192,7 +192,8 @@ public struct BalancerLoop: ~Copyable {
     @inline(never) private mutating func publishNews() {
         mayHaveNews = false
         if journal.takeChange(), duties == nil { seat?.wake(0) }
-        if duties?.publish(shared, seat, isDraining: state != .running, &core) ?? false { seat?.wakeOthers() }
+        let isDraining = state != .running
+        if duties?.publish(shared, seat, isDraining: isDraining, &core, &journal) ?? false { seat?.wakeOthers() }
     }
 
     @inline(never) private mutating func handleStall() {
@@ -232,6 +233,7 @@ public struct BalancerLoop: ~Copyable {
         case .drainTimer where Removals.isToken(token):
             targets.removalsExpired(&core)
             if targets.takeClosing() { sessions.beginSweep() }
+        case .drainTimer where SlowStarts.isToken(token): targets.growSlowStarts(&core)
         case .drainTimer: stop()
         case .warmTimer: targets.warmExpired(&core)
         case .pauseTimer: admission.expired(&core, &journal)

@@ -69,6 +69,7 @@ struct Duties: ~Copyable {
         switch TokenOwner(of: token) {
         case .probeTimer: prober.expired(token, &core, &journal)
         case .resolver where FirstRound.isToken(token): prober.firstRoundExpired()
+        case .resolver where Prober.isEjectionToken(token): prober.ejectionsExpired(&core, &journal)
         case .resolver: prober.namesExpired(&core, &journal)
         case .watchdogTimer: steward.beat(seat, &core)
         default: answerStatus(facts, &core)
@@ -148,8 +149,10 @@ struct Duties: ~Copyable {
 
     /// Publishes the prober's findings in the roster, and tells the manager when the state has changed. True when the
     /// roster has changed.
-    mutating func publish(_ shared: SharedState, _ seat: Seat?, isDraining: Bool, _ core: inout LoopCore) -> Bool {
-        let hasRevised = prober.publish(&core)
+    mutating func publish(
+        _ shared: SharedState, _ seat: Seat?, isDraining: Bool, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Bool {
+        let hasRevised = prober.publish(&core, &journal)
         guard steward.takeChange(of: shared.conditions) || hasRevised else { return false }
         let facts = ServiceFacts(shared.roster.current(), shared.conditions, isDraining: isDraining)
         steward.notifyState(facts, seat, &core)

@@ -16,6 +16,10 @@ struct ProbedTarget: ~Copyable {
     private(set) var address: SocketAddress?
     var source: SourceBinding
     var health: Health
+    /// What clients have met there; nil where that ejects nobody.
+    var passive: PassiveHealth?
+    /// How often it has come back from being down or ejected.
+    var comebacks: UInt32
     var probes: ProbeHistory
     /// Probes in a row that could not be made.
     var notMade = 0
@@ -58,17 +62,20 @@ struct ProbedTarget: ~Copyable {
         announced = entry.address
         source = Self.source(pool.settings, towards: entry.address)
         health = Health(rise: pool.settings.health.rise, fall: pool.settings.health.fall)
+        passive = pool.settings.passive.map { PassiveHealth($0) }
+        comebacks = entry.comebacks
         probes = entry.probes
         probe = Probe(timer: timer, due: due)
         published = Finding(
-            id: entry.id, pool: pool.id, isUp: entry.isUp, probes: entry.probes, address: entry.address,
-            boundSource: entry.boundSource)
+            id: entry.id, pool: pool.id, isUp: entry.isUp, isEjected: entry.isEjected, comebacks: entry.comebacks,
+            probes: entry.probes, address: entry.address, boundSource: entry.boundSource)
     }
 
     /// True when the roster wants something else probed than this, or in another way.
     func differs(from entry: TargetEntry, of pool: PoolEntry) -> Bool {
         host != entry.host || check != pool.settings.health || settings.sources != pool.settings.sources
-            || settings.whenDown != pool.settings.whenDown || label != entry.label
+            || settings.whenDown != pool.settings.whenDown || settings.passive != pool.settings.passive
+            || label != entry.label
     }
 
     private static func source(_ settings: PoolSettings, towards address: SocketAddress?) -> SourceBinding {
@@ -78,9 +85,18 @@ struct ProbedTarget: ~Copyable {
     /// The current finding.
     var finding: Finding {
         Finding(
-            id: id, pool: published.pool, isUp: health.isUp && !isItself, probes: probes, address: address,
-            boundSource: source.forSessions)
+            id: id, pool: published.pool, isUp: health.isUp && !isItself, isEjected: isEjected, comebacks: comebacks,
+            probes: probes, address: address, boundSource: source.forSessions)
     }
+
+    /// It gets no clients for what others have met there.
+    var isEjected: Bool { passive?.isOut(isChecked: check.kind != .none) ?? false }
+
+    /// How many failures clients have met since the last call.
+    func takeClientFailures() -> Int { counters.takeClientFailures() }
+
+    /// Counts an ejection. Only the loop with the prober does, which is the first.
+    func countEjection() { counters.cells(ofLoop: 0).add(.ejections) }
 
     /// Its name in log lines.
     var title: BackendTitle { label.map { .label($0, addressOrName) } ?? addressOrName }
@@ -130,7 +146,9 @@ struct ProbedTarget: ~Copyable {
             tried.removeAll()
             probes.answer(suspicions: probe.suspicions)
         }
+        let wasDown = !health.isUp
         let verdict = health.record(success: outcome == .succeeded, decides: decides)
+        if wasDown, health.isUp { comebacks &+= 1 }
         wantsAnother = outcome == .failed && host != nil && !(health.isUp && probes.hasSucceeded)
         return verdict
     }

@@ -12,8 +12,7 @@ extension Prober {
         version = latest
         guard !isStopped else { return true }
         firstRound.follow(roster)
-        var places: [TargetID: Int] = [:]
-        for index in targets.indexRange where targets.isTaken(index) { places[targets[index].id] = index }
+        var places = places
         var new: [(TargetEntry, PoolEntry)] = []
         for pool in roster.pools {
             for entry in pool.targets {
@@ -45,6 +44,7 @@ extension Prober {
             return nil
         }
         if entry.host != nil { nameCount += 1 }
+        places[entry.id] = Int(key.index)
         core.timers.set(timer, Token(.probeTimer, key))
         core.timers.arm(timer, at: due)
         return Int(key.index)
@@ -75,6 +75,7 @@ extension Prober {
         let isNameNew = targets[index].host != entry.host
         let wasChecked = targets[index].check.kind != .none
         let health = targets[index].health
+        let passive = targets[index].passive
         let interval = pool.settings.health.interval
         let rhythm = ProbeRhythm(entry.id, of: targets.count, interval: interval)
         // What was to be probed soon still is; otherwise the new interval begins.
@@ -84,6 +85,7 @@ extension Prober {
         guard let place = add(entry, of: pool, rhythm, due: due, &core) else { return }
         targets[place].isNameNew = isNameNew
         if wasChecked, entry.isChecked { targets[place].health = health.with(pool.settings.health) }
+        inherit(passive, at: place, &core)
         note(place)
     }
 
@@ -92,6 +94,7 @@ extension Prober {
 
     private mutating func forget(_ index: Int, _ core: inout LoopCore) {
         core.timers.remove(targets[index].probe.timer)
+        places[targets[index].id] = nil
         if targets[index].host != nil { nameCount -= 1 }
         if targets[index].isBeingLookedUp { lookUpsUnderWay -= 1 }
         firstProbeEnded(index)
@@ -107,8 +110,9 @@ extension Prober {
 
     /// Ends a turn: writes new findings to the roster. True when the roster has changed, so that loops that sleep must
     /// be woken.
-    mutating func publish(_ core: inout LoopCore) -> Bool {
+    mutating func publish(_ core: inout LoopCore, _ journal: inout Journal) -> Bool {
         turns.end()
+        takeReports(&core, &journal)
         let endsFirstRound = !isStopped && firstRound.takeEnd(&core)
         guard !noted.isEmpty || endsFirstRound else { return false }
         var findings: [(old: Finding, new: Finding)] = []

@@ -20,6 +20,11 @@ struct Prober: ~Copyable {
     /// The revision by a change of pools or backends that it has taken over: findings are its own.
     var version: UInt64 = 0
     var targets: Slab<ProbedTarget>
+    /// Where each backend is.
+    var places: [TargetID: Int] = [:]
+    /// Backends that get no clients until then, besides those that have left since.
+    var ejections: [(key: SlabKey, end: Instant)] = []
+    let ejectionTimer: TimerID
     /// Looks up names; nil while no backend has ever had one.
     var resolver: BackgroundResolver?
     let lookUp: BackgroundResolver.Lookup
@@ -52,6 +57,7 @@ struct Prober: ~Copyable {
         self.ownAddresses = ownAddresses
         targets = Slab(capacity: Token.indexLimit, reserving: configuration.backendCount)
         namesTimer = core.timers.add(Token(.resolver))
+        ejectionTimer = core.timers.add(Token(.resolver, Self.ejectionKey))
         namesInterval = configuration.timeouts.names
         firstRound = FirstRound(&core)
         if configuration.pools.contains(where: { $0.backends.contains { $0.name != nil } }) {
@@ -205,6 +211,7 @@ struct Prober: ~Copyable {
             _ = shortage.end(now: core.now)
             journal.probeConnected(core.monotonicNow)
             let verdict = targets[index].record(.succeeded)
+            endTrial(index, &core, &journal)
             if let address = targets[index].address { announce(index, address, &journal) }
             journal.log.probeSucceeded(title, verdict, rise: targets[index].health.rise, facts)
         }
@@ -241,6 +248,7 @@ struct Prober: ~Copyable {
             core.timers.disarm(targets[index].probe.timer)
         }
         core.timers.disarm(namesTimer)
+        core.timers.disarm(ejectionTimer)
         turns.removeAll()
     }
 

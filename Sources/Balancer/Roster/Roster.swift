@@ -113,14 +113,25 @@ struct PoolEntry: Sendable {
     }
 
     /// The rank of the backends that get new sessions.
-    var rank: TargetRank { census.ranks.first }
+    var rank: TargetRank { isInPanic ? .all : census.ranks.first }
+
+    /// Fewer backends may be picked than its threshold asks for: all of them are, since verdicts on so many are more likely
+    /// wrong than right, and those that are left would be overrun. Envoy's `healthy_panic_threshold`.
+    var isInPanic: Bool {
+        settings.panicThreshold > 0 && census.usable > 0
+            && census.ranks.sum * 1_000_000 < settings.panicThreshold * census.usable
+    }
 
     /// True when policies may pick this backend of the pool.
-    func isCandidate(_ target: TargetEntry) -> Bool { target.isCandidate && target.rank == rank }
+    func isCandidate(_ target: TargetEntry) -> Bool {
+        let rank = rank
+        return rank == .all ? target.isUsable : target.isCandidate && target.rank == rank
+    }
 
     /// What a new client may expect.
     var prospect: Prospect {
         if census.candidatesProbed > 0 { return .served }
+        if isInPanic { return .unknown }
         if census.untestedProbed > 0, census.candidates == 0 { return .starting }
         return census.candidates == 0 && census.untested == 0 ? .noBackend : .unknown
     }
@@ -138,6 +149,9 @@ struct PoolSettings: Hashable, Sendable {
     var socketOptions = Configuration.SocketOptions()
     var whenDown = Configuration.WhenDown.keep
     var whenRemoved = Configuration.WhenRemoved.keep
+    var passive: Configuration.PassiveCheck?
+    var slowStart: Duration?
+    var panicThreshold = 0
     /// Its backends are found out while the balancer runs.
     var isDiscovered = false
 
@@ -154,6 +168,9 @@ struct PoolSettings: Hashable, Sendable {
         socketOptions = pool.socketOptions
         whenDown = pool.whenDown
         whenRemoved = pool.whenRemoved
+        passive = pool.passive
+        slowStart = pool.slowStart
+        panicThreshold = pool.panicThreshold
         isDiscovered = pool.isDiscovered
     }
 }
@@ -182,6 +199,8 @@ extension PoolSettings {
 struct TargetCensus: Hashable, Sendable {
     /// Policies may pick them, when it is their rank's turn.
     private(set) var ranks = RankCounts()
+    /// They have an address and a weight, whatever their state is.
+    private(set) var usable = 0
     /// Up, and have answered a probe or get none.
     private(set) var proven = 0
     /// Of these, those that get none.
@@ -200,6 +219,7 @@ struct TargetCensus: Hashable, Sendable {
     /// Counts a backend in (`step` 1) or out (-1).
     mutating func count(_ target: TargetEntry, _ step: Int) {
         if target.address == nil { unresolved += step }
+        if target.isUsable { usable += step }
         if target.isCandidate { ranks.count(target.rank, step) }
         if target.isProven {
             proven += step
@@ -251,6 +271,10 @@ struct TargetEntry: Sendable {
     var startsUnknown = false
     /// The prober's verdict; true before there is one.
     var isUp = true
+    /// It gets no clients for a while, for what clients have met there: ``PassiveHealth``.
+    var isEjected = false
+    /// How often it has come back from being down or ejected: each time it starts slowly.
+    var comebacks: UInt32 = 0
     /// What its probes have shown.
     var probes = ProbeHistory()
     /// What a session's socket must be bound to, so that it comes from the pool's source; nil when the kernel chooses
@@ -269,7 +293,10 @@ struct TargetEntry: Sendable {
     var isUnchecked: Bool { !isChecked && isEligible }
 
     /// True when new sessions may be sent to it.
-    var isEligible: Bool { isUp && address != nil }
+    var isEligible: Bool { isUp && !isEjected && address != nil }
+
+    /// True when sessions could be sent to it, whatever its state is.
+    var isUsable: Bool { address != nil && weight > 0 }
 
     /// True when policies may pick it, unless another rank has its turn.
     var isCandidate: Bool { isEligible && weight > 0 }

@@ -21,6 +21,8 @@ final class SharedRoster: Sendable {
     nonisolated(unsafe) private var nextTarget: UInt32 = 0
     nonisolated(unsafe) private var nextPool: UInt32 = 0
     nonisolated(unsafe) private var nextListener: UInt32 = 0
+    /// What loops report to the prober.
+    let failures = FailureReports()
     private let loopCount: Int
 
     /// The first roster of a configuration: every backend is up until a probe has judged it.
@@ -175,6 +177,8 @@ final class SharedRoster: Sendable {
         unsafe roster.pools[pool].revise(position) { target in
             // A verdict that comes after the pool's check was switched off means nothing any more.
             if target.isChecked { target.isUp = new.isUp }
+            target.isEjected = new.isEjected
+            target.comebacks = new.comebacks
             guard target.address == old.address else { return }
             target.address = new.address
             target.boundSource = new.boundSource
@@ -236,6 +240,8 @@ struct Finding: Hashable, Sendable {
     let id: TargetID
     let pool: PoolID
     var isUp: Bool
+    var isEjected = false
+    var comebacks: UInt32 = 0
     var probes: ProbeHistory
     var address: SocketAddress?
     var boundSource: SocketAddress?

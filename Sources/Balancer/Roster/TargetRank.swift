@@ -8,6 +8,8 @@ enum TargetRank: Int, CaseIterable, Hashable, Sendable {
     case unknownPrimary
     /// Likewise a backup.
     case unknownBackup
+    /// Every one, whatever is known of it: ``PoolEntry/isInPanic``. Of no backend.
+    case all
 }
 
 extension TargetEntry {
@@ -25,10 +27,13 @@ extension TargetEntry {
 /// How many backends of a pool policies may pick, by rank.
 struct RankCounts: Hashable, Sendable {
     /// By the raw value of the rank.
-    private var counts = SIMD4<Int>(repeating: 0)
+    private var counts = SIMD8<Int>(repeating: 0)
 
     /// Counts a backend in (`step` 1) or out (-1).
     mutating func count(_ rank: TargetRank, _ step: Int) { counts[rank.rawValue] += step }
+
+    /// All of them.
+    var sum: Int { counts.wrappedSum() }
 
     /// The first rank that has any; the first of all where none has.
     var first: TargetRank { TargetRank.allCases.first { counts[$0.rawValue] > 0 } ?? .primary }

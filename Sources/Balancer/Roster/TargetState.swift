@@ -25,6 +25,12 @@ struct TargetState: ~Copyable {
     private(set) var isFollowed = false
     /// A copy of ``Candidate/isSuspect``, and what makes it so.
     var suspicion = Suspicion()
+    /// A copy of ``Candidate/percent``.
+    var percent = SlowStart.percentMax
+    /// How often it had come back from being down or ejected, as the loop knows it.
+    var comebacks: UInt32
+    /// It has joined a pool that served already: it starts slowly when it is up for the first time.
+    var isNew = false
     /// What sockets of sessions are bound to; nil when that is not needed.
     var boundSource: SocketAddress?
     /// Several sources of its connections; otherwise ``boundSource`` counts.
@@ -63,6 +69,7 @@ struct TargetState: ~Copyable {
         boundSource = entry.boundSource
         sources = SourceTurns(settings.sources(towards: address))
         probes = entry.probes
+        comebacks = entry.comebacks
         timeouts = SessionTimeouts(settings.timeouts, settings.socketOptions.keepalive)
         userTimeout = settings.socketOptions.userTimeoutMilliseconds
         keepalive = settings.socketOptions.keepalive?.settings
@@ -121,6 +128,9 @@ struct TargetState: ~Copyable {
 
     /// Sessions of all loops, where they are followed.
     @inline(__always) var load: Int32 { counters.load.count }
+
+    /// A client has met a failure: a connect that failed, or a reset before the first byte.
+    func report(to reports: FailureReports) { reports.report(id, counters) }
 
     /// Clients go to others first from now on.
     mutating func suspect() { suspicion.begin(counters.countSuspicion()) }
@@ -213,6 +223,13 @@ struct PoolState: ~Copyable {
     mutating func replace(_ candidates: [Candidate]) {
         self.candidates = candidates
         candidatesChanged()
+    }
+
+    /// How much of a candidate's weight counts; true when that is new, and ``candidatesChanged()`` has to follow.
+    mutating func grow(_ position: Int, percent: Int32) -> Bool {
+        guard candidates[position].percent != percent else { return false }
+        candidates[position].percent = percent
+        return true
     }
 
     /// Changes one candidate; ``candidatesChanged()`` has to follow.

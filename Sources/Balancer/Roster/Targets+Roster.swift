@@ -43,6 +43,7 @@ extension Targets {
             removals.add(place: leaving.place, states[leaving.place].id, for: leaving.time, &core)
         }
         draining.removeAll()
+        beginSlowStarts(&core)
         for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
             if let count = pools[pool].outage.end(now: core.now, after: .zero) {
                 journal.log.ended(.noBackend, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
@@ -161,6 +162,7 @@ extension Targets {
         let old = pools[pool].candidates[position].place
         let place = insert(target, pool: pool, position)
         if old >= 0 { leave(Int(old), .keep) }
+        if place >= 0 { startSlowly(Int(place), target, isUp: isUp) }
         pools[pool].set(position, candidate(target, at: place, isUp: isUp))
     }
 
@@ -203,10 +205,20 @@ extension Targets {
         states[place].boundSource = target.boundSource
         states[place].follow(isFollowed(target, pool: states[place].pool))
         _ = states[place].suspicion.end(answered: target.probes.suspicionsAnswered)
+        startSlowly(place, target, isUp: isUp)
+        mark(place)
         judge(place, isUp: target.isUp)
         // Warm connections have the wrong source address, or no session will need them, or they may have ended without
         // a sign, as when the backend's host was reset.
         if !isRightSource || !isUp || isDoubtful { dropWarm(place) }
+    }
+
+    /// One that is up after it was down or ejected, or for the first time since it has joined, starts slowly.
+    private mutating func startSlowly(_ place: Int, _ target: TargetEntry, isUp: Bool) {
+        guard isUp, states[place].comebacks != target.comebacks || states[place].isNew else { return }
+        states[place].comebacks = target.comebacks
+        states[place].isNew = false
+        returning.append(place)
     }
 
     private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
@@ -228,7 +240,11 @@ extension Targets {
                 follow(Int(place), target, isUp: entry.isCandidate(target))
             }
             var candidate = candidate(target, at: place, isUp: entry.isCandidate(target))
-            if stays { candidate.isSuspect = states[Int(place)].suspicion.isOn }
+            if place >= 0 { startSlowly(Int(place), target, isUp: entry.isCandidate(target)) }
+            if stays {
+                candidate.isSuspect = states[Int(place)].suspicion.isOn
+                candidate.percent = states[Int(place)].percent
+            }
             candidates.append(candidate)
         }
         let whenRemoved = entry.settings.whenRemoved
@@ -255,12 +271,14 @@ extension Targets {
             target, at: address, pool: pool, named: pools[pool].name, position: position,
             pools[pool].settings, warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
         state.follow(isFollowed(target, pool: pool))
+        state.isNew = !roster.isFirstRound && !pools[pool].candidates.isEmpty
         // Limits.backendsMax is far below the slab's capacity: only removed backends that are still held could fill it.
         return states.insert(state)?.index ?? -1
     }
 
     private mutating func leave(_ place: Int, _ whenRemoved: Configuration.WhenRemoved) {
         dropWarm(place)
+        marks[states[place].id] = nil
         states[place].leave()
         guard states[place].holds > 0 else { return _ = states.remove(at: place) }
         switch whenRemoved {

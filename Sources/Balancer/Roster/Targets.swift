@@ -28,6 +28,11 @@ struct Targets: ~Copyable {
     /// Backends of which something was found out since their connections were checked last.
     var unchecked: [Int] = []
     var removals: Removals
+    var slowStarts: SlowStarts
+    /// Of backends that are suspect or start slowly.
+    var marks: [TargetID: TargetMark] = [:]
+    /// States that begin to start slowly, before their time is known.
+    var returning: [Int] = []
     /// States whose sessions may go on for a while, before their time is known.
     var draining: [(place: Int, time: Duration)] = []
     /// A state was marked to be left since ``takeClosing()``.
@@ -57,6 +62,7 @@ struct Targets: ~Copyable {
         // them.
         pools = Slab(capacity: Int(UInt16.max), reserving: first.pools.count)
         removals = Removals(&core)
+        slowStarts = SlowStarts(&core)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
         roster = first
         _ = takeOver()
@@ -189,9 +195,17 @@ struct Targets: ~Copyable {
     /// held ready are then as doubtful as after a failed probe.
     mutating func note(_ place: Int, isSuspect: Bool) {
         if isSuspect { states[place].suspect() } else { states[place].suspicion.end() }
+        mark(place)
         if isSuspect, warmCount > 0 { dropWarm(place) }
         guard !states[place].hasLeft else { return }
         pools[states[place].pool].note(states[place].position, isSuspect: isSuspect)
+    }
+
+    /// A client has met a failure at the backend: a connect that failed, or a reset before the first byte.
+    @inline(never) mutating func noteFailure(_ place: Int, _ journal: inout Journal) {
+        guard !states[place].hasLeft, pools[states[place].pool].settings.passive != nil else { return }
+        states[place].report(to: shared.failures)
+        journal.noteReport()
     }
 
     /// Counts and logs a client that is closed because no backend of the pool can be picked. Returns why.

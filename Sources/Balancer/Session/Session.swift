@@ -168,6 +168,11 @@ struct Session: ~Copyable {
         return firstEnd != nil
     }
 
+    /// True when the backend has reset it before it had sent a byte: it may be unable to serve anybody.
+    var wasResetUnserved: Bool {
+        firstEnd == .backend && link.downstream.received == 0 && link.backend.failure?.isReset ?? false
+    }
+
     /// When it is too old; nil for never.
     @inline(__always) func ageEnd(_ timeouts: borrowing SessionTimeouts) -> Instant? {
         timeouts.ageEnd(accepted: times.accepted, timer)

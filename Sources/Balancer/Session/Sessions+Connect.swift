@@ -146,6 +146,7 @@ extension Sessions {
         journal.countFailure(errno, targets.states[place].cells)
         guard errno.isLocalShortage else {
             targets.note(place, isSuspect: true)
+            targets.noteFailure(place, &journal)
             return false
         }
         if connectShortage.add(now: now) { journal.log.cannotConnect(errno) }

@@ -236,6 +236,7 @@ struct Sessions: ~Copyable {
         let place = Int(slab[index].target)
         let named = reason == .abandoned && hadLeft(index, core.previous) ? -1 : place
         makeRecord(index, reason, at: named, &targets, core.now)
+        if reason == .reset, slab[index].wasResetUnserved { targets.noteFailure(place, &journal) }
         lastRecord.isLogged = journal.selection.isAny
         if hasNames { nameRecord(index, at: named, &targets, &journal) }
         journal.countEnd(

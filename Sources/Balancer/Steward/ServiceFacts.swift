@@ -59,6 +59,8 @@ struct LoopFacts {
     var conditions: ServiceConditions
     /// Those of each loop.
     var turns: [TurnLengths]
+    /// Backends of which the loop has more to say.
+    var marks: [TargetID: TargetMark] = [:]
     /// Sessions of all loops.
     var sessions: Int
     var isDraining: Bool
@@ -72,7 +74,7 @@ extension StatusReport {
         self.init(
             state: facts.service.state,
             backends: facts.roster.pools.flatMap { pool in
-                pool.targets.map { BackendLine($0, pool: pool.name) }
+                pool.targets.map { BackendLine($0, facts.marks[$0.id], pool: pool.name) }
             },
             listeners: facts.roster.listeners.map { listener in
                 let pool = facts.roster.pools.first { $0.id == listener.pool }
@@ -85,11 +87,23 @@ extension StatusReport {
 }
 
 extension StatusReport.BackendLine {
-    init(_ target: TargetEntry, pool: String) {
+    init(_ target: TargetEntry, _ mark: TargetMark?, pool: String) {
         self.init(
-            address: target.address, name: target.label ?? target.host?.host,
-            health: target.isUnchecked ? .unchecked : target.isProven ? .up : target.isUntested ? .untested : .down,
+            address: target.address, name: target.label ?? target.host?.host, health: .init(target),
             pool: pool, title: target.name, weight: target.weight, isBackup: target.isBackup,
-            sessions: target.counters.sessions)
+            sessions: target.counters.sessions, sessionsMax: target.sessionsMax.map(Int.init),
+            isSuspect: mark?.isSuspect ?? false, slowStartPercent: mark?.percent.map(Int.init))
+    }
+}
+
+extension StatusReport.Health {
+    fileprivate init(_ target: TargetEntry) {
+        if target.isEjected {
+            self = .ejected
+        } else if target.isUnchecked {
+            self = .unchecked
+        } else {
+            self = target.isProven ? .up : target.isUntested ? .unknown : .down
+        }
     }
 }

@@ -11,6 +11,9 @@ import Reactor
 /// listener=web pool=web address=0.0.0.0:8000
 /// ```
 ///
+/// `state` follows `health` where there is more to say: `draining` (a weight of 0), `suspect`, `slow-start-40%`, `full`; several
+/// are separated by commas. Suspicions are those of the loop that answers.
+///
 /// `title` is what identifies a backend in its pool, where that is neither `name` nor its address. `weight` stands where it
 /// is not 1.
 ///
@@ -54,10 +57,27 @@ public struct StatusReport: Hashable, Sendable {
         public var isBackup = false
         /// Sessions of all loops that are connected or connecting to it.
         public var sessions = 0
+        /// The most that it gets; nil for no limit.
+        public var sessionsMax: Int?
+        /// A client's connect has failed, and nothing has succeeded since.
+        public var isSuspect = false
+        /// How much of its weight it has, while it starts slowly.
+        public var slowStartPercent: Int?
+
+        /// What there is to say besides its health.
+        var states: [String] {
+            var states: [String] = []
+            if weight == 0 { states.append("draining") }
+            if isSuspect { states.append("suspect") }
+            if let slowStartPercent { states.append("slow-start-\(slowStartPercent)%") }
+            if let sessionsMax, sessions >= sessionsMax { states.append("full") }
+            return states
+        }
 
         var text: String {
             let place = address.map(\.description) ?? "-"
             var text = "backend=\(place) health=\(health.rawValue)"
+            if !states.isEmpty { text += " state=\(states.joined(separator: ","))" }
             if let name { text += " name=\(name)" }
             if !pool.isEmpty { text += " pool=\(pool)" }
             if !title.isEmpty, title != name ?? place { text += " title=\(title)" }
@@ -87,7 +107,9 @@ public struct StatusReport: Hashable, Sendable {
         /// It takes no sessions, or has never answered.
         case down
         /// Its first probe has not ended yet.
-        case untested
+        case unknown
+        /// It gets no clients for a while, for what others have met there.
+        case ejected
         /// It is not probed; new sessions may be sent to it.
         case unchecked
     }

@@ -154,6 +154,14 @@ enum Checks {
                     + "a probe must end before the next one starts")
         }
         if let fields = pool.fields.fields("keepalive") { keepalive(fields, path.key("keepalive"), &mistakes) }
+        if let passive = pool.fields.fields("passive"), let time = passive.duration("ejected"),
+            let most = passive.duration("ejected_max"), time > most,
+            let place = passive.place(of: "ejected") ?? passive.place(of: "ejected_max")
+        {
+            mistakes.add(
+                place, path.key("passive").key("ejected"),
+                "\(DurationRange.text(time)) is longer than 'ejected_max', \(DurationRange.text(most))")
+        }
     }
 
     /// The kernel counts in seconds.

@@ -146,6 +146,9 @@ extension Document {
             whenDown: pool.closesWhenDown.value ? .close : .keep,
             whenRemoved: pool.whenRemoved.value.setting)
         wanted.sourceHash = pool.sourceHash.value
+        wanted.passive = pool.passive.value
+        wanted.slowStart = pool.slowStart.value
+        wanted.panicThreshold = pool.panicThreshold.value
         return wanted
     }
 

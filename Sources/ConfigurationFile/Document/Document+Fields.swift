@@ -107,8 +107,24 @@ extension Document.Pool {
         let retries = try fields.section("retries")
         retriesMax = retries.optional("max", \.asCount)
         retriesTimeout = retries.optional("timeout", \.asDuration)
+        passive = .init(
+            value: try fields.fields("passive").map { fields throws(MissingKey) in try .init(fields) },
+            origin: fields["passive"]?.origin ?? .builtIn)
+        slowStart = fields.optional("slow_start", \.asDuration)
+        panicThreshold = try fields.setting("panic_threshold", \.asShare)
         closesWhenDown = try fields.setting("when_down") { $0.asWord.map { $0 == "close" } }
         whenRemoved = try fields.setting("when_removed", \.asRemoval)
+    }
+}
+
+extension Configuration.PassiveCheck {
+    fileprivate init(_ fields: Fields) throws(MissingKey) {
+        self.init()
+        failures = try fields.setting("failures", \.asCount).value
+        within = try fields.setting("within", \.asDuration).value
+        ejected = try fields.setting("ejected", \.asDuration).value
+        ejectedMax = try fields.setting("ejected_max", \.asDuration).value
+        shareMax = try fields.setting("share_max", \.asShare).value
     }
 }
 

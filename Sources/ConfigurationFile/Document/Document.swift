@@ -96,6 +96,12 @@ public struct Document: Sendable {
         public let retriesMax: Setting<Int?>
         /// The time of all attempts together; nil for no limit.
         public let retriesTimeout: Setting<Duration?>
+        /// When clients' failures eject a backend; nil for never.
+        public let passive: Setting<Configuration.PassiveCheck?>
+        /// How long a backend that comes back takes to get its whole weight; nil for no time.
+        public let slowStart: Setting<Duration?>
+        /// The share of backends below which all are used, in millionths.
+        public let panicThreshold: Setting<Int>
         /// Whether the sessions of a backend that goes down are closed.
         public let closesWhenDown: Setting<Bool>
         /// What becomes of the sessions of a backend that leaves the file.

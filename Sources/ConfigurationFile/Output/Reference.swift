@@ -35,7 +35,7 @@ public enum Reference {
         case Section.discoveredByName.title: "pools.NAME.backends with dns"
         case Section.discoveredByService.title: "pools.NAME.backends with srv"
         case Section.discoveredByFile.title: "pools.NAME.backends with file"
-        case "check", "retries", "source_hash": "pools.NAME.\(section.title)"
+        case "check", "passive", "retries", "source_hash": "pools.NAME.\(section.title)"
         default: section.title
         }
     }

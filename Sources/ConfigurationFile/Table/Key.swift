@@ -142,7 +142,7 @@ struct Section: Sendable {
     /// Every section, from the top of the file downwards.
     static let all: [Section] = [
         .file, .process, .defaults, .listener, .bind, .pool, .backend, .discoveredByName, .discoveredByService,
-        .discoveredByFile, .sourceHash, .check, .retries, .keepaliveKeys, .log, .logSessions, .logEvents,
+        .discoveredByFile, .sourceHash, .passive, .check, .retries, .keepaliveKeys, .log, .logSessions, .logEvents,
         .administration,
     ]
 }

@@ -54,8 +54,25 @@ extension Section {
                 "when_removed", .text(.removal), .standard("keep"),
                 "What becomes of the sessions of a backend that leaves the file: `drain 30s` closes those that are left then.",
                 example: "drain 30s"),
-            .later("passive"), .later("slow_start"), .later("panic_threshold"), .later("queue"),
-            .later("proxy_protocol"),
+            Key(
+                "passive", .section(passive), .nothing("clients' failures eject no backend"),
+                "When a backend gets no clients for a while, for what others have met there. `{}` for the defaults.",
+                example: "{failures: 3, within: 10s}"),
+            Key(
+                "slow_start", .duration(times, words: ["none"]), .standard("none"),
+                """
+                A backend that comes back, or that joins a running pool, begins with 10 % of its weight and has all of it \
+                after this time.
+                """,
+                example: "30s"),
+            Key(
+                "panic_threshold", .share(0...1_000_000), .standard("0%"),
+                """
+                When fewer than this share of the backends may be picked, all of them are, whatever their checks say. `0%`: \
+                never.
+                """,
+                example: "30%"),
+            .later("queue"), .later("proxy_protocol"),
         ])
 
     /// Backends as they are listed, also in a file that a pool is discovered from.
@@ -96,6 +113,34 @@ extension Section {
                 to its next best.
                 """,
                 example: "150%"),
+        ])
+
+    static let passive = Section(
+        "passive",
+        """
+        What clients meet at a backend: connects that fail, and sessions that the backend resets before it has sent a byte.
+        """,
+        [
+            Key(
+                "failures", .count(Configuration.PassiveCheck.failuresRange), .standard("5"),
+                "So many failures eject a backend: it gets no clients for a while, and keeps its sessions.",
+                example: "3"),
+            Key(
+                "within", .duration(times), .standard("30s"), "The time within which they come.", example: "10s"),
+            Key(
+                "ejected", .duration(times), .standard("10s"),
+                """
+                How long it gets no clients; twice as long with each ejection in a row. Then one successful check brings it \
+                back; without checks it is back, and the next failure ejects it again.
+                """,
+                example: "5s"),
+            Key(
+                "ejected_max", .duration(times), .standard("5m"),
+                "At most so long. After as much time without an ejection the next one is short again.", example: "10m"),
+            Key(
+                "share_max", .share(1...1_000_000), .standard("50%"),
+                "No more of the pool's backends than this share is ejected at the same time, rounded down.",
+                example: "30%"),
         ])
 
     static let check = Section(

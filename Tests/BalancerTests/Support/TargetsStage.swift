@@ -10,6 +10,7 @@ struct TargetsStage: ~Copyable {
     let shared: SharedRoster
     var targets: Targets
     var core: LoopCore
+    let hand = ManualClock()
     var journal = Journal.silent()
 
     init(
@@ -18,13 +19,26 @@ struct TargetsStage: ~Copyable {
         adjust: (inout Configuration.Pool) -> Void = { _ in }
     ) throws {
         let configuration = try Configuration.staged(backends: backends, warm: warm, adjust: adjust, backend: backend)
-        var core = try LoopCore.staged(ManualClock())
+        var core = try LoopCore.staged(hand)
         shared = SharedRoster(configuration)
         targets = Targets(shared, loop: 0, of: 1, warmMax: warm, &core)
         self.core = core
     }
 
     static func id(_ number: Int) -> TargetID { TargetID(rawValue: UInt32(number)) }
+
+    /// Lets time pass, in steps that are no stalls, and weights grow with it.
+    mutating func pass(_ duration: Duration) throws {
+        let end = hand.now + duration
+        while hand.now < end {
+            hand.now = min(end, hand.now + .milliseconds(100))
+            try core.beginTurn(.immediately)
+            while let token = core.timers.popDue(now: core.now) {
+                if SlowStarts.isToken(token) { targets.growSlowStarts(&core) }
+            }
+            core.endTurn()
+        }
+    }
 
     /// Changes the roster, and takes it over as the next turn of a loop would.
     @discardableResult mutating func change(_ change: RosterChange) throws -> RosterChange.Subject? {

@@ -17,8 +17,8 @@ struct ConfiguredBalancer {
     ///   - pool: Further lines of the pool, `listener` of the listener, and `top` of the file.
     ///   - bind: nil for a port of the loopback address.
     static func start(
-        _ backends: [String], pool: [String] = [], listener: [String] = [], top: [String] = [], bind: String? = nil,
-        isReady: Bool = true,
+        _ backends: [String], pool: [String] = [], listener: [String] = [], top: [String] = [],
+        log: String = "log: {mode: sessions}", bind: String? = nil, isReady: Bool = true,
         at location: SourceLocation = #_sourceLocation
     ) throws -> ConfiguredBalancer {
         let folder = try TestFolder(at: location)
@@ -35,7 +35,7 @@ struct ConfiguredBalancer {
                 backends: [\(backends.joined(separator: ", "))]
             \(pool.map { "    \($0)\n" }.joined())
             \(top.map { "\($0)\n" }.joined())
-            log: {mode: sessions}
+            \(log)
             """
         let path = folder.path(of: "balancer.yaml")
         try text.write(toFile: path, atomically: true, encoding: .utf8)
@@ -50,10 +50,10 @@ struct ConfiguredBalancer {
 
     /// Starts one with servers on the loopback address.
     static func start(
-        _ ports: [UInt16], pool: [String] = [], listener: [String] = [],
+        _ ports: [UInt16], pool: [String] = [], listener: [String] = [], log: String = "log: {mode: sessions}",
         at location: SourceLocation = #_sourceLocation
     ) throws -> ConfiguredBalancer {
-        try start(ports.map { "\"127.0.0.1:\($0)\"" }, pool: pool, listener: listener, at: location)
+        try start(ports.map { "\"127.0.0.1:\($0)\"" }, pool: pool, listener: listener, log: log, at: location)
     }
 
     /// Waits until the service manager was told of this state, for the time number `place`.
