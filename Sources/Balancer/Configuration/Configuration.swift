@@ -141,15 +141,18 @@ public struct Configuration: Sendable {
     public let log: LogSettings
     /// How many loops share the work, each on its own thread: see ``LoopGroup``.
     public let threads: Int
+    /// When all checks fail at once, verdicts stay what they were until one succeeds: see ``Limits/frozenBackendsMin``.
+    public let freezesWhenAllFail: Bool
     /// Where the balancer reports its state; nil for nowhere.
     public let status: StatusSocket?
 
     /// Makes a configuration of its parts and checks it; the error names the part and the remedy.
     public init(
         listeners: [ListenerSettings], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
-        latency: Latency = .init(), log: LogSettings = .guide, threads: Int = 1,
+        latency: Latency = .init(), log: LogSettings = .guide, threads: Int = 1, freezesWhenAllFail: Bool = false,
         status: StatusSocket? = nil
     ) throws(ConfigurationError) {
+        self.freezesWhenAllFail = freezesWhenAllFail
         self.listeners = listeners
         self.pools = pools
         self.timeouts = timeouts
@@ -159,6 +162,13 @@ public struct Configuration: Sendable {
         self.threads = threads
         self.status = status
         try check()
+    }
+
+    /// The same with other pools, in the same order; the error is that of a configuration with them.
+    public func with(_ pools: [Pool]) throws(ConfigurationError) -> Configuration {
+        try Configuration(
+            listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log,
+            threads: threads, freezesWhenAllFail: freezesWhenAllFail, status: status)
     }
 
     /// All backends of all pools.

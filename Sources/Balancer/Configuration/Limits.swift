@@ -88,6 +88,9 @@ public struct Limits: Hashable, Sendable {
     public static let connectsPerTurn = 8
     /// For how many backends of a pool a pick looks how many sessions other loops have there: see ``Targets``.
     static let loadsComparedPerPick = 4
+    /// So many backends must be up, and then fail at once, for that to be taken as a sign that this machine has failed: of one
+    /// or two it is likely enough that it is them.
+    public static let frozenBackendsMin = 3
     /// Clients accepted in one turn, over all listeners of a loop. With 64, ping-pong sessions had half their speed
     /// during a storm of new connections: each accept is followed by a connect, the most expensive work of a turn.
     public static let acceptsPerTurn = 4

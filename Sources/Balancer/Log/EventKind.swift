@@ -35,6 +35,8 @@ enum EventKind: String, CaseIterable, Sendable {
     case processAcceptsAgain = "process-accepts-again"
     case processCannotConnect = "process-cannot-connect"
     case processConnectsAgain = "process-connects-again"
+    case processChecksFrozen = "process-checks-frozen"
+    case processChecksThawed = "process-checks-thawed"
     case processSignal = "process-signal"
     case processLooksUp = "process-looks-up"
     case processReloaded = "process-reloaded"
@@ -47,7 +49,8 @@ enum EventKind: String, CaseIterable, Sendable {
 
     var level: LogLevel {
         switch self {
-        case .poolNoBackend, .processCannotAccept, .processCannotConnect, .logFailed, .backendUncheckable,
+        case .poolNoBackend, .processChecksFrozen, .processCannotAccept, .processCannotConnect, .logFailed,
+            .backendUncheckable,
             .processReloadRefused, .listenerLost:
             .error
         case .backendDown, .backendEjected, .backendNameLost, .poolFull, .processFull, .processFewDescriptors,
@@ -57,7 +60,8 @@ enum EventKind: String, CaseIterable, Sendable {
         case .backendUp, .backendReturned, .backendFailing, .backendRecovered, .backendRising, .backendMoved,
             .backendNameFound,
             .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolRemoved, .listenerOpened, .processStarted,
-            .processHasRoom, .processAcceptsAgain, .processConnectsAgain, .processSignal, .processLooksUp,
+            .processHasRoom, .processChecksThawed, .processAcceptsAgain, .processConnectsAgain, .processSignal,
+            .processLooksUp,
             .processDraining, .processStopped, .logReopened, .poolDiscovered, .processReloaded:
             .info
         case .backendCheck: .debug

@@ -96,6 +96,21 @@ extension EventLog {
         }
     }
 
+    // MARK: all at once
+
+    mutating func checksFrozen(backends: Int) {
+        event(.processChecksFrozen) {
+            $0.words("all checks failed at once: is it this machine? backends that stay up for now: ")
+            $0.value("backends", backends)
+        }
+    }
+
+    mutating func checksThawed() {
+        event(.processChecksThawed) {
+            $0.words("a check has succeeded again: each backend is judged by its own checks")
+        }
+    }
+
     // MARK: what clients have met
 
     /// A backend gets no clients for `time`.

@@ -160,7 +160,7 @@ public struct BalancerLoop: ~Copyable {
     @inline(never) mutating func adoptRoster() {
         let reloaded = targets.adopt(&core, &journal)
         if let reloaded { adopt(reloaded) }
-        if duties?.prober.adopt(&core) ?? false, state == .running {
+        if duties?.adopt(targets.roster, &core, &journal) ?? false, state == .running {
             let facts = facts
             duties?.steward.notifyState(facts.service, seat, &core)
         }

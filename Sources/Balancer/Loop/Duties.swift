@@ -5,6 +5,7 @@ import Reactor
 struct Duties: ~Copyable {
     var steward: Steward
     var prober: Prober
+    private var poolWatch = PoolWatch()
     private let control: ControlChannel?
     /// How many SIGHUPs wait for what is being read again.
     private var hangupsWaiting = 0
@@ -153,10 +154,18 @@ struct Duties: ~Copyable {
         _ shared: SharedState, _ seat: Seat?, isDraining: Bool, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Bool {
         let hasRevised = prober.publish(&core, &journal)
+        if hasRevised { poolWatch.look(shared.roster.current(), &journal) }
         guard steward.takeChange(of: shared.conditions) || hasRevised else { return false }
         let facts = ServiceFacts(shared.roster.current(), shared.conditions, isDraining: isDraining)
         steward.notifyState(facts, seat, &core)
         return hasRevised
+    }
+
+    /// Pools or backends have changed, by whoever's wish. True when there is something to tell the manager.
+    mutating func adopt(_ roster: Roster, _ core: inout LoopCore, _ journal: inout Journal) -> Bool {
+        guard prober.adopt(&core) else { return false }
+        poolWatch.look(roster, &journal)
+        return true
     }
 
     /// Makes up for a stall of the process: probes and the watchdog follow real time, which the loop's clock left out.

@@ -45,6 +45,14 @@ struct ProbedTarget: ~Copyable {
     var published: Finding
     /// It stands in the list of those whose finding may be another.
     var isNoted = false
+    /// Since when its checks have failed; nil while they succeed, or before the first.
+    var failingSince: Instant?
+    /// Its verdict before they failed.
+    var healthBefore: Health?
+    /// Its last check has succeeded.
+    var answersChecks = false
+    /// Its verdict stays what it was, since all checks failed at once.
+    var isOfTheFrozen = false
     /// The first round of probes waits for it.
     var isInFirstRound = false
 

@@ -12,6 +12,7 @@ extension Prober {
         version = latest
         guard !isStopped else { return true }
         firstRound.follow(roster)
+        freezesWhenAllFail = roster.process.freezesWhenAllFail
         var places = places
         var new: [(TargetEntry, PoolEntry)] = []
         for pool in roster.pools {
@@ -95,6 +96,7 @@ extension Prober {
     private mutating func forget(_ index: Int, _ core: inout LoopCore) {
         core.timers.remove(targets[index].probe.timer)
         places[targets[index].id] = nil
+        noteForgotten(index)
         if targets[index].host != nil { nameCount -= 1 }
         if targets[index].isBeingLookedUp { lookUpsUnderWay -= 1 }
         firstProbeEnded(index)
@@ -114,7 +116,9 @@ extension Prober {
         turns.end()
         takeReports(&core, &journal)
         let endsFirstRound = !isStopped && firstRound.takeEnd(&core)
-        guard !noted.isEmpty || endsFirstRound else { return false }
+        let isNewlyFrozen = isFrozen != publishedFrozen
+        publishedFrozen = isFrozen
+        guard !noted.isEmpty || endsFirstRound || isNewlyFrozen else { return false }
         var findings: [(old: Finding, new: Finding)] = []
         for index in noted where targets.isTaken(index) && targets[index].isNoted {
             targets[index].isNoted = false
@@ -124,8 +128,8 @@ extension Prober {
             targets[index].published = finding
         }
         noted.removeAll(keepingCapacity: true)
-        guard !findings.isEmpty || endsFirstRound else { return false }
-        shared.publish(findings, endsFirstRound: endsFirstRound)
+        guard !findings.isEmpty || endsFirstRound || isNewlyFrozen else { return false }
+        shared.publish(findings, endsFirstRound: endsFirstRound, isFrozen: isFrozen)
         return true
     }
 

@@ -25,6 +25,14 @@ struct Prober: ~Copyable {
     /// Backends that get no clients until then, besides those that have left since.
     var ejections: [(key: SlabKey, end: Instant)] = []
     let ejectionTimer: TimerID
+    /// Backends whose last check has succeeded.
+    var answering = 0
+    /// All checks have failed at once, and none has succeeded since: verdicts stay what they were.
+    var isFrozen = false
+    /// What of that the roster has.
+    var publishedFrozen = false
+    /// Whether that is done.
+    var freezesWhenAllFail = false
     /// Looks up names; nil while no backend has ever had one.
     var resolver: BackgroundResolver?
     let lookUp: BackgroundResolver.Lookup
@@ -205,11 +213,14 @@ struct Prober: ~Copyable {
             if targets[index].notMade >= targets[index].health.fall { targets[index].probes.canProbe = false }
         case .some(let failure):
             let fall = targets[index].isUndecided ? 1 : targets[index].health.fall
+            let before = targets[index].health
             let verdict = targets[index].record(.failed)
+            if noteFailed(index, before: before, &core, &journal) { return }
             journal.log.probeFailed(title, named: targets[index].host, failure, verdict, fall: fall, facts)
         case nil:
             _ = shortage.end(now: core.now)
             journal.probeConnected(core.monotonicNow)
+            noteSucceeded(index, &journal)
             let verdict = targets[index].record(.succeeded)
             endTrial(index, &core, &journal)
             if let address = targets[index].address { announce(index, address, &journal) }

@@ -16,6 +16,8 @@ struct Roster: Sendable {
     var process = ProcessSettings()
     /// The first round of probes has not ended: ``FirstRound``.
     var isFirstRound = true
+    /// All checks have failed at once: verdicts are those of before.
+    var isFrozen = false
 
     /// All backends, pool by pool.
     var targets: some Sequence<TargetEntry> { pools.lazy.flatMap(\.targets) }
@@ -30,7 +32,10 @@ struct Roster: Sendable {
     var targetsUnresolved: Int { pools.reduce(0) { $0 + $1.census.unresolved } }
 
     /// What a new client may expect of the worst pool.
-    var prospect: Prospect { pools.map(\.prospect).max() ?? .noBackend }
+    var prospect: Prospect {
+        let worst = pools.map(\.prospect).max() ?? .noBackend
+        return isFrozen ? max(worst, .unknown) : worst
+    }
 }
 
 /// What of a configuration's process-wide settings can change while the balancer runs.
@@ -39,12 +44,15 @@ struct ProcessSettings: Hashable, Sendable {
     var sessionsMax = 0
     /// How long sessions may continue after the request to stop.
     var drain: Duration = .zero
+    /// See ``Configuration/freezesWhenAllFail``.
+    var freezesWhenAllFail = false
 
     init() {}
 
     init(_ configuration: Configuration) {
         sessionsMax = configuration.limits.sessionsMax
         drain = configuration.timeouts.drain
+        freezesWhenAllFail = configuration.freezesWhenAllFail
     }
 }
 

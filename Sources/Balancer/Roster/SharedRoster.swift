@@ -71,6 +71,7 @@ final class SharedRoster: Sendable {
         }
         unsafe copy.version = roster.version
         unsafe copy.isFirstRound = roster.isFirstRound
+        unsafe copy.isFrozen = roster.isFrozen
         return .found(places)
     }
 
@@ -159,12 +160,13 @@ final class SharedRoster: Sendable {
 
     /// Applies the prober's findings: `new` replaces `old`, which it published last. Backends that have left meanwhile
     /// are skipped. One that another thread has moved meanwhile keeps its new address: the prober takes that over
-    /// together with this revision. With the end of the first round there may be none.
-    func publish(_ findings: [(old: Finding, new: Finding)], endsFirstRound: Bool = false) {
-        guard !findings.isEmpty || endsFirstRound else { return }
+    /// together with this revision. With the end of the first round there may be none, nor when checks freeze or thaw.
+    func publish(_ findings: [(old: Finding, new: Finding)], endsFirstRound: Bool = false, isFrozen: Bool = false) {
         lock.lock()
         defer { lock.unlock() }
+        guard unsafe !findings.isEmpty || endsFirstRound || isFrozen != roster.isFrozen else { return }
         unsafe roster.version += 1
+        unsafe roster.isFrozen = isFrozen
         if endsFirstRound { unsafe roster.isFirstRound = false }
         for (old, new) in findings { record(old, new) }
         latest.store(unsafe roster.version, ordering: .releasing)

@@ -72,7 +72,8 @@ extension StatusReport {
     /// The state of a process, from the facts of one of its loops.
     init(_ facts: LoopFacts, _ turns: RecentTurns, uptime: Duration) {
         self.init(
-            state: facts.service.state,
+            state: facts.service.state == .serving && facts.sessions >= facts.roster.process.sessionsMax
+                ? .full : facts.service.state,
             backends: facts.roster.pools.flatMap { pool in
                 pool.targets.map { BackendLine($0, facts.marks[$0.id], pool: pool.name) }
             },

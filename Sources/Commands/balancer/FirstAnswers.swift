@@ -28,9 +28,7 @@ enum FirstAnswers {
         }
         // What was found may not fit, such as a name that leads to the balancer itself: the probes will tell.
         do throws(ConfigurationError) {
-            return try Configuration(
-                listeners: wanted.listeners, pools: pools, timeouts: wanted.timeouts, limits: wanted.limits,
-                latency: wanted.latency, log: wanted.log, threads: wanted.threads, status: wanted.status)
+            return try wanted.with(pools)
         } catch {
             return wanted
         }

@@ -58,7 +58,8 @@ extension Document {
             sessionsMax: process.sessionsMax.value)
         return try Configuration(
             listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log.settings,
-            threads: process.threads.value, status: resources.statusSocket(statusSocket.value))
+            threads: process.threads.value, freezesWhenAllFail: process.freezesWhenAllFail.value,
+            status: resources.statusSocket(statusSocket.value))
     }
 
     // MARK: listeners

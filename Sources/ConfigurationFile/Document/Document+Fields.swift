@@ -34,6 +34,7 @@ extension Document.Process {
         threads = try fields.setting("threads", \.asCount)
         sessionsMax = fields.optional("sessions_max", \.asCount)
         drainTime = try fields.setting("drain_time", \.asDuration)
+        freezesWhenAllFail = try fields.setting("freeze_when_all_fail", \.asFlag)
         busyPoll = try fields.setting("busy_poll", \.asBusyPoll)
         fastOpen = try fields.setting("fast_open", \.asFlag)
         warmConnections = try fields.setting("warm_connections", \.asCount)

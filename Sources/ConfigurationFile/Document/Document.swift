@@ -30,6 +30,8 @@ public struct Document: Sendable {
         public let sessionsMax: Setting<Int?>
         /// How long sessions may continue after the request to stop.
         public let drainTime: Setting<Duration>
+        /// Whether verdicts stay when all checks fail at once.
+        public let freezesWhenAllFail: Setting<Bool>
         /// What a loop does when it has nothing to do.
         public let busyPoll: Setting<Configuration.Latency.BusyPoll>
         /// Send a client's first data with the SYN.

@@ -41,6 +41,7 @@ private struct ConfigurationWriter {
         if configuration.timeouts.drain != Configuration.Timeouts().drain {
             lines.append("drain_time: \(DurationRange.text(configuration.timeouts.drain))")
         }
+        if !configuration.freezesWhenAllFail { lines.append("freeze_when_all_fail: false") }
         if latency.busyPoll != standard.busyPoll { lines.append("busy_poll: \(Self.text(latency.busyPoll))") }
         if latency.fastOpen { lines.append("fast_open: true") }
         if latency.warmConnections > 0 { lines.append("warm_connections: \(latency.warmConnections)") }

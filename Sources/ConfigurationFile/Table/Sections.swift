@@ -60,6 +60,13 @@ extension Section {
                 "How long sessions may continue after SIGTERM or SIGINT; a second signal ends them at once.",
                 example: "1m"),
             Key(
+                "freeze_when_all_fail", .flag, .standard("true"),
+                """
+                When the checks of all backends that were up, and of more than two, fail within one interval, that is taken for a \
+                fault of this machine: they stay up until a check succeeds.
+                """,
+                example: "false"),
+            Key(
                 "busy_poll",
                 .duration(Configuration.Latency.BusyPoll.durations, words: ["always", "off"]), .standard("40us"),
                 """

@@ -22,6 +22,7 @@ extension Configuration {
         backends: Int, listeners: Int = 1, warm: Int = 0, interval: Duration = .seconds(60),
         timeouts: Timeouts = .init(),
         limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, status: StatusSocket? = nil,
+        freezes: Bool = false,
         adjust: (inout Pool) -> Void = { _ in }, backend: (Int) -> Backend = { .init(address: .backend($0)) }
     ) throws -> Configuration {
         var health = HealthCheck()
@@ -36,7 +37,7 @@ extension Configuration {
             pools: [pool],
             timeouts: timeouts, limits: sessionsMax.map { .init(sessionsMax: $0) } ?? limits, latency: latency,
             log: .none,
-            threads: threads, status: status)
+            threads: threads, freezesWhenAllFail: freezes, status: status)
     }
 }
 
