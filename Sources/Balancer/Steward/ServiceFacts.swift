@@ -88,9 +88,12 @@ extension StatusReport {
 }
 
 extension StatusReport.BackendLine {
+    /// What the loop has to say counts for one that may get clients.
     init(_ target: TargetEntry, _ mark: TargetMark?, pool: String) {
+        let health = StatusReport.Health(target)
+        let mark = health == .down || health == .ejected ? nil : mark
         self.init(
-            address: target.address, name: target.label ?? target.host?.host, health: .init(target),
+            address: target.address, name: target.label ?? target.host?.host, health: health,
             pool: pool, title: target.name, weight: target.weight, isBackup: target.isBackup,
             sessions: target.counters.sessions, sessionsMax: target.sessionsMax.map(Int.init),
             isSuspect: mark?.isSuspect ?? false, slowStartPercent: mark?.percent.map(Int.init))
