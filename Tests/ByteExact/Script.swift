@@ -78,12 +78,26 @@ struct SideScript {
         return max(pauses, Double(count) / Double(Int(receiveBuffer) * Script.windowsPerSecond))
     }
 
-    /// Only a side that cuts the session off may leave the other's bytes unread.
-    mutating func readIfNeeded() {
+    /// So many bytes are surely taken of a side whose peer has gone: the balancer discards 1 MiB of them
+    /// (`Limits.lingerBytesMax`), and then waits until the side has read what the other had sent.
+    static let bytesTakenMin = 512 << 10
+
+    /// Only a side that cuts the session off may leave the other's bytes unread; and one that wants to send much before must
+    /// not wait for ever, because the other has gone and its own reading is waited for.
+    mutating func readIfNeeded(_ other: SideScript) {
         guard case .never = pace else { return }
+        let staysLong = bytesToSend > Self.bytesTakenMin && other.mayLeaveEarly
         switch leaving {
-        case .closeAcknowledged, .resetAcknowledged, .close, .reset: return
+        case .closeAcknowledged, .resetAcknowledged, .close, .reset: if staysLong { pace = .fast(Tape.runMax) }
         case .finish, .finishLast, .finishThenReset, .resetAfterReading: pace = .fast(Tape.runMax)
+        }
+    }
+
+    /// It may leave before it has read all that the other sends.
+    var mayLeaveEarly: Bool {
+        switch leaving {
+        case .closeAcknowledged, .resetAcknowledged, .close, .reset, .resetAfterReading: true
+        case .finish, .finishLast, .finishThenReset: false
         }
     }
 }
@@ -144,8 +158,8 @@ struct Script {
         // Two sides that wait for each other would wait for ever.
         if case .finishLast = client.leaving, case .finishLast = backend.leaving { client.leaving = .finish }
         if case .never = backend.pace, case .never = client.pace { client.pace = .fast(Tape.runMax) }
-        client.readIfNeeded()
-        backend.readIfNeeded()
+        client.readIfNeeded(backend)
+        backend.readIfNeeded(client)
         drawBuffers(&client, from: backend, &dice)
         drawBuffers(&backend, from: client, &dice)
         // The backend's buffer is set when the client's first bytes have come. Where more have come than then fit, TCP

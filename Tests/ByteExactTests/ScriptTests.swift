@@ -26,6 +26,10 @@ import Testing
                 if case .finishLast = side.leaving { last += 1 }
                 #expect(side.bytesToSend <= side.bytes)
             }
+            for (side, other) in [(script.client, script.backend), (script.backend, script.client)] {
+                guard case .never = side.pace, other.mayLeaveEarly else { continue }
+                #expect(side.bytesToSend <= SideScript.bytesTakenMin, "session \(session)")
+            }
             #expect(deaf < 2 && last < 2, "session \(session)")
             #expect(script.client.bytes >= Tape.markBytes)
         }
