@@ -67,6 +67,29 @@ import Testing
         #expect(time == .seconds(10))
     }
 
+    /// Without checks nobody ends a trial: the window without a failure does, and then several are needed again.
+    @Test func aTrialWithoutAFailureEnds() {
+        var health = PassiveHealth(Self.settings())
+        _ = health.eject(Self.at(.zero))
+        _ = health.expire(Self.at(.seconds(5)))
+        var soon = health
+        let ejectsSoon = soon.fail(1, Self.at(.seconds(14)))
+        let ejectsLater = health.fail(1, Self.at(.seconds(15)))
+        #expect(ejectsSoon && !ejectsLater && health.state == .trusted)
+    }
+
+    /// Reported once until it is taken, also when nobody knew the backend at that time.
+    @Test func failuresAreReportedAgainAfterTheyWereTaken() {
+        let (reports, counters) = (FailureReports(), TargetCounters(loops: 1))
+        let id = TargetID(rawValue: 7)
+        for round in 1...3 {
+            for _ in 0..<round { reports.report(id, counters) }
+            let taken = reports.take()
+            #expect(taken.map(\.failures) == [round] && taken.first?.id == id)
+            #expect(reports.take().isEmpty)
+        }
+    }
+
     @Test func nothingOverflows() {
         var health = PassiveHealth(
             Self.settings(failures: 1, ejected: .seconds(365 * 86400), ejectedMax: .seconds(365 * 86400)))

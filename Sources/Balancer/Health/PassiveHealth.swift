@@ -8,7 +8,8 @@ import Reactor
 ///   trusted -------------------------------------> ejected -----------------------> on trial
 ///      ^                                              ^                                 |
 ///      |                                              +---------------------------------+ a failure: for twice as long
-///      +--------------------------------------------------------------------------------+ a success
+///      +--------------------------------------------------------------------------------+ a success, or the window without
+///                                                                                          a failure
 /// ```
 ///
 /// As in Envoy's outlier detection and IPVS' quiescence, but the time doubles with each ejection in a row up to a limit, and
@@ -32,6 +33,7 @@ struct PassiveHealth {
     /// Ejections in a row.
     private(set) var ejections = 0
     private var trustedSince = Instant(nanoseconds: 0)
+    private var onTrialSince = Instant(nanoseconds: 0)
 
     /// Trusted, and nothing is known.
     init(_ settings: Settings) {
@@ -46,6 +48,11 @@ struct PassiveHealth {
 
     /// Clients have met so many failures. True when that suffices to eject it, if the pool can do without.
     mutating func fail(_ count: Int, _ now: Instant) -> Bool {
+        // Nobody tells of clients that succeed: the window without a failure is as good.
+        if state == .onTrial, now >= onTrialSince + settings.within {
+            state = .trusted
+            trustedSince = onTrialSince
+        }
         switch state {
         case .ejected: return false
         case .onTrial: return true
@@ -74,6 +81,7 @@ struct PassiveHealth {
     mutating func expire(_ now: Instant) -> Bool {
         guard case .ejected(let end) = state, end <= now else { return false }
         state = .onTrial
+        onTrialSince = now
         return true
     }
 

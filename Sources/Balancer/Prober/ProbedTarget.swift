@@ -100,9 +100,6 @@ struct ProbedTarget: ~Copyable {
     /// It gets no clients for what others have met there.
     var isEjected: Bool { passive?.isOut(isChecked: check.kind != .none) ?? false }
 
-    /// How many failures clients have met since the last call.
-    func takeClientFailures() -> Int { counters.takeClientFailures() }
-
     /// Counts an ejection. Only the loop with the prober does, which is the first.
     func countEjection() { counters.cells(ofLoop: 0).add(.ejections) }
 

@@ -28,7 +28,6 @@ extension Prober {
         targets[index].answersChecks = true
         guard isFrozen else { return }
         isFrozen = false
-        for other in targets.indexRange where targets.isTaken(other) { targets[other].isOfTheFrozen = false }
         journal.log.checksThawed()
     }
 
@@ -51,6 +50,7 @@ extension Prober {
         }
         guard group.count >= Limits.frozenBackendsMin else { return }
         isFrozen = true
+        for index in targets.indexRange where targets.isTaken(index) { targets[index].isOfTheFrozen = false }
         for index in group {
             targets[index].isOfTheFrozen = true
             if let before = targets[index].healthBefore { targets[index].health = before }

@@ -4,18 +4,16 @@ import Reactor
 extension Prober {
     /// Takes the failures that loops have reported, and ejects backends that have had too many.
     mutating func takeReports(_ core: inout LoopCore, _ journal: inout Journal) {
-        for id in shared.failures.take() {
-            guard let index = places[id] else { continue }
-            let count = targets[index].takeClientFailures()
-            guard !isStopped, targets[index].passive?.fail(count, core.now) ?? false else { continue }
-            eject(index, failures: count, &core, &journal)
+        for (id, count) in shared.failures.take() {
+            guard !isStopped, let index = places[id], targets[index].passive?.fail(count, core.now) ?? false else {
+                continue
+            }
+            eject(index, &core, &journal)
         }
     }
 
     /// Ejects a backend, unless as many of its pool are as may be: then it goes on, and the next failure asks again.
-    private mutating func eject(
-        _ index: Int, failures: Int, _ core: inout LoopCore, _ journal: inout Journal
-    ) {
+    private mutating func eject(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
         guard targets[index].health.isUp, mayEject(in: targets[index].published.pool, besides: index) else { return }
         guard let time = targets[index].passive?.eject(core.now) else { return }
         targets[index].countEjection()

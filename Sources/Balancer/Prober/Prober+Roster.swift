@@ -13,6 +13,7 @@ extension Prober {
         guard !isStopped else { return true }
         firstRound.follow(roster)
         freezesWhenAllFail = roster.process.freezesWhenAllFail
+        if !freezesWhenAllFail { isFrozen = false }
         var places = places
         var new: [(TargetEntry, PoolEntry)] = []
         for pool in roster.pools {

@@ -9,7 +9,7 @@ import Synchronization
 final class FailureReports: Sendable {
     private let lock = Lock()
     /// Accessed only with the lock held.
-    nonisolated(unsafe) private var waiting: [TargetID] = []
+    nonisolated(unsafe) private var waiting: [(id: TargetID, counters: TargetCounters)] = []
     /// Relaxed: the reader comes after a wake-up, or with the next turn.
     private let hasAny = Atomic(false)
 
@@ -18,17 +18,18 @@ final class FailureReports: Sendable {
         guard counters.addClientFailure() else { return }
         lock.lock()
         defer { lock.unlock() }
-        unsafe waiting.append(id)
+        unsafe waiting.append((id, counters))
         hasAny.store(true, ordering: .relaxed)
     }
 
-    /// The backends that were reported since the last call.
-    func take() -> [TargetID] {
+    /// The backends that were reported since the last call, with the number of failures. The number is taken also of one that
+    /// the reader does not know, or not yet: otherwise it would never be reported again.
+    func take() -> [(id: TargetID, failures: Int)] {
         guard hasAny.load(ordering: .relaxed) else { return [] }
         lock.lock()
         defer { lock.unlock() }
         hasAny.store(false, ordering: .relaxed)
         defer { unsafe waiting.removeAll(keepingCapacity: true) }
-        return unsafe waiting
+        return unsafe waiting.map { ($0.id, $0.counters.takeClientFailures()) }
     }
 }

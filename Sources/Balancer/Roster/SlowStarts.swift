@@ -20,10 +20,11 @@ struct SlowStarts {
     /// True of the token of a timer of the kind `.drainTimer` that belongs to slow starts.
     static func isToken(_ token: Token) -> Bool { token.index == 2 }
 
-    /// A backend begins, also one that has begun before.
-    mutating func begin(_ place: Int, _ id: TargetID, for time: Duration, _ core: inout LoopCore) {
-        starts.removeAll { $0.place == place }
-        starts.append(Start(place: place, id: id, ramp: SlowStart(core.now, for: time)))
+    /// Backends begin, also such as have begun before. All at once: thousands may come back together.
+    mutating func begin(_ new: [Start], _ core: inout LoopCore) {
+        let places = Set(new.map(\.place))
+        starts.removeAll { places.contains($0.place) }
+        starts += new
         arm(&core)
     }
 
@@ -42,11 +43,13 @@ struct SlowStarts {
 extension Targets {
     /// Backends that have come back, or joined, begin with a part of their weight.
     mutating func beginSlowStarts(_ core: inout LoopCore) {
-        for place in returning where states.isTaken(place) {
+        var new: [SlowStarts.Start] = []
+        for place in Set(returning) where states.isTaken(place) {
             guard let time = pools[states[place].pool].settings.slowStart else { continue }
-            slowStarts.begin(place, states[place].id, for: time, &core)
+            new.append(.init(place: place, id: states[place].id, ramp: SlowStart(core.now, for: time)))
         }
         returning.removeAll()
+        if !new.isEmpty { slowStarts.begin(new, &core) }
         growSlowStarts(&core)
     }
 
