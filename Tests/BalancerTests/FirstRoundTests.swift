@@ -222,6 +222,7 @@ import Testing
         table.set("server", addresses)
         var health = Configuration.HealthCheck()
         (health.kind, health.startsUnknown) = (kind, true)
+        health.steps = [.expect(Array("SSH".utf8))]
         let inbox = try Inbox(for: "names")
         let configuration = try Configuration(
             listeners: [.init(address: .ipv4(0x7F00_0001, port: 0))],

@@ -27,6 +27,17 @@ import Testing
         #expect(health.record(success: false) == .dead(changed: true))
     }
 
+    @Test func itsPace() {
+        var health = Health(rise: 2, fall: 2)
+        var paces = [health.pace]
+        for success in [false, true, false, false, false, true, false, true, true] {
+            _ = health.record(success: success)
+            paces.append(health.pace)
+        }
+        #expect(
+            paces == [.steady, .changing, .steady, .changing, .down, .down, .changing, .down, .changing, .steady])
+    }
+
     /// As the first probe of an unknown backend: one failure is enough, and so is one success.
     @Test func aProbeThatDecides() {
         var health = Health(rise: 3, fall: 4)

@@ -25,6 +25,22 @@ import Testing
         }
     }
 
+    /// Each pace has an interval of its own, in which many keep their places.
+    @Test(arguments: [1, 1000]) func eachPaceHasItsInterval(count: Int) {
+        for number in 0..<min(count, 100) {
+            let rhythm = ProbeRhythm(
+                TargetID(rawValue: UInt32(number)), of: count, interval: .seconds(5), fast: .seconds(1),
+                down: .seconds(20))
+            for (pace, interval) in [(Health.Pace.steady, 5), (.changing, 1), (.down, 20)] {
+                let first = rhythm.next(after: Self.start, now: Self.start, pace)
+                let second = rhythm.next(after: first, now: first, pace)
+                #expect(second - first == .seconds(interval))
+                let gap = (first - Self.start) / .seconds(interval)
+                #expect(gap >= 0.499 && gap < 1.5, "\(gap)")
+            }
+        }
+    }
+
     /// Also among few of many, as a change brings them.
     @Test func aFewNewOnesOfManyStartAtOnce() {
         for count in 1...Limits.probesAtOnce {

@@ -121,6 +121,14 @@ import Testing
             kernel.connectAnswer = { _ in 0 }
             try loop.turn(.immediately)
             let probe = try #require(kernel.connects.first).socket
+            if close == .fin {
+                // What the server still sends is read, so that its own end, or its silence, is all that it sees.
+                #expect(kernel.finished == [probe] && !kernel.closed.contains(probe))
+                kernel.input[probe] = Array("220 ready".utf8)
+                kernel.ended.insert(probe)
+                kernel.post(probe, CEPOLL_IN | CEPOLL_RDHUP)
+                try loop.turn(.immediately)
+            }
             #expect(kernel.closed.contains(probe))
             #expect(kernel.resetOnClose.contains(probe) == (close == .reset))
         }

@@ -42,7 +42,7 @@ import Wording
         #expect(pool.whenRemoved.value == .drain(.seconds(30)))
         #expect(pool.sessionAgeMax.value == .seconds(12 * 3600))
         #expect(pool.halfClosedTimeout.value == .seconds(300))
-        #expect(!pool.check.isProbed.value)
+        #expect(pool.check.kind.value == .none)
         #expect(pool.check.closesInOrder.value)
         #expect(document.log.mode.value == .sessions)
         #expect(document.statusSocket.value == "/run/balancer/status.sock")

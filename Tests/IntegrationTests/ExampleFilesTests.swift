@@ -33,10 +33,15 @@ struct ExampleFilesTests {
         #expect(backends.contains(try balancer.connectAndGreet().backend))
     }
 
-    /// Their names exist in their clusters alone: what a look-up brings is tested in DiscoveredPoolsTests.
+    /// The names of discovered pools exist in their clusters alone: what a look-up brings is tested in DiscoveredPoolsTests.
+    /// Tests/Scripts/check-examples has the servers of checks.yaml.
     @Test(
-        "those with discovered pools listen, and end in order",
+        "those whose servers are not here listen, and end in order",
         arguments: [
+            (
+                "checks.yaml",
+                ["REDIS", "PRIMARY", "REPLICAS", "POSTGRESQL", "MARIADB", "SMTP", "MQTT", "WEB"].map { "LISTEN_" + $0 }
+            ),
             ("kubernetes-discovery.yaml", ["LISTEN_POSTGRES", "LISTEN_REDIS"]), ("compose-discovery.yaml", ["LISTEN"]),
         ] as [(String, [String])])
     func listening(name: String, listen: [String]) throws {

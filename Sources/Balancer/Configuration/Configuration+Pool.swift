@@ -67,6 +67,8 @@ extension Configuration {
         public var sourceHash = SourceHash.Settings()
         /// How they are probed.
         public var health: HealthCheck
+        /// What says beside each backend how it is; nil for nothing.
+        public var agent: AgentCheck?
         /// The source addresses of connections to backends, used in turn; none leaves the choice to the kernel. From each
         /// there are as many ports towards a backend as `net.ipv4.ip_local_port_range` has, 28,232 unless set. One is not
         /// used towards a backend that cannot be reached from it: see `SocketAddress.usable(towards:)`.
@@ -116,45 +118,6 @@ extension Configuration {
             return pool
         }
     }
-
-    /// How backends are probed. The defaults are those of the reference system's guide.
-    public struct HealthCheck: Hashable, Sendable {
-        /// What a probe is.
-        public enum Kind: String, Hashable, Sendable, CaseIterable {
-            /// A TCP connect, closed without a byte.
-            case tcp
-            /// There are none: a backend is up for as long as its name has an address, whatever its state is.
-            case none
-        }
-
-        /// How the connection of a probe is closed.
-        public enum Close: String, Hashable, Sendable, CaseIterable {
-            /// With a RST: no TIME_WAIT is left, and a server can tell a probe from a client.
-            case reset
-            /// With a FIN, as a client does that says nothing; each probe leaves a port in TIME_WAIT for a minute.
-            case fin
-        }
-
-        /// What a probe is.
-        public var kind = Kind.tcp
-        /// How its connection is closed.
-        public var close = Close.reset
-        /// From the start of one probe to the start of the next.
-        public var interval: Duration = .seconds(5)
-        /// A probe that has not connected within this time has failed.
-        public var timeout: Duration = .seconds(2)
-        /// Failures in a row that take a backend out of rotation.
-        public var fall: Int = 4
-        /// Successes in a row that put it back.
-        public var rise: Int = 1
-        /// A backend is unknown until its first probe, at each of its addresses, has ended, and that decides: one failure
-        /// takes it down, one success brings it up. While it is unknown it gets clients only if no backend of its pool is
-        /// known to be up. Otherwise a backend is up until it has failed ``fall`` times.
-        public var startsUnknown = false
-
-        /// The defaults.
-        public init() {}
-    }
 }
 
 extension Configuration.Pool {
@@ -180,18 +143,8 @@ extension Configuration.Pool {
             throw ConfigurationError("panic threshold \(panicThreshold) millionths: it must be 0 to 1000000")
         }
         try socketOptions.check("pool '\(name)'")
-        try Configuration.check(health.interval, "probe interval", from: Configuration.probeDurationMin)
-        try Configuration.check(health.timeout, "probe timeout", from: Configuration.probeDurationMin)
-        guard health.timeout <= health.interval else {
-            throw ConfigurationError(
-                "probe timeout \(health.timeout) is longer than the probe interval \(health.interval): "
-                    + "a probe must end before the next one starts")
-        }
-        for (name, value) in [("fall", health.fall), ("rise", health.rise)] {
-            guard (1...Configuration.thresholdMax).contains(value) else {
-                throw ConfigurationError("\(name) count \(value): it must be 1 to \(Configuration.thresholdMax)")
-            }
-        }
+        try health.check()
+        try agent?.check()
     }
 }
 

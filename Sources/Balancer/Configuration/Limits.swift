@@ -119,6 +119,24 @@ public struct Limits: Hashable, Sendable {
     /// So many backends are probed in the same instant: all of them at the start of the process, and in each interval.
     /// The probes of more backends are spread: see ``ProbeRhythm``.
     public static let probesAtOnce = 8
+    /// Reads of all probes in one turn; those beyond it go on in the next. A read of ``probeChunkBytes`` costs some 2 us.
+    public static let probeReadsPerTurn = 32
+    /// Bytes that a probe reads at once.
+    static let probeChunkBytes = 4096
+    /// Bytes that a probe reads in all, of a server that does not end its answer: four times the buffer in which HAProxy
+    /// looks at an answer (`tune.bufsize`, 16 KiB).
+    public static let probeAnswerBytesMax = 64 << 10
+    /// The longest head of an answer in HTTP, in bytes: what HAProxy and nginx have for one.
+    public static let probeHeadBytesMax = 16 << 10
+    /// The most steps of a probe by exchange.
+    public static let exchangeStepsMax = 32
+    /// The most bytes of a step, and of what else a probe says or wants: each may be written with four characters, and a
+    /// text of a configuration file has at most 4,096.
+    public static let exchangeBytesMax = 1024
+    /// The longest line of an agent, in bytes: its words, and a description.
+    public static let agentLineBytesMax = 512
+    /// How many bytes of a wrong answer the log tells.
+    static let answerBytesTold = 48
     /// In this time, or an interval if that is shorter, each of many new backends is probed for the first time.
     public static let firstProbesWithin: Duration = .seconds(1)
     /// The first round of probes is over after so long, whatever has not ended: a name server that never answers must not

@@ -46,6 +46,25 @@ public struct Health: Hashable, Sendable {
         return health
     }
 
+    /// How far its verdict is from changing, which decides how soon it is probed again.
+    public enum Pace: Hashable, Sendable {
+        /// It is up, and the last probe succeeded, or there was none.
+        case steady
+        /// It is up with failures counted, or down with successes counted: the next probes may change it.
+        case changing
+        /// It is down, and the last probe failed.
+        case down
+    }
+
+    /// As HAProxy's `inter`, `fastinter` and `downinter`.
+    public var pace: Pace {
+        switch counter {
+        case top: .steady
+        case 0: .down
+        default: .changing
+        }
+    }
+
     /// True while new sessions may be sent to it.
     public var isUp: Bool { counter >= rise }
 

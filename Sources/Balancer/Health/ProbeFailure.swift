@@ -4,6 +4,8 @@ import Reactor
 enum ProbeFailure: Hashable, Sendable {
     /// It did not connect in time.
     case timeout
+    /// It answered something else than was wanted, or ended before it had answered: why, in words.
+    case answer(String)
     /// A system call failed, or the connect did.
     case error(Errno)
     /// The address is one of the balancer's own listeners.

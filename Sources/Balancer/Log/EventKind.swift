@@ -13,6 +13,8 @@ enum EventKind: String, CaseIterable, Sendable {
     case backendRising = "backend-rising"
     case backendCheck = "backend-check"
     case backendUncheckable = "backend-uncheckable"
+    case backendAgent = "backend-agent"
+    case backendAgentUnknown = "backend-agent-unknown"
     case backendMoved = "backend-moved"
     case backendNameLost = "backend-name-lost"
     case backendNameFound = "backend-name-found"
@@ -53,11 +55,11 @@ enum EventKind: String, CaseIterable, Sendable {
             .backendUncheckable,
             .processReloadRefused, .listenerLost:
             .error
-        case .backendDown, .backendEjected, .backendNameLost, .poolFull, .processFull, .processFewDescriptors,
-            .processLittleMemory,
-            .logLinesLost, .poolUndiscovered:
+        case .backendDown, .backendEjected, .backendAgentUnknown, .backendNameLost, .poolFull, .processFull,
+            .processFewDescriptors, .processLittleMemory, .logLinesLost, .poolUndiscovered:
             .warning
-        case .backendUp, .backendReturned, .backendFailing, .backendRecovered, .backendRising, .backendMoved,
+        case .backendUp, .backendReturned, .backendAgent, .backendFailing, .backendRecovered, .backendRising,
+            .backendMoved,
             .backendNameFound,
             .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolRemoved, .listenerOpened, .processStarted,
             .processHasRoom, .processChecksThawed, .processAcceptsAgain, .processConnectsAgain, .processSignal,

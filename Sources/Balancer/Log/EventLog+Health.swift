@@ -274,6 +274,7 @@ extension ProbeFailure {
     /// For an event: `connection refused`.
     fileprivate var text: String {
         switch self {
+        case .answer(let reason): return reason
         case .timeout: return "no answer within the check's timeout"
         case .error(let errno):
             let text = errno.description

@@ -78,7 +78,7 @@ extension LineLog.Record {
         switch cause {
         case .timeout:
             append("connection timeout: Operation now in progress")
-        case .noAddress, .itself:
+        case .noAddress, .itself, .answer:
             append(cause: cause)
         case .error(let errno):
             let text = errno.description
@@ -92,6 +92,7 @@ extension LineLog.Record {
     mutating func append(cause: ProbeFailure) {
         switch cause {
         case .timeout: append("no answer within the probe timeout")
+        case .answer(let reason): append(reason)
         case .error(let errno): append(errno.description)
         case .noAddress(let reason):
             append("unknown host: ")

@@ -54,7 +54,11 @@ struct Duties: ~Copyable {
         switch TokenOwner(of: event.token) {
         case .probe:
             guard let index = prober.index(ofProbe: event.token) else { return false }
-            prober.ready(index, event.readiness, &core, &journal)
+            if Prober.isAgent(event.token) {
+                prober.agentReady(index, event.readiness, &core, &journal)
+            } else {
+                prober.ready(index, event.readiness, &core, &journal)
+            }
         case .resolver:
             prober.namesAnswered(&core, &journal)
             endReload(facts, &core)

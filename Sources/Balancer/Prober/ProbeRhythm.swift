@@ -19,12 +19,22 @@ struct ProbeRhythm {
 
     /// The backend's place as a fraction of 2^64; nil for one of a few, which keep no place.
     private let place: UInt64?
+    /// In nanoseconds.
     private let interval: UInt64
+    /// The same while a verdict may be about to change, and while it is that the backend is down.
+    private let fast, down: UInt64
 
-    /// The rhythm of one of `count` backends of the process.
-    init(_ id: TargetID, of count: Int, interval: Duration) {
+    /// The rhythm of one of `count` backends of the process; without `fast` or `down` it is always the same.
+    init(_ id: TargetID, of count: Int, interval: Duration, fast: Duration? = nil, down: Duration? = nil) {
         place = count > Limits.probesAtOnce ? UInt64(id.rawValue) &* Self.golden : nil
         self.interval = max(1, interval.wholeNanoseconds)
+        self.fast = max(1, (fast ?? interval).wholeNanoseconds)
+        self.down = max(1, (down ?? interval).wholeNanoseconds)
+    }
+
+    /// The rhythm of the probes that a pool's check wants.
+    init(_ id: TargetID, of count: Int, _ check: Configuration.HealthCheck) {
+        self.init(id, of: count, interval: check.interval, fast: check.fastInterval, down: check.downInterval)
     }
 
     /// The first start, of a backend that comes together with others, `count` in all: at once for a few; otherwise all
@@ -37,7 +47,16 @@ struct ProbeRhythm {
 
     /// The start that follows the one at `due`. One that is late by less than an interval (a probe may take a whole
     /// one) happens at once and keeps the cadence; after a longer stop of the process the missed ones are left out.
-    func next(after due: Instant, now: Instant) -> Instant {
+    ///
+    /// In each interval the backend has the same place, as a fraction of it: so the probes of many backends that go down
+    /// together stay spread.
+    func next(after due: Instant, now: Instant, _ pace: Health.Pace = .steady) -> Instant {
+        let interval =
+            switch pace {
+            case .steady: self.interval
+            case .changing: fast
+            case .down: down
+            }
         let next = due.advanced(nanoseconds: interval)
         let isLate = now >= next.advanced(nanoseconds: interval)
         let regular = isLate ? now.advanced(nanoseconds: interval) : next

@@ -24,6 +24,12 @@ struct ProbedTarget: ~Copyable {
     /// Probes in a row that could not be made.
     var notMade = 0
     var probe: Probe
+    /// The connection to its agent; with the timer of ``probe``, and never under way, where it has none.
+    var agentProbe: Probe
+    /// What its agent has said.
+    var standing: AgentStanding
+    /// The log has told of a word of its agent that means nothing.
+    var hasToldUnknownWord = false
     /// Its name is another than the one that its address was found by: it is looked up with the next probe.
     var isNameNew = false
     /// A look-up of its name is in progress.
@@ -56,7 +62,10 @@ struct ProbedTarget: ~Copyable {
     /// The first round of probes waits for it.
     var isInFirstRound = false
 
-    init(_ entry: TargetEntry, of pool: PoolEntry, rhythm: ProbeRhythm, timer: TimerID, due: Instant) {
+    init(
+        _ entry: TargetEntry, of pool: PoolEntry, rhythm: ProbeRhythm, timer: TimerID, agentTimer: TimerID? = nil,
+        due: Instant
+    ) {
         id = entry.id
         label = entry.label
         name = entry.name
@@ -74,15 +83,21 @@ struct ProbedTarget: ~Copyable {
         comebacks = entry.comebacks
         probes = entry.probes
         probe = Probe(timer: timer, due: due)
+        agentProbe = Probe(timer: agentTimer ?? timer, due: due)
+        standing = pool.settings.agent == nil ? AgentStanding() : entry.agent
         published = Finding(
             id: entry.id, pool: pool.id, isUp: entry.isUp, isEjected: entry.isEjected, comebacks: entry.comebacks,
-            probes: entry.probes, address: entry.address, boundSource: entry.boundSource)
+            probes: entry.probes, address: entry.address, boundSource: entry.boundSource, agent: entry.agent)
     }
+
+    /// How its agent is asked; nil for no agent.
+    var agent: Configuration.AgentCheck? { settings.agent }
 
     /// True when the roster wants something else probed than this, or in another way.
     func differs(from entry: TargetEntry, of pool: PoolEntry) -> Bool {
         host != entry.host || check != pool.settings.health || settings.sources != pool.settings.sources
-            || settings.whenDown != pool.settings.whenDown || settings.passive != pool.settings.passive
+            || settings.agent != pool.settings.agent || settings.whenDown != pool.settings.whenDown
+            || settings.passive != pool.settings.passive
             || label != entry.label
     }
 
@@ -93,8 +108,26 @@ struct ProbedTarget: ~Copyable {
     /// The current finding.
     var finding: Finding {
         Finding(
-            id: id, pool: published.pool, isUp: health.isUp && !isItself, isEjected: isEjected, comebacks: comebacks,
-            probes: probes, address: address, boundSource: source.forSessions)
+            id: id, pool: published.pool, isUp: health.isUp && !isItself && !standing.isDown, isEjected: isEjected,
+            comebacks: comebacks, probes: probes, address: address, boundSource: source.forSessions, agent: standing)
+    }
+
+    /// What is probed: its address, at the port of its pool's check if that has one.
+    var probedAddress: SocketAddress? {
+        guard let port = check.port, let address, !address.isUnix else { return address }
+        return address.with(port: port)
+    }
+
+    /// Its probes are over once they are connected, and end with a RST.
+    var endsWithReset: Bool { check.kind == .tcp && check.close == .reset }
+
+    /// What a probe says once it is connected; nil when that is all.
+    func dialogue(at address: SocketAddress) -> Dialogue? {
+        switch check.kind {
+        case .tcp, .none: nil
+        case .exchange: Dialogue(check.steps)
+        case .http: Dialogue(check.http, authority: address.description)
+        }
     }
 
     /// It gets no clients for what others have met there.

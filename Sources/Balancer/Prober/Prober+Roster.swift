@@ -28,7 +28,7 @@ extension Prober {
         }
         for index in places.values { forget(index, &core) }
         for (entry, pool) in new {
-            let rhythm = ProbeRhythm(entry.id, of: roster.targetCount, interval: pool.settings.health.interval)
+            let rhythm = ProbeRhythm(entry.id, of: roster.targetCount, pool.settings.health)
             add(entry, of: pool, rhythm, due: rhythm.first(of: new.count, now: core.now), &core)
         }
         return true
@@ -38,17 +38,23 @@ extension Prober {
         _ entry: TargetEntry, of pool: PoolEntry, _ rhythm: ProbeRhythm, due: Instant, _ core: inout LoopCore
     ) -> Int? {
         let timer = core.timers.add(Token(.probeTimer))
-        var target = ProbedTarget(entry, of: pool, rhythm: rhythm, timer: timer, due: due)
+        let agentTimer = pool.settings.agent == nil ? nil : core.timers.add(Token(.probeTimer, lap: Self.agentLap))
+        var target = ProbedTarget(entry, of: pool, rhythm: rhythm, timer: timer, agentTimer: agentTimer, due: due)
         target.isInFirstRound = !firstRound.isOver && (entry.isChecked || entry.address == nil)
         if target.isInFirstRound { firstRound.add() }
         guard let key = targets.insert(target) else {
             core.timers.remove(timer)
+            if let agentTimer { core.timers.remove(agentTimer) }
             return nil
         }
         if entry.host != nil { nameCount += 1 }
         places[entry.id] = Int(key.index)
         core.timers.set(timer, Token(.probeTimer, key))
         core.timers.arm(timer, at: due)
+        if let agentTimer {
+            core.timers.set(agentTimer, Token(.probeTimer, key, lap: Self.agentLap))
+            core.timers.arm(agentTimer, at: due)
+        }
         return Int(key.index)
     }
 
@@ -77,15 +83,18 @@ extension Prober {
         let isNameNew = targets[index].host != entry.host
         let wasChecked = targets[index].check.kind != .none
         let health = targets[index].health
+        let standing = targets[index].standing
         let passive = targets[index].passive
         let interval = pool.settings.health.interval
-        let rhythm = ProbeRhythm(entry.id, of: targets.count, interval: interval)
+        let rhythm = ProbeRhythm(entry.id, of: targets.count, pool.settings.health)
         // What was to be probed soon still is; otherwise the new interval begins.
         let isNow = isNameNew || !wasChecked || targets[index].probe.isUnderWay
         let due = isNow ? core.now : min(targets[index].probe.due, core.now + interval)
         forget(index, &core)
         guard let place = add(entry, of: pool, rhythm, due: due, &core) else { return }
         targets[place].isNameNew = isNameNew
+        // An agent that there is no more says nothing.
+        if targets[place].agent != nil { targets[place].standing = standing }
         if wasChecked, entry.isChecked { targets[place].health = health.with(pool.settings.health) }
         inherit(passive, at: place, &core)
         note(place)
@@ -96,6 +105,7 @@ extension Prober {
 
     private mutating func forget(_ index: Int, _ core: inout LoopCore) {
         core.timers.remove(targets[index].probe.timer)
+        if targets[index].agent != nil { core.timers.remove(targets[index].agentProbe.timer) }
         places[targets[index].id] = nil
         noteForgotten(index)
         if targets[index].host != nil { nameCount -= 1 }

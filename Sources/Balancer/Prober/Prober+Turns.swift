@@ -7,6 +7,8 @@ import Reactor
 struct ProberTurns: ~Copyable {
     private var probes = TokenQueue(capacity: 0)
     private var lookUps = TokenQueue(capacity: 0)
+    /// Probes of whose answer there may be more to read.
+    private var reads = TokenQueue(capacity: 0)
     /// The resolver may have answers for which there is no further event.
     private var hasAnswers = false
     /// The prober stands in the loop's ready queue.
@@ -14,12 +16,14 @@ struct ProberTurns: ~Copyable {
     /// What this turn has begun.
     private var probesBegun = 0
     private var lookUpsBegun = 0
+    private var readsMade = 0
     private var hasTakenAnswers = false
 
     /// The turn is over.
     mutating func end() {
         probesBegun = 0
         lookUpsBegun = 0
+        readsMade = 0
         hasTakenAnswers = false
     }
 
@@ -42,6 +46,17 @@ struct ProberTurns: ~Copyable {
             return true
         }
         lookUps.append(lookUp)
+        queue(&core)
+        return false
+    }
+
+    /// True when a probe may read in this turn; otherwise it goes on in the next one.
+    mutating func mayRead(_ probe: Token, _ core: inout LoopCore) -> Bool {
+        if readsMade < Limits.probeReadsPerTurn {
+            readsMade += 1
+            return true
+        }
+        reads.append(probe)
         queue(&core)
         return false
     }
@@ -82,6 +97,9 @@ struct ProberTurns: ~Copyable {
     /// The probe that was taken out of the queue has begun.
     mutating func hasBegun() { probesBegun += 1 }
 
+    /// The next probe that has more to read, while the turn's share lasts.
+    mutating func nextRead() -> Token? { readsMade < Limits.probeReadsPerTurn ? reads.popFirst() : nil }
+
     /// The next look-up that waits, while the turn's share lasts.
     mutating func nextLookUp() -> Token? {
         guard lookUpsBegun < Limits.lookUpsPerTurn, let lookUp = lookUps.popFirst() else { return nil }
@@ -91,13 +109,14 @@ struct ProberTurns: ~Copyable {
 
     /// Queues the prober again if anything still waits.
     mutating func queueAgain(_ core: inout LoopCore) {
-        if !probes.isEmpty || !lookUps.isEmpty { queue(&core) }
+        if !probes.isEmpty || !lookUps.isEmpty || !reads.isEmpty { queue(&core) }
     }
 
     /// Nothing waits any more.
     mutating func removeAll() {
         probes = TokenQueue(capacity: 0)
         lookUps = TokenQueue(capacity: 0)
+        reads = TokenQueue(capacity: 0)
         hasAnswers = false
     }
 }
@@ -116,10 +135,21 @@ extension Prober {
         if turns.leaveQueue() { namesAnswered(&core, &journal) }
         while let token = turns.nextProbe() {
             guard targets.contains(token.key) else { continue }
+            if Self.isAgent(token) {
+                targets[token.index].agentProbe.isWaitingForTurn = false
+                guard !targets[token.index].agentProbe.stream.isOpen else { continue }
+                turns.hasBegun()
+                askAgent(token.index, &core, &journal)
+                continue
+            }
             targets[token.index].probe.isWaitingForTurn = false
             guard !targets[token.index].probe.isUnderWay else { continue }
             turns.hasBegun()
             startProbe(token.index, &core, &journal)
+        }
+        while let token = turns.nextRead() {
+            guard let index = index(ofProbe: token) else { continue }
+            if Self.isAgent(token) { hearAgent(index, &core, &journal) } else { goOn(index, &core, &journal) }
         }
         while let token = turns.nextLookUp() {
             guard targets.contains(token.key), let host = targets[token.index].host else { continue }

@@ -54,6 +54,8 @@ struct Prober: ~Copyable {
     /// Where the periodic look-up goes on.
     var nextName = 0
     var firstRound: FirstRound
+    /// What is read of the answer to a probe, a piece at a time.
+    var chunk = [UInt8](repeating: 0, count: Limits.probeChunkBytes)
 
     /// The first probe of each backend is due at once, or where there are many, soon: ``ProbeRhythm/first(of:now:)``.
     init(
@@ -78,16 +80,24 @@ struct Prober: ~Copyable {
 
     /// The place of the backend that a probe's event belongs to; nil when that probe has ended.
     func index(ofProbe token: Token) -> Int? {
-        guard targets.contains(token.key), targets[token.index].probe.isUnderWay(token.lap) else { return nil }
-        return token.index
+        guard targets.contains(token.key) else { return nil }
+        let isAgent = Self.isAgent(token)
+        let isUnderWay =
+            isAgent
+            ? targets[token.index].agentProbe.isUnderWay(token.lap) : targets[token.index].probe.isUnderWay(token.lap)
+        return isUnderWay ? token.index : nil
     }
 
     /// The timer of a backend's probe has expired: it is the start of the next one, or the deadline of the current one.
     mutating func expired(_ token: Token, _ core: inout LoopCore, _ journal: inout Journal) {
         guard targets.contains(token.key) else { return }
         let index = token.index
-        if targets[index].probe.stream.isOpen {
-            probeEnded(index, .timeout, &core, &journal)
+        if Self.isAgent(token) {
+            agentExpired(index, &core, &journal)
+        } else if targets[index].probe.isLeaving {
+            left(index, &core)
+        } else if targets[index].probe.stream.isOpen {
+            probeEnded(index, lateness(index), &core, &journal)
         } else if targets[index].probe.awaitsAddress {
             probeEnded(index, .noAddress("no name server has answered"), &core, &journal)
         } else {
@@ -102,10 +112,12 @@ struct Prober: ~Copyable {
             requestLookup(index, &core, &journal)
         }
         guard targets[index].check.kind != .none else { return lookAfterUnchecked(index, &core, &journal) }
-        guard let address = targets[index].address else { return awaitAddress(index, &core, &journal) }
+        guard let served = targets[index].address, let address = targets[index].probedAddress else {
+            return awaitAddress(index, &core, &journal)
+        }
         // Asked again for each probe: the machine may have got the address since it was configured.
-        note(index, isItself: isOwn(address))
-        if targets[index].isItself { return probeEnded(index, .itself, &core, &journal) }
+        note(index, isItself: isOwn(served))
+        if targets[index].isItself || isOwn(address) { return probeEnded(index, .itself, &core, &journal) }
         targets[index].probe.lap &+= 1
         targets[index].noteSuspicions()
         do throws(Errno) {
@@ -116,17 +128,18 @@ struct Prober: ~Copyable {
                 stream = try probeSocket(index, address)
                 result = stream.connect(to: address)
             }
-            let token = Token(.probe, targets.key(at: index), lap: targets[index].probe.lap)
+            let token = Token(.probe, targets.key(at: index), lap: targets[index].probe.lap & 7)
             switch result {
             case .failed(let errno):
                 throw errno
-            case .connected:
+            case .connected where targets[index].endsWithReset:
                 return probeEnded(index, nil, &core, &journal)
-            case .inProgress:
+            case .connected, .inProgress:
                 if let errno = stream.add(to: core.poller, token) { throw errno }
             }
             targets[index].probe.stream = stream
             setDeadline(index, &core)
+            if result == .connected { connected(index, &core, &journal) }
         } catch {
             // Of several source addresses another one may do.
             if error == .addressNotAvailable, targets[index].source.takeNext() {
@@ -166,18 +179,20 @@ struct Prober: ~Copyable {
 
     private func probeSocket(_ index: Int, _ address: SocketAddress) throws(Errno) -> Stream {
         let stream = try Stream(for: address, from: targets[index].source.forProbes)
-        if targets[index].check.close == .reset { stream.resetOnClose() }
+        if targets[index].endsWithReset { stream.resetOnClose() }
         return stream
     }
 
     /// An event of the probe's socket.
     mutating func ready(_ index: Int, _ readiness: Readiness, _ core: inout LoopCore, _ journal: inout Journal) {
+        guard case .connecting = targets[index].probe.phase else { return goOn(index, &core, &journal) }
         if !readiness.isDisjoint(with: [.error, .hangup]), let errno = targets[index].probe.stream.takeError() {
             probeEnded(index, .error(errno), &core, &journal)
         } else if !readiness.isDisjoint(with: [.writable, .hangup]) {
             let hasMetItself = targets[index].probe.stream.isConnectedToItself
             // Nobody listens there.
-            probeEnded(index, hasMetItself ? .error(.connectionRefused) : nil, &core, &journal)
+            if hasMetItself { return probeEnded(index, .error(.connectionRefused), &core, &journal) }
+            connected(index, &core, &journal)
         }
     }
 
@@ -186,16 +201,21 @@ struct Prober: ~Copyable {
         _ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         targets[index].probe.abandon()
+        judged(index, failure, &core, &journal)
+        setNextProbe(index, &core)
+    }
+
+    /// The result of a probe is known.
+    mutating func judged(_ index: Int, _ failure: ProbeFailure?, _ core: inout LoopCore, _ journal: inout Journal) {
         firstProbeEnded(index)
         judge(index, failure, &core, &journal)
-        setNextProbe(index, &core)
         // Its name may have another address by now.
         if failure != nil, targets[index].address != nil { requestLookup(index, &core, &journal) }
     }
 
     mutating func setNextProbe(_ index: Int, _ core: inout LoopCore) {
         let due = targets[index].probe.due
-        targets[index].probe.due = targets[index].rhythm.next(after: due, now: core.now)
+        targets[index].probe.due = targets[index].rhythm.next(after: due, now: core.now, targets[index].health.pace)
         core.timers.arm(targets[index].probe.timer, at: targets[index].probe.due)
     }
 
@@ -256,7 +276,9 @@ struct Prober: ~Copyable {
         isStopped = true
         for index in targets.indexRange where targets.isTaken(index) {
             targets[index].probe.abandon()
+            targets[index].agentProbe.abandon()
             core.timers.disarm(targets[index].probe.timer)
+            core.timers.disarm(targets[index].agentProbe.timer)
         }
         core.timers.disarm(namesTimer)
         core.timers.disarm(ejectionTimer)
@@ -266,8 +288,9 @@ struct Prober: ~Copyable {
     /// Open descriptors, for the audit.
     var openDescriptors: Int {
         var count = resolver == nil ? 0 : 1
-        for index in targets.indexRange where targets.isTaken(index) && targets[index].probe.stream.isOpen {
-            count += 1
+        for index in targets.indexRange where targets.isTaken(index) {
+            if targets[index].probe.stream.isOpen { count += 1 }
+            if targets[index].agentProbe.stream.isOpen { count += 1 }
         }
         return count
     }

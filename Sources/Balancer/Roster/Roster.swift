@@ -150,6 +150,7 @@ struct PoolSettings: Hashable, Sendable {
     var policy = PolicyKind.roundRobin
     var sourceHash = SourceHash.Settings()
     var health = Configuration.HealthCheck()
+    var agent: Configuration.AgentCheck?
     /// The source addresses of connections to backends; none leaves the choice to the kernel.
     var sources: [SocketAddress] = []
     var timeouts = Configuration.PoolTimeouts()
@@ -170,6 +171,7 @@ struct PoolSettings: Hashable, Sendable {
         policy = pool.policy
         sourceHash = pool.sourceHash
         health = pool.health
+        agent = pool.agent
         sources = pool.sources
         timeouts = pool.timeouts
         retries = pool.retries
@@ -236,7 +238,7 @@ struct TargetCensus: Hashable, Sendable {
             candidates += step
             if target.probes.canProbe { candidatesProbed += step }
         }
-        if target.isUntested, target.weight > 0 {
+        if target.isUntested, target.weightNow > 0 {
             untested += step
             if target.probes.canProbe { untestedProbed += step }
         }
@@ -285,6 +287,8 @@ struct TargetEntry: Sendable {
     var comebacks: UInt32 = 0
     /// What its probes have shown.
     var probes = ProbeHistory()
+    /// What its agent has said of it.
+    var agent = AgentStanding()
     /// What a session's socket must be bound to, so that it comes from the pool's source; nil when the kernel chooses
     /// that address by itself: see ``SourceBinding``. Of several sources this is the first: see ``SourceTurns``.
     var boundSource: SocketAddress?
@@ -304,8 +308,14 @@ struct TargetEntry: Sendable {
     var isEligible: Bool { isUp && !isEjected && address != nil }
 
     /// True when sessions could be sent to it, whatever its state is.
-    var isUsable: Bool { address != nil && weight > 0 }
+    var isUsable: Bool { address != nil && weightNow > 0 }
 
     /// True when policies may pick it, unless another rank has its turn.
-    var isCandidate: Bool { isEligible && weight > 0 }
+    var isCandidate: Bool { isEligible && weightNow > 0 }
+
+    /// What of its weight counts, as its agent says; 0 while that wants no new clients for it.
+    var weightNow: Int32 { agent.weight(of: weight) }
+
+    /// The most sessions that it gets, by its configuration or its agent; nil for no limit.
+    var sessionsMaxNow: Int32? { agent.sessionsMax(of: sessionsMax) }
 }

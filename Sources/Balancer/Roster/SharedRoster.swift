@@ -178,7 +178,8 @@ final class SharedRoster: Sendable {
         guard let pool, let position = unsafe roster.pools[pool].position(of: new.id) else { return }
         unsafe roster.pools[pool].revise(position) { target in
             // A verdict that comes after the pool's check was switched off means nothing any more.
-            if target.isChecked { target.isUp = new.isUp }
+            target.agent = new.agent
+            target.isUp = target.isChecked ? new.isUp : !new.agent.isDown
             target.isEjected = new.isEjected
             target.comebacks = new.comebacks
             guard target.address == old.address else { return }
@@ -247,6 +248,8 @@ struct Finding: Hashable, Sendable {
     var probes: ProbeHistory
     var address: SocketAddress?
     var boundSource: SocketAddress?
+    /// What its agent has said.
+    var agent = AgentStanding()
 }
 
 /// Which entries of a roster were changed by findings, in the order of the revisions; pools and backends are the same in

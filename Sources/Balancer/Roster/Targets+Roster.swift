@@ -123,7 +123,7 @@ extension Targets {
     private func hasSameCandidates(_ pool: Int, _ entry: PoolEntry) -> Bool {
         guard pools[pool].candidates.count == entry.targets.count else { return false }
         return zip(pools[pool].candidates, entry.targets).allSatisfy { candidate, target in
-            candidate.id == target.id && candidate.weight == target.weight && candidate.isBackup == target.isBackup
+            candidate.id == target.id && candidate.weight == target.weightNow && candidate.isBackup == target.isBackup
                 && address(at: candidate.place) == target.address
         }
     }
@@ -135,6 +135,7 @@ extension Targets {
     /// Takes over what was found out about some backends: verdicts, sources, and addresses of names.
     private mutating func follow(_ places: [TargetPlace]) {
         var moved: [Int] = []
+        var reweighed: [Int: Int] = [:]
         for found in places {
             let pool = poolPlaces[found.pool]
             guard pool >= 0 else { continue }
@@ -151,10 +152,13 @@ extension Targets {
                 move(pool, found.position, target, isUp: isUp)
                 if !moved.contains(pool) { moved.append(pool) }
             }
+            if pools[pool].candidates[found.position].weight != target.weightNow { reweighed[pool] = found.pool }
             let place = pools[pool].candidates[found.position].place
             if warm.max > 0, place >= 0 { unchecked.append(Int(place)) }
         }
         for pool in moved { pools[pool].candidatesChanged() }
+        // An agent has said another share of a weight: policies are told as of a change.
+        for (pool, place) in reweighed { rebuild(pool, roster.pools[place]) }
     }
 
     /// A backend has another address, or its first: it gets a new state, and the old one leaves.
@@ -192,7 +196,7 @@ extension Targets {
         if hasChanged { states[place].suspicion.end() }
         follow(place, target, isUp: isUp)
         pools[pool].note(position, isSuspect: states[place].suspicion.isOn)
-        let most = target.sessionsMax ?? .max
+        let most = target.sessionsMaxNow ?? .max
         if candidate.sessionsMax != most { pools[pool].limit(position, most, sessions: states[place].load) }
     }
 
@@ -222,7 +226,7 @@ extension Targets {
     }
 
     private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
-        target.sessionsMax != nil || pools[pool].followsSessions
+        target.sessionsMaxNow != nil || pools[pool].followsSessions
     }
 
     /// Rebuilds a pool in which backends were added, removed, moved or given another weight.
@@ -258,9 +262,9 @@ extension Targets {
     /// A backend for a policy.
     private func candidate(_ target: TargetEntry, at place: Int32, isUp: Bool) -> Candidate {
         var candidate = Candidate(
-            id: target.id, place: place, weight: target.weight, isUp: isUp && place >= 0, isBackup: target.isBackup,
+            id: target.id, place: place, weight: target.weightNow, isUp: isUp && place >= 0, isBackup: target.isBackup,
             scoreKey: Candidate.scoreKey(of: target.name))
-        candidate.sessionsMax = target.sessionsMax ?? .max
+        candidate.sessionsMax = target.sessionsMaxNow ?? .max
         if place >= 0 { candidate.sessions = states[Int(place)].load }
         return candidate
     }

@@ -144,15 +144,8 @@ enum Checks {
                 mistakes.add(place, path.key("source").element(index), "\(address.host) stands twice: leave one out")
             }
         }
-        if let check = pool.fields.fields("check"), let interval = check.duration("interval"),
-            let timeout = check.duration("timeout"), timeout > interval,
-            let place = check.place(of: "timeout")
-        {
-            mistakes.add(
-                place, path.key("check").key("timeout"),
-                "\(DurationRange.text(timeout)) is longer than the interval of \(DurationRange.text(interval)): "
-                    + "a probe must end before the next one starts")
-        }
+        if let check = pool.fields.fields("check") { ProbeChecks.run(check, path.key("check"), &mistakes) }
+        if let agent = pool.fields.fields("agent") { ProbeChecks.intervals(agent, path.key("agent"), &mistakes) }
         if let fields = pool.fields.fields("keepalive") { keepalive(fields, path.key("keepalive"), &mistakes) }
         if let passive = pool.fields.fields("passive"), let time = passive.duration("ejected"),
             let most = passive.duration("ejected_max"), time > most,

@@ -170,7 +170,10 @@ struct Decoder {
         func found(_ value: Value) -> Value.Found { .init(value: value, origin: origin) }
         switch kind {
         case .section(let section):
-            return fields(node, section, path, at: place, base: base).map { found(.fields($0)) }
+            return fields(node, section, path, at: place, base: base).map { fields in
+                check(fields, section, path)
+                return found(.fields(fields))
+            }
         case .named(let section):
             return named(node, section, path, at: place).map { found(.named($0)) }
         case .list(let element, let most):

@@ -1,3 +1,4 @@
+import Balancer
 import Reactor
 import Wording
 
@@ -136,6 +137,12 @@ struct ScalarReader {
             case .nameAndPort: return .nameAndPort(try AddressForms.nameAndPort(text))
             case .service: return .service(try AddressForms.service(text))
             case .logDestination: return .text(try logDestination(text))
+            case .bytes: return .bytes(try bytes(text))
+            case .status: return .statuses(try statuses(text))
+            case .httpPath, .httpHost:
+                guard isWord(text), text.hasPrefix("/") || form == .httpHost, !text.contains("/") || form == .httpPath
+                else { throw ArgumentFault("\(form.needed) is needed") }
+                return .text(text)
             case .socketName, .include, .list:
                 guard !text.isEmpty, !text.utf8.contains(0) else { throw ArgumentFault("\(form.needed) is needed") }
                 return .text(text)
@@ -166,6 +173,31 @@ struct ScalarReader {
                     + (Suggestion.question(text, among: words).map { "; \($0)" } ?? ""))
         }
         return text
+    }
+
+    private func bytes(_ text: String) throws(ArgumentFault) -> [UInt8] {
+        do throws(EscapedBytes.Fault) {
+            let bytes = try EscapedBytes.parse(text)
+            if (1...Limits.exchangeBytesMax).contains(bytes.count) { return bytes }
+        } catch {
+            throw ArgumentFault(error.reason)
+        }
+        throw ArgumentFault("\(TextForm.bytes.needed) is needed")
+    }
+
+    /// `200`, `200-399`
+    private func statuses(_ text: String) throws(ArgumentFault) -> ClosedRange<Int> {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { isPlainNumber(String($0)) ? Int($0) : nil }
+        guard numbers.count == parts.count, numbers.count <= 2, let first = numbers.first, let last = numbers.last,
+            numbers.allSatisfy(Configuration.HTTPCheck.statusRange.contains), first <= last
+        else { throw ArgumentFault("\(TextForm.status.needed) is needed") }
+        return first...last
+    }
+
+    /// Nothing that ends a word or line of a request.
+    private func isWord(_ text: String) -> Bool {
+        (1...Limits.exchangeBytesMax).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21..<0x7F).contains($0) }
     }
 
     private func removal(_ text: String) throws(ArgumentFault) -> Document.Removal {

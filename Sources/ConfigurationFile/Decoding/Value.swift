@@ -1,3 +1,4 @@
+import Balancer
 import Discovery
 import Reactor
 import Wording
@@ -21,6 +22,9 @@ indirect enum Value: Hashable, Sendable {
     case removal(Document.Removal)
     case nameAndPort(NameAndPort)
     case service(SoughtName)
+    case bytes([UInt8])
+    /// Statuses of HTTP.
+    case statuses(ClosedRange<Int>)
     case fields(Fields)
     case named([Named])
     case list([Found])
@@ -56,6 +60,8 @@ indirect enum Value: Hashable, Sendable {
         case .removal(let removal): removal.description
         case .nameAndPort(let both): YAMLWriter.quoted(both.description)
         case .service(let name): YAMLWriter.quoted(name.description)
+        case .bytes(let bytes): YAMLWriter.singleQuoted(EscapedBytes.text(bytes))
+        case .statuses(let range): Configuration.HTTPCheck.text(range)
         case .fields, .named, .list, .broken: nil
         }
     }

@@ -52,8 +52,12 @@ extension Document {
         latency.warmConnections = process.warmConnections.value
         let inherited = listeners.count { $0.inherited != nil }
         let backendsMax = pools.reduce(0) { $0 + $1.backends.count } + discoveredPools.reduce(0) { $0 + $1.max }
+        // Each has a descriptor for its probe, and one for its agent.
+        let agents = self.pools.filter { $0.agent != nil }.reduce(0) { sum, pool in
+            sum + max(pool.backends.count, pool.discovery == nil ? 0 : FileLimits.discoveredMax)
+        }
         let limits = resources.limits(
-            listeners: listeners.count + inherited, backends: backendsMax,
+            listeners: listeners.count + inherited, backends: backendsMax + agents,
             threads: process.threads.value, warmConnections: latency.warmConnections,
             sessionsMax: process.sessionsMax.value)
         return try Configuration(
@@ -147,6 +151,7 @@ extension Document {
             whenDown: pool.closesWhenDown.value ? .close : .keep,
             whenRemoved: pool.whenRemoved.value.setting)
         wanted.sourceHash = pool.sourceHash.value
+        wanted.agent = pool.agent
         wanted.passive = pool.passive.value
         wanted.slowStart = pool.slowStart.value
         wanted.panicThreshold = pool.panicThreshold.value
@@ -155,7 +160,12 @@ extension Document {
 
     private static func health(_ check: Check) -> Configuration.HealthCheck {
         var health = Configuration.HealthCheck()
-        health.kind = check.isProbed.value ? .tcp : .none
+        health.kind = check.kind.value
+        health.steps = check.steps
+        health.http = check.http
+        health.fastInterval = check.fastInterval.value
+        health.downInterval = check.downInterval.value
+        health.port = check.port.value.map { UInt16($0) }
         health.close = check.closesInOrder.value ? .fin : .reset
         health.interval = check.interval.value
         health.timeout = check.timeout.value

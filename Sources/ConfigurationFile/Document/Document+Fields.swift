@@ -96,6 +96,7 @@ extension Document.Pool {
         settings.loadMax = hash.optional("load_max", \.asShare).value
         sourceHash = .init(value: settings, origin: fields["source_hash"]?.origin ?? .builtIn)
         check = try Document.Check(try fields.section("check"))
+        agent = try Document.Check.agent(fields.fields("agent"))
         sources = fields.list("source").compactMap { found in
             if case .source(let address) = found.value { .init(value: address, origin: found.origin) } else { nil }
         }
@@ -149,19 +150,6 @@ extension Document.Backend {
         weight = try fields.setting("weight", \.asCount)
         isBackup = try fields.setting("backup", \.asFlag)
         sessionsMax = fields.optional("sessions_max", \.asCount)
-    }
-}
-
-extension Document.Check {
-    fileprivate init(_ fields: Fields) throws(MissingKey) {
-        isProbed = try fields.setting("kind") { $0.asWord.map { $0 != "none" } }
-        interval = try fields.setting("interval", \.asDuration)
-        let given = fields.optional("timeout", \.asDuration)
-        timeout = .init(
-            value: given.value ?? min(Configuration.HealthCheck().timeout, interval.value), origin: given.origin)
-        fall = try fields.setting("fall", \.asCount)
-        rise = try fields.setting("rise", \.asCount)
-        closesInOrder = try fields.setting("close") { $0.asWord.map { $0 == "fin" } }
     }
 }
 

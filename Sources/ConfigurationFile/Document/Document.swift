@@ -80,6 +80,8 @@ public struct Document: Sendable {
         public let sourceHash: Setting<SourceHash.Settings>
         /// How the backends are probed.
         public let check: Check
+        /// What says beside each backend how it is; nil for nothing.
+        public let agent: Configuration.AgentCheck?
         /// The source addresses; empty leaves it to the kernel.
         public let sources: [Setting<SocketAddress>]
         /// One attempt to connect.
@@ -130,11 +132,21 @@ public struct Document: Sendable {
 
     /// `check`
     public struct Check: Sendable {
-        /// False for `kind: none`.
-        public let isProbed: Setting<Bool>
+        /// What a probe is.
+        public let kind: Setting<Configuration.HealthCheck.Kind>
         /// From the start of one probe to the start of the next.
         public let interval: Setting<Duration>
-        /// A probe that has not connected within this time has failed.
+        /// The same while the state may be about to change; nil for the interval.
+        public let fastInterval: Setting<Duration?>
+        /// The same while the backend is down; nil for the interval.
+        public let downInterval: Setting<Duration?>
+        /// The port that is probed; nil for the backend's own.
+        public let port: Setting<Int?>
+        /// What is sent and expected, of `kind: exchange`.
+        public let steps: [Configuration.ExchangeStep]
+        /// What is asked for, of `kind: http`.
+        public let http: Configuration.HTTPCheck
+        /// A probe that has not succeeded within this time has failed.
         public let timeout: Setting<Duration>
         /// Failures in a row.
         public let fall: Setting<Int>

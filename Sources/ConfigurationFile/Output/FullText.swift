@@ -21,6 +21,16 @@ extension Kind {
     }
 }
 
+extension Kind {
+    /// The keys of an element of a list that may be a map.
+    fileprivate var section: Section? {
+        switch self {
+        case .either(_, let section), .section(let section): section
+        default: nil
+        }
+    }
+}
+
 private struct FullWriter {
     private(set) var text = ""
     /// Comments stand in this column, where the value leaves room for it.
@@ -60,7 +70,7 @@ private struct FullWriter {
     }
 
     private mutating func writeElement(_ found: Value.Found, _ kind: Kind, depth: Int) {
-        guard case .fields(let fields) = found.value, case .either(_, let section) = kind else {
+        guard case .fields(let fields) = found.value, let section = kind.section else {
             line("\(indent(depth))- \(found.value.text ?? "")", Self.origin(found.origin))
             return
         }

@@ -35,7 +35,8 @@ public enum Reference {
         case Section.discoveredByName.title: "pools.NAME.backends with dns"
         case Section.discoveredByService.title: "pools.NAME.backends with srv"
         case Section.discoveredByFile.title: "pools.NAME.backends with file"
-        case "check", "passive", "retries", "source_hash": "pools.NAME.\(section.title)"
+        case "check", "agent", "passive", "retries", "source_hash": "pools.NAME.\(section.title)"
+        case Section.exchangeStep.title: "pools.NAME.check.steps"
         default: section.title
         }
     }
@@ -56,6 +57,7 @@ public enum Reference {
         case .forms(let usual, let sections):
             "\(self.kind(usual)); or a map with \(sections.map { "`\($0.mark)`" }.joined(separator: " or ")), see below"
         case .list(.either(let form, _), let most): "\(form.needed); or a map, see below; or a list of at most \(most)"
+        case .list(.section, let most): "a map, see below; or a list of at most \(most)"
         case .list(let element, let most): "\(self.kind(element)); or a list of at most \(most)"
         case .either(let form, _): "\(form.needed); or a map, see below"
         case .later: ""

@@ -17,6 +17,11 @@ enum YAMLWriter {
         return isPlain ? text : string(text.replacing("$", with: "$$"))
     }
 
+    /// A text in single quotes, in which a backslash stands for itself. For printable ASCII.
+    static func singleQuoted(_ text: String) -> String {
+        "'" + text.replacing("'", with: "''").replacing("$", with: "$$") + "'"
+    }
+
     /// A text in double quotes, as JSON and YAML both read it.
     static func string(_ text: String) -> String {
         var result = "\""

@@ -1,3 +1,4 @@
+import Balancer
 import Wording
 
 /// A key of the file. The decoder, the JSON Schema, `balancer config --full` and docs/configuration.md are made from the
@@ -65,7 +66,10 @@ struct Key: Sendable {
 
     /// The same key, for maps in which another key says one of these words. Elsewhere it is a mistake, since it would be
     /// passed over in silence.
-    func only(with key: String, _ words: String...) -> Key {
+    func only(with key: String, _ words: String...) -> Key { only(with: key, words) }
+
+    /// The same, with a list of words.
+    func only(with key: String, _ words: [String]) -> Key {
         var copy = self
         copy.condition = Condition(key: key, words: words)
         return copy
@@ -142,7 +146,8 @@ struct Section: Sendable {
     /// Every section, from the top of the file downwards.
     static let all: [Section] = [
         .file, .process, .defaults, .listener, .bind, .pool, .backend, .discoveredByName, .discoveredByService,
-        .discoveredByFile, .sourceHash, .passive, .check, .retries, .keepaliveKeys, .log, .logSessions, .logEvents,
+        .discoveredByFile, .sourceHash, .passive, .check, .exchangeStep, .agent, .retries, .keepaliveKeys, .log,
+        .logSessions, .logEvents,
         .administration,
     ]
 }
@@ -179,6 +184,14 @@ enum TextForm: Sendable {
     case list
     /// Where lines of the log go.
     case logDestination
+    /// Bytes, with escapes: ``EscapedBytes``.
+    case bytes
+    /// A status of HTTP, or a range.
+    case status
+    /// The path of a request in HTTP.
+    case httpPath
+    /// The `Host` of a request in HTTP.
+    case httpHost
 
     /// What is needed, for messages, the reference and the schema.
     var needed: String {
@@ -198,6 +211,11 @@ enum TextForm: Sendable {
         case .nameAndPort: "a name and a port, as in db.example.org:5432"
         case .service: "the name of a service, as in _redis._tcp.example.org"
         case .list: "the path of a file"
+        case .bytes:
+            "a text of 1 to \(Limits.exchangeBytesMax) bytes, in which \\r, \\n, \\t, \\xNN and \\\\ stand for one each"
+        case .status: "a status or a range of them, from 100 to 599, as in 200 or 200-399"
+        case .httpPath: "a path that begins with '/', without spaces, as in /health"
+        case .httpHost: "a host, without spaces and '/', as in example.org"
         }
     }
 }

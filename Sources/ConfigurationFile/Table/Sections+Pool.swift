@@ -4,7 +4,6 @@ import Wording
 // The keys of pools, and those that `defaults` shares with pools and listeners.
 extension Section {
     private static let times = Configuration.timeoutMin...Configuration.durationMax
-    private static let probeTimes = Configuration.probeDurationMin...Configuration.durationMax
 
     static let pool = Section(
         "a pool", "Backends that serve the same clients, how one of them is picked, and how they are probed.",
@@ -34,6 +33,10 @@ extension Section {
             Key(
                 "check", .section(check), .standard(""), "How the backends are probed.",
                 example: "{interval: 2s, timeout: 1s, fall: 3, rise: 2}"),
+            Key(
+                "agent", .section(agent), .nothing("no agent"),
+                "A program beside each backend that says how it is, in HAProxy's words (`agent-check`).",
+                example: "{port: 9000}"),
             Key(
                 "source", .list(.text(.source), most: FileLimits.sourcesMax), .nothing("what the kernel chooses"),
                 """
@@ -141,36 +144,6 @@ extension Section {
                 "share_max", .share(1...1_000_000), .standard("50%"),
                 "No more of the pool's backends than this share is ejected at the same time, rounded down.",
                 example: "30%"),
-        ])
-
-    static let check = Section(
-        "check", "How the backends are probed.",
-        [
-            Key(
-                "kind", .word(["tcp", "none"], later: ["exchange", "http"]), .standard("tcp"),
-                "`tcp`: a connection is made and closed. `none`: no probes, the backend counts as up.", example: "tcp"),
-            Key(
-                "interval", .duration(probeTimes), .standard("5s"),
-                "From the start of one probe to the start of the next.", example: "2s"),
-            Key(
-                "timeout", .duration(probeTimes), .nothing("2s, or the interval if that is shorter"),
-                "A probe that has not connected within this time has failed. Not longer than the interval.",
-                example: "1s"),
-            Key(
-                "fall", .count(1...Configuration.thresholdMax), .standard("4"),
-                "Failures in a row that take a backend out of rotation.", example: "3"),
-            Key(
-                "rise", .count(1...Configuration.thresholdMax), .standard("1"),
-                "Successes in a row that put it back.", example: "2"),
-            Key(
-                "close", .word(["reset", "fin"]), .standard("reset"),
-                """
-                How the connection of a probe is closed. `reset` leaves nothing behind; `fin` is for servers that log a \
-                reset as an error.
-                """,
-                example: "fin"),
-            .later("fast_interval"), .later("down_interval"), .later("port"), .later("send"), .later("expect"),
-            .later("path"), .later("host"), .later("status"), .later("body"),
         ])
 
     static let retries = Section(

@@ -1,6 +1,8 @@
 /// The limits of a configuration file. Each is far above what a configuration needs, and far below what would delay a
 /// start or a reload.
 public enum FileLimits {
+    /// The most statuses and ranges of them of a check.
+    static let statusesMax = 16
     /// The most bytes of one file. 4,096 backends with a line each are some 300 KiB.
     public static let bytesMax = 1 << 20
     /// The most files that `include` may bring.

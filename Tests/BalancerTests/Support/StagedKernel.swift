@@ -49,6 +49,8 @@ final class StagedKernel: ScriptedKernel {
     var keepsOutput = true
     /// How many bytes were written.
     private(set) var written: [CInt: Int] = [:]
+    /// Sockets whose direction was ended with a FIN, in their order.
+    private(set) var finished: [CInt] = []
     /// What was written.
     private(set) var output: [CInt: [UInt8]] = [:]
     /// Bytes that a write to a socket takes at the most; nil for all.
@@ -75,6 +77,10 @@ final class StagedKernel: ScriptedKernel {
     private(set) var resetOnClose: Set<CInt> = []
     /// Called after each close(2), with the descriptor: another thread may take the number.
     var onClose: ((CInt) -> Void)?
+    /// Called with each socket that connects.
+    var onConnect: ((CInt) -> Void)?
+    /// What the next read of a socket fails with.
+    var receiveErrors: [CInt: CInt] = [:]
     /// Called for each listen(2), with the address that the socket is bound to.
     var onListen: ((SocketAddress) -> Void)?
 
@@ -173,6 +179,7 @@ final class StagedKernel: ScriptedKernel {
 
     func connect(_ socket: CInt, to address: SocketAddress) -> CInt {
         connects.append((socket, address))
+        onConnect?(socket)
         return socketAnswer?(socket) ?? connectAnswer(address)
     }
 
@@ -214,6 +221,7 @@ final class StagedKernel: ScriptedKernel {
     func takeError(_ socket: CInt) -> CInt { errors.removeValue(forKey: socket) ?? 0 }
 
     func receive(_ socket: CInt, _ buffer: UnsafeMutableRawBufferPointer, peek: Bool) -> Int {
+        if let errno = receiveErrors.removeValue(forKey: socket) { return -Int(errno) }
         let count = endless.contains(socket) ? buffer.count : unsafe receiveInput(socket, buffer, peek: peek)
         if !peek { reads.append((socket, count)) }
         return count
@@ -244,7 +252,10 @@ final class StagedKernel: ScriptedKernel {
         Int(connect(socket, to: address))
     }
 
-    func shutdownWrite(_ socket: CInt) -> CInt { 0 }
+    func shutdownWrite(_ socket: CInt) -> CInt {
+        finished.append(socket)
+        return 0
+    }
 
     func close(_ descriptor: CInt) {
         // Descriptors of calls that no script answers: of the service manager's socket.
