@@ -13,7 +13,13 @@ import Testing
         return (standing, unknown)
     }
 
-    @Test(arguments: ["down", "fail", "stopped", "DOWN # for a while", "stopped#now up"]) func down(line: String) {
+    /// As HAProxy has it: a description begins with a word of its own.
+    @Test func aHashWithinAWordIsNoDescription() {
+        let (standing, unknown) = Self.standing("stopped#now up")
+        #expect(!standing.isDown && unknown == ["stopped#now"], "\(unknown)")
+    }
+
+    @Test(arguments: ["down", "fail", "stopped", "DOWN # for a while", "stopped #now up"]) func down(line: String) {
         #expect(Self.standing(line).standing.isDown)
         #expect(Self.standing(line).unknown.isEmpty)
         #expect(!Self.standing(line, "up\r").standing.isDown)

@@ -94,6 +94,21 @@ import Testing
         }
     }
 
+    /// Whom it has kept clients away from comes back as one that was down: through slow start.
+    @Test(arguments: ["down\n", "drain\n", "0%\n"]) func whoComesBackByItStartsSlowly(word: String) throws {
+        try Self.staged { _, stage in
+            var entries = stage.entries.map(\.comebacks)
+            #expect(entries == [0, 0])
+            try stage.say(word)
+            entries = stage.entries.map(\.comebacks)
+            #expect(entries == [0, 0])
+            try stage.say("50%\n")
+            try stage.say("up ready 100%\n")
+            entries = stage.entries.map(\.comebacks)
+            #expect(entries == [1, 0])
+        }
+    }
+
     @Test func itsWeightAndItsLimit() throws {
         try Self.staged { kernel, stage in
             try stage.say("25%\n")

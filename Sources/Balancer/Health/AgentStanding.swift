@@ -22,13 +22,12 @@ struct AgentStanding: Hashable, Sendable {
     /// The largest share of a weight that can be said, as in HAProxy: the weight is at most ``Limits/weightMax`` anyhow.
     static let percentMax: Int32 = 25_600
 
-    /// Takes a line over, up to `#`, where a description begins. Words stand between spaces, tabs and commas; upper and lower
+    /// Takes a line over, up to a word that begins with `#`: there a description begins. Words stand between spaces, tabs and commas; upper and lower
     /// case are the same. Returns the words that mean nothing, in their order.
     mutating func take(_ line: [UInt8]) -> [[UInt8]] {
-        let words = line.prefix { $0 != UInt8(ascii: "#") }.split { byte in
-            [UInt8(ascii: " "), UInt8(ascii: ","), 0x09, 0x0D].contains(byte)
+        let words = line.split { byte in [UInt8(ascii: " "), UInt8(ascii: ","), 0x09, 0x0D].contains(byte) }
+        return words.prefix { $0.first != UInt8(ascii: "#") }.compactMap { word in take(word: word) ? nil : Array(word)
         }
-        return words.compactMap { word in take(word: word) ? nil : Array(word) }
     }
 
     private mutating func take(word: ArraySlice<UInt8>) -> Bool {
@@ -55,6 +54,12 @@ struct AgentStanding: Hashable, Sendable {
         let isPlain = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         return isPlain ? Int32(text) : nil
     }
+
+    /// What it lets a backend have of its weight, in percent, where that is not all; 0 for no new clients.
+    var shareTold: Int? { isAway ? 0 : percent == 100 ? nil : Int(percent) }
+
+    /// It keeps new clients away from a backend that is well.
+    var keepsClientsAway: Bool { isDown || isAway || percent == 0 }
 
     /// What of a configured weight counts: at least 1 of what is more than nothing, so that a small weight is not lost.
     func weight(of configured: Int32) -> Int32 {

@@ -107,6 +107,7 @@ extension Prober {
             journal.log.agentSaidUnknown(EscapedBytes.text(word), facts)
         }
         guard standing != targets[index].standing else { return }
+        if targets[index].standing.keepsClientsAway, !standing.keepsClientsAway { targets[index].comebacks &+= 1 }
         targets[index].standing = standing
         note(index)
         journal.log.agentSaid(EscapedBytes.text(line), standing, facts)
