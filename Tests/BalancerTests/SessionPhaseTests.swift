@@ -5,12 +5,12 @@ import Testing
 
 /// All pairs of phases: `Session.move(to:)`.
 @Suite struct SessionPhaseTests {
-    private static let phases: [Session.Phase] = [.connecting, .relaying, .lingering, .ended]
+    private static let phases: [Session.Phase] = [.connecting, .waiting, .relaying, .lingering, .ended]
 
     private static func isAllowed(_ from: Session.Phase, _ to: Session.Phase) -> Bool {
         switch (from, to) {
-        case (.connecting, .relaying), (.connecting, .ended), (.relaying, .lingering), (.relaying, .ended),
-            (.lingering, .ended):
+        case (.connecting, .relaying), (.connecting, .waiting), (.connecting, .ended), (.waiting, .connecting),
+            (.waiting, .ended), (.relaying, .lingering), (.relaying, .ended), (.lingering, .ended):
             true
         default:
             false
@@ -21,7 +21,13 @@ import Testing
     private static func session(in phase: Session.Phase) -> Session {
         var session = Session(
             client: .empty, address: .ipv4(1, port: 1), pool: 0, timer: .none, now: Instant(nanoseconds: 1))
-        for next in phases.dropFirst() where next.rawValue <= phase.rawValue { session.move(to: next) }
+        guard phase != .waiting else {
+            session.move(to: .waiting)
+            return session
+        }
+        for next in phases where next.rawValue <= phase.rawValue && next != .connecting && next != .waiting {
+            session.move(to: next)
+        }
         return session
     }
 

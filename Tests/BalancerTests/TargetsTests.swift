@@ -162,10 +162,10 @@ private typealias Stage = TargetsStage
             let reasons = [stage.refuse(), stage.refuse()]
             #expect(reasons == [.noBackend, .noBackend])
             stage.judge(0, isUp: false)
-            let isOn = stage.targets.pools[0].outage.isOn
+            let isOn = stage.targets.pools[0].troubles.isOn(.noBackend)
             #expect(isOn)
             stage.judge(1, isUp: true)
-            let isStillOn = stage.targets.pools[0].outage.isOn
+            let isStillOn = stage.targets.pools[0].troubles.isOn(.noBackend)
             #expect(!isStillOn)
             let again = try stage.send()
             let address = stage.address(again)
@@ -182,7 +182,7 @@ private typealias Stage = TargetsStage
             #expect(place == nil)
             _ = stage.refuse()
             _ = try stage.change(.add(.init(address: .backend(3)), to: PoolID(rawValue: 0)))
-            let isOn = stage.targets.pools[0].outage.isOn
+            let isOn = stage.targets.pools[0].troubles.isOn(.noBackend)
             #expect(!isOn)
             let again = try stage.send()
             let address = stage.address(again)

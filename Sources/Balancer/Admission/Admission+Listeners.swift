@@ -42,6 +42,7 @@ extension Admission {
         for index in entrances.indexRange where entrances.isTaken(index) {
             if let entry = wanted[entrances[index].id] {
                 entrances[index].apply(entry.settings, backlog: backlog)
+                limit(index, entry)
                 entrances[index].pool = targets.place(of: entry.pool) ?? entrances[index].pool
             } else {
                 close(index, core)
@@ -59,11 +60,13 @@ extension Admission {
             } catch {
                 errors.append(error)
                 close(place, core)
+                continue
             }
+            limit(place, entry)
         }
         _ = waiting.reserve(entrances.count)
         // The clients that waited may have been those of a listener that has gone.
-        if full.isOn || shortage.isOn { core.timers.arm(timer, at: core.now + Episode.quiet) }
+        if full.isOn || shortage.isOn || hasFullListener { core.timers.arm(timer, at: core.now + Episode.quiet) }
         return errors
     }
 
@@ -75,6 +78,7 @@ extension Admission {
 
     private mutating func close(_ index: Int, _ core: borrowing LoopCore) {
         if entrances[index].acceptor.isPaused { paused -= 1 }
+        if entrances[index].full.isOn { goneWhileFull.append(entrances[index].name) }
         let entrance = entrances.remove(at: index)
         // Other processes have an inherited socket open, so closing our descriptor does not remove it from the poller.
         if entrance.acceptor.listener.isInherited { entrance.acceptor.listener.remove(from: core.poller) }
@@ -94,6 +98,8 @@ extension Admission {
             if entrances[index].acceptor.resume() { paused -= 1 }
             entrances[index].acceptor.markReadable()
             entrances[index].haveWaited = true
+            // Its clients would be reset: they count no more for its limit.
+            entrances[index].limit(by: nil)
             own.append(index)
         }
         return own

@@ -12,8 +12,16 @@ struct Admission: ~Copyable {
     let timer: TimerID
     /// Clients turned away for lack of descriptors or memory.
     var shortage = Episode()
+    /// Clients wait at a listener because of its own limit.
+    var hasFullListener = false
+    /// Names of listeners that have left meanwhile.
+    var goneWhileFull: [String] = []
     /// Clients wait because all sessions are taken.
     var full = Episode()
+    /// The limits of listeners by the numbers of their names: also of such as have left, for the sessions that they had.
+    var limits: [UInt16: ListenerPlaces] = [:]
+    /// The places of listeners that have a limit since ``takeNewlyLimited()``.
+    var newlyLimited: [Int] = []
     /// Listeners with more clients than their share of a turn, first in first out: one that has had a share stands at the end.
     var waiting: TokenQueue
     /// How many acceptors are paused.
@@ -134,6 +142,10 @@ struct Admission: ~Copyable {
                 pauseWhileFull(index, &core, &journal)
                 return .none
             }
+            if entrances[index].isLimited, !reserveOwn(index, &core, &journal) {
+                places.giveUp()
+                return .none
+            }
             switch entrances[index].acceptor.accept() {
             case .accepted(let stream, let address):
                 share.clients -= 1
@@ -143,12 +155,12 @@ struct Admission: ~Copyable {
                     stream, address, pool: entrances[index].pool, hasWaited: entrances[index].haveWaited)
             case .wouldBlock:
                 entrances[index].haveWaited = false
-                places.giveUp()
+                giveUp(index)
                 endEpisodes(&core, &journal)
                 return .none
             case .aborted:
                 // The client has left already, or accept(2) reports an earlier network error; the next one may succeed.
-                places.giveUp()
+                giveUp(index)
                 entrances[index].failures += 1
                 guard entrances[index].failures >= Limits.acceptFailuresMax else { continue }
                 // So many without a success have a lasting cause (a security module that forbids accept(2), say): pause
@@ -157,7 +169,7 @@ struct Admission: ~Copyable {
                 pauseForAMoment(index, &core)
                 return .none
             case .exhausted(let errno):
-                places.giveUp()
+                giveUp(index)
                 return .shortage(errno)
             }
         }
@@ -203,7 +215,7 @@ struct Admission: ~Copyable {
         core.timers.arm(timer, at: core.now + Acceptor.pauseAfterShortage)
     }
 
-    private mutating func pause(_ index: Int) {
+    mutating func pause(_ index: Int) {
         if entrances[index].acceptor.pause() { paused += 1 }
         entrances[index].haveWaited = true
     }
@@ -234,11 +246,12 @@ struct Admission: ~Copyable {
             journal.log.sessionsNotFull()
             journal.end(.full)
         }
+        endListenerEpisodes(core, &journal)
         if let count = shortage.end(now: core.now) {
             journal.log.shortageEnded(clients: count)
             journal.end(.cannotAccept)
         }
-        guard full.isOn || shortage.isOn else { return }
+        guard full.isOn || shortage.isOn || hasFullListener else { return }
         core.timers.arm(timer, at: core.now + Episode.quiet)
     }
 
@@ -254,14 +267,13 @@ struct Admission: ~Copyable {
     var sessionCount: Int { places.occupied }
 
     /// The client that was accepted last has a session.
-    mutating func admitted() {
+    mutating func admitted(_ index: Int) {
         places.occupy()
+        if entrances[index].isLimited { entrances[index].places?.occupy() }
     }
 
     /// There is no session for the client that was accepted last; its place is free.
-    mutating func refused() {
-        places.giveUp()
-    }
+    mutating func refused(_ index: Int) { giveUp(index) }
 
     /// A session has ended: logs its record and frees its place, with which a paused listener may resume.
     @inline(__always) mutating func sessionEnded(
@@ -271,7 +283,7 @@ struct Admission: ~Copyable {
         if mayResume, isRunning { resume() }
     }
 
-    /// Another loop has freed a place. If no listener of this loop waits for it any more, one of another loop may.
+    /// Another loop has freed a place, of the process or of a listener. If no listener of this loop waits for it any more, one of another loop may.
     mutating func placeFreed(isRunning: Bool) {
         guard paused > 0 else { return places.passOn() }
         if isRunning { resume() }

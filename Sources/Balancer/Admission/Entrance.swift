@@ -16,6 +16,12 @@ struct Entrance: ~Copyable {
     var nameNumber: UInt16?
     /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
     var haveWaited = false
+    /// The limit on the sessions of its name; nil while there is none.
+    private(set) var places: ListenerPlaces?
+    /// A copy of whether ``places`` is there, which costs less to look at.
+    private(set) var isLimited = false
+    /// Clients wait because the limit is reached.
+    var full = Episode()
     /// Failed accepts since the last one that succeeded.
     var failures = 0
 
@@ -50,6 +56,12 @@ struct Entrance: ~Copyable {
                     backlog: self.backlog, joining: joining))
         }
         file = nil
+    }
+
+    /// Its sessions are limited from now on, or no more.
+    mutating func limit(by places: ListenerPlaces?) {
+        self.places = places
+        isLimited = places != nil
     }
 
     /// Applies other settings, for which the socket stays the same. `backlog` is that of listeners without one.

@@ -25,6 +25,12 @@ struct Places: ~Copyable {
         return max > self.max
     }
 
+    /// The loop's index.
+    var loop: Int { seat?.loop ?? 0 }
+
+    /// Wakes another loop.
+    func wake(_ loop: Int) { seat?.wake(loop) }
+
     /// Sessions of all loops.
     var occupied: Int { seat?.board.places.occupied ?? own }
 

@@ -8,6 +8,11 @@ struct Seat: Sendable {
         if let loop { board.wake(loop) }
     }
 
+    /// Wakes the loops of these bits.
+    func wake(all loops: UInt64) {
+        for loop in 0..<board.loopCount where loops & 1 << UInt64(loop) != 0 { board.wake(loop) }
+    }
+
     /// Wakes all loops but this one.
     func wakeOthers() { board.wakeOthers(than: loop) }
 }

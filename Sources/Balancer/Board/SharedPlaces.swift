@@ -83,6 +83,11 @@ struct SharedPlaces: ~Copyable, Sendable {
         counts.subtract(Self.oneReserved - Self.oneOccupied, ordering: .relaxed)
     }
 
+    /// Counts so many sessions in that have not reserved a place: beyond the limit, if need be.
+    func occupy(unreserved count: Int) {
+        counts.add(UInt64(count) * Self.oneOccupied, ordering: .relaxed)
+    }
+
     /// Gives up a reserved place; the caller then wakes ``nextWaiting()``.
     func giveUp() {
         counts.subtract(Self.oneReserved, ordering: .sequentiallyConsistent)
@@ -103,6 +108,11 @@ struct SharedPlaces: ~Copyable, Sendable {
         if Self.taken(counts.load(ordering: .sequentiallyConsistent)) >= max { return true }
         waiting.bitwiseAnd(~bit, ordering: .sequentiallyConsistent)
         return false
+    }
+
+    /// The loop waits no more.
+    func stopWaiting(_ loop: Int) {
+        waiting.bitwiseAnd(~(1 << UInt64(loop)), ordering: .sequentiallyConsistent)
     }
 
     /// True while a loop is marked as waiting.

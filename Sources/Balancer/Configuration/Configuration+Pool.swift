@@ -83,6 +83,12 @@ extension Configuration {
         public var passive: PassiveCheck?
         /// How long a backend that comes back, or that joins, takes to get its whole weight; nil for no time.
         public var slowStart: Duration?
+        /// How clients wait for a place when every backend has its most sessions; nil for not at all.
+        public var queue: Queue?
+        /// The most sessions on all backends together; nil for no limit.
+        public var sessionsMax: Int32?
+        /// How idle sessions of backends that have too many are ended; nil for not at all.
+        public var rebalance: Rebalance?
         /// When fewer than this share of the backends, in millionths, may be picked, all are; 0 for never.
         public var panicThreshold = 0
         /// What becomes of the sessions of a backend that goes down.
@@ -138,6 +144,14 @@ extension Configuration.Pool {
         try retries.check()
         try whenRemoved.check()
         try passive?.check()
+        try queue?.check()
+        try rebalance?.check(policy)
+        if let sessionsMax {
+            guard (1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else {
+                throw ConfigurationError(
+                    "session limit \(sessionsMax) of pool '\(name)': it must be 1 to \(Limits.sessionsCeiling)")
+            }
+        }
         if let slowStart { try Configuration.check(slowStart, "slow start", from: Configuration.timeoutMin) }
         guard (0...1_000_000).contains(panicThreshold) else {
             throw ConfigurationError("panic threshold \(panicThreshold) millionths: it must be 0 to 1000000")

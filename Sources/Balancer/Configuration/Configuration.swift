@@ -15,6 +15,8 @@ public struct Configuration: Sendable {
         public let inherited: InheritedSocket?
         /// How many clients the kernel keeps for it until they are accepted; nil for ``Limits/backlog``.
         public var backlog: Int32?
+        /// The most sessions of all listeners of this name together; nil for no limit.
+        public var sessionsMax: Int32?
         /// The file of a Unix socket; nil for the permissions that the umask leaves, and this process's user and group.
         public var unix: UnixFile?
         /// On `::`: clients of IPv4 do not reach it, so that another listener can have them. Otherwise they do.
@@ -262,6 +264,10 @@ extension Configuration {
         guard pools.indices.contains(listener.pool) else {
             throw ConfigurationError("listener \(listener.address): there is no pool \(listener.pool)")
         }
+        if let most = listener.sessionsMax, !(1...Int32(Limits.sessionsCeiling)).contains(most) {
+            throw ConfigurationError(
+                "session limit \(most) of listener '\(listener.name)': it must be 1 to \(Limits.sessionsCeiling)")
+        }
         try checkAddresses(listener)
         try listener.check()
         if listeners.filter({ $0.address == listener.address }).count > 1 {
@@ -281,5 +287,15 @@ extension Configuration {
         guard duration >= least, duration <= durationMax else {
             throw ConfigurationError("\(name) \(duration): it must be \(least) to \(durationMax)")
         }
+    }
+}
+
+extension Configuration {
+    /// A listener has a limit on its sessions.
+    var hasListenerLimits: Bool { listeners.contains { $0.sessionsMax != nil } }
+
+    /// It is remembered of each session by which listener it came in.
+    var keepsOrigins: Bool {
+        if case .transitions = log { true } else { hasListenerLimits }
     }
 }

@@ -29,7 +29,8 @@ enum Counter: Int, CaseIterable {
 
     // How sessions ended: ``EndReason``.
     case endedFinished, endedReset, endedIdle, endedHalfClosed, endedSessionAge, endedBackendDown,
-        endedBackendRemoved, endedNoBackend, endedBackendsFull, endedConnectFailed, endedAbandoned,
+        endedBackendRemoved, endedRebalanced, endedNoBackend, endedBackendsFull, endedQueueFull, endedQueueTimeout,
+        endedConnectFailed, endedAbandoned,
         endedShortage
     case endedCut
 
@@ -48,8 +49,11 @@ extension EndReason {
         case .sessionAge: .endedSessionAge
         case .backendDown: .endedBackendDown
         case .backendRemoved: .endedBackendRemoved
+        case .rebalanced: .endedRebalanced
         case .noBackend: .endedNoBackend
         case .backendsFull: .endedBackendsFull
+        case .queueFull: .endedQueueFull
+        case .queueTimeout: .endedQueueTimeout
         case .connectFailed: .endedConnectFailed
         case .abandoned: .endedAbandoned
         case .shortage: .endedShortage

@@ -53,15 +53,15 @@ import Synchronization
 /// How many sessions of all loops are on a backend, for policies and limits that ask for it.
 ///
 /// One number that all loops change, and not the sum of their counters, so that a limit is never exceeded: who counts the
-/// last place in knows it. Relaxed: no other data is published with it.
+/// last place in knows it. Sequentially consistent, for those who wait for a place: see ``SharedQueue``.
 struct SharedLoad: ~Copyable, Sendable {
     private let atomic = Atomic<Int32>(0)
 
-    @inline(__always) var count: Int32 { atomic.load(ordering: .relaxed) }
+    @inline(__always) var count: Int32 { atomic.load(ordering: .sequentiallyConsistent) }
 
     /// Adds `difference` and returns the sum.
     @inline(__always) func change(by difference: Int32) -> Int32 {
-        atomic.wrappingAdd(difference, ordering: .relaxed).newValue
+        atomic.wrappingAdd(difference, ordering: .sequentiallyConsistent).newValue
     }
 }
 

@@ -23,10 +23,16 @@ enum EventKind: String, CaseIterable, Sendable {
     case poolServesAgain = "pool-serves-again"
     case poolFull = "pool-full"
     case poolHasRoom = "pool-has-room"
+    case poolQueueFull = "pool-queue-full"
+    case poolQueueHasRoom = "pool-queue-has-room"
+    case poolWaiting = "pool-waiting"
+    case poolWaitsNoMore = "pool-waits-no-more"
     case poolRemoved = "pool-removed"
     case poolDiscovered = "pool-discovered"
     case poolUndiscovered = "pool-undiscovered"
     case listenerOpened = "listener-opened"
+    case listenerFull = "listener-full"
+    case listenerHasRoom = "listener-has-room"
     case listenerLost = "listener-lost"
     case processStarted = "process-started"
     case processFewDescriptors = "process-few-descriptors"
@@ -55,13 +61,14 @@ enum EventKind: String, CaseIterable, Sendable {
             .backendUncheckable,
             .processReloadRefused, .listenerLost:
             .error
-        case .backendDown, .backendEjected, .backendAgentUnknown, .backendNameLost, .poolFull, .processFull,
-            .processFewDescriptors, .processLittleMemory, .logLinesLost, .poolUndiscovered:
+        case .backendDown, .backendEjected, .backendAgentUnknown, .backendNameLost, .poolFull, .poolQueueFull,
+            .listenerFull, .processFull, .processFewDescriptors, .processLittleMemory, .logLinesLost, .poolUndiscovered:
             .warning
         case .backendUp, .backendReturned, .backendAgent, .backendFailing, .backendRecovered, .backendRising,
             .backendMoved,
             .backendNameFound,
-            .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolRemoved, .listenerOpened, .processStarted,
+            .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolQueueHasRoom, .poolWaiting, .poolWaitsNoMore,
+            .poolRemoved, .listenerOpened, .listenerHasRoom, .processStarted,
             .processHasRoom, .processChecksThawed, .processAcceptsAgain, .processConnectsAgain, .processSignal,
             .processLooksUp,
             .processDraining, .processStopped, .logReopened, .poolDiscovered, .processReloaded:

@@ -21,6 +21,8 @@ public struct EventLog: ~Copyable {
     private var shortage = Tally()
     private var connectShortage = Tally()
     private var troubles: [PoolTrouble.Place: Tally] = [:]
+    /// Listeners that had their most sessions, by name.
+    private var fullListeners: [String: Tally] = [:]
 
     /// A log with the lines of the one-line command, on two streams of the process.
     public init(_ mode: LogMode, output: consuming OutputStream, errors: consuming OutputStream) {
@@ -137,7 +139,7 @@ public struct EventLog: ~Copyable {
         troubles[trouble.of(pool)] = nil
         event(.poolRemoved) {
             $0.field("pool", name)
-            $0.words("a pool that could not serve its clients was removed; clients closed before: ")
+            $0.words("a pool that could not serve its clients was removed; clients closed, or kept waiting, before: ")
             $0.value("clients", sum)
         }
     }
@@ -156,6 +158,25 @@ public struct EventLog: ~Copyable {
     mutating func sessionsNotFull() {
         guard full.end() != nil else { return }
         event(.processHasRoom) { $0.words("sessions are free again: new clients are served") }
+    }
+
+    mutating func listenerFull(_ name: String, _ count: Int) {
+        guard fullListeners[name, default: Tally()].begin() else { return }
+        event(.listenerFull) {
+            $0.field("listener", name)
+            $0.words("all ")
+            $0.value("sessions_max", count)
+            $0.words(" sessions of the listener are taken: new clients wait")
+        }
+    }
+
+    mutating func listenerNotFull(_ name: String) {
+        guard fullListeners[name]?.end() != nil else { return }
+        fullListeners[name] = nil
+        event(.listenerHasRoom) {
+            $0.field("listener", name)
+            $0.words("sessions of the listener are free again: new clients are served")
+        }
     }
 
     mutating func shortageBegan(_ errno: Errno) {

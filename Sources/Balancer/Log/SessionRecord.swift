@@ -26,10 +26,16 @@ public enum EndReason: String, Sendable, CaseIterable {
     case backendDown = "backend-down"
     /// Its backend was removed, and the time that its pool leaves to the sessions of such backends was over.
     case backendRemoved = "backend-removed"
+    /// Its backend had more sessions than its share, and nothing moved in this one: ``Configuration/Rebalance``.
+    case rebalanced
     /// No backend was up.
     case noBackend = "no-backend"
     /// Every backend that is up had as many sessions as it may have.
     case backendsFull = "backends-full"
+    /// It was to wait for a place at a backend, and as many clients waited as may.
+    case queueFull = "queue-full"
+    /// It has waited for a place at a backend for as long as it may.
+    case queueTimeout = "queue-timeout"
     /// Every backend that was up was tried, or as many as may be, and none accepted the connection.
     case connectFailed = "connect-failed"
     /// The client left before a backend was connected.

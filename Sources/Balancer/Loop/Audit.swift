@@ -42,24 +42,29 @@ struct Audit {
         var ledger = RelayLedger()
         var holds = [Int: Int32]()
         var poolHolds = [Int: Int32]()
+        var waiting = [Int: Int]()
         for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
-            ledger.add(sessions.slab[index].link, isConnected: sessions.slab[index].phase != .connecting)
+            ledger.add(sessions.slab[index].link, isConnected: sessions.slab[index].isConnected)
             for place in sessions.slab[index].heldPlaces { holds[place, default: 0] += 1 }
             if let place = sessions.firstFailed(of: index) { holds[place, default: 0] += 1 }
-            if sessions.slab[index].phase == .connecting { poolHolds[Int(sessions.slab[index].pool), default: 0] += 1 }
+            if !sessions.slab[index].isConnected { poolHolds[Int(sessions.slab[index].pool), default: 0] += 1 }
+            if sessions.slab[index].phase == .waiting { waiting[Int(sessions.slab[index].pool), default: 0] += 1 }
             addDescriptors(sessions.slab[index].openDescriptors)
         }
         expect(ledger, sessions.relay.expectedLedger, "blocks, pipes and bytes of sessions")
         let ended = EndReason.allCases.reduce(0) { $0 + cells[$1.counter] }
         expect(UInt64(sessions.count) + ended, cells[.accepted], "sessions and those that have ended")
         check(targets, holds)
-        check(targets, poolHolds: poolHolds)
+        check(targets, poolHolds: poolHolds, waiting)
         addDescriptors(2 * sessions.relay.memory.pipes.made)
     }
 
-    private mutating func check(_ targets: borrowing Targets, poolHolds: [Int: Int32]) {
+    private mutating func check(
+        _ targets: borrowing Targets, poolHolds: [Int: Int32], _ waiting: [Int: Int]
+    ) {
         for pool in targets.pools.indexRange where targets.pools.isTaken(pool) {
             expect(targets.pools[pool].holds, poolHolds[pool] ?? 0, "sessions that hold a pool")
+            expect(targets.pools[pool].queue.count, waiting[pool] ?? 0, "sessions in a pool's queue")
             if targets.pools[pool].hasLeft, targets.pools[pool].holds == 0 {
                 findings.append("a pool that has left is kept without a session")
             }
@@ -83,7 +88,7 @@ struct Audit {
 extension Session {
     /// The places of the backends that it holds.
     fileprivate var heldPlaces: [Int] {
-        guard phase == .connecting else { return [Int(target)] }
+        guard !isConnected else { return [Int(target)] }
         var places: [Int] = []
         var rest = tried
         while let place = rest.removeFirst() { places.append(place) }

@@ -24,6 +24,7 @@ extension BalancerLoop {
         stopIfDrained()
         guard isRunning else { return }
         if !requests.isEmpty { carryOutRequests() }
+        targets.takeOffers()
         admission.placeFreed(isRunning: state == .running)
     }
 

@@ -135,9 +135,18 @@ extension BalancerLoop {
         targets.adopt(latest, &core, &journal)
         let errors = admission.adopt(
             latest.listeners, bound, backlog: configuration.limits.backlog, targets, &core)
+        countLimitedSessions()
         for error in errors { journal.log.listenerLost(error) }
         admission.limit(sessionsMax)
         duties?.prober.set(ownAddresses: admission.addresses)
+    }
+
+    /// Listeners have a limit that had none before: counts the sessions that they have.
+    mutating func countLimitedSessions() {
+        for listener in admission.takeNewlyLimited() {
+            let number = admission.nameNumber(of: listener, &sessions.listenerNames)
+            admission.limit(listener, number, sessions: sessions.countForLimit(ofListener: number))
+        }
     }
 
     /// This loop has a reload. The loop with the duties may wait for that.
@@ -177,5 +186,6 @@ extension Configuration {
         try check(latency.warmConnections == wanted.latency.warmConnections, "process.warm_connections")
         try check(status == wanted.status, "administration.socket")
         try check(log == wanted.log, "log")
+        try check(keepsOrigins || !wanted.hasListenerLimits, "limits of listeners, where the log names no sessions,")
     }
 }

@@ -46,11 +46,18 @@ public struct BalancerLoop: ~Copyable {
         lookUp: @escaping BackgroundResolver.Lookup = BackgroundResolver.system,
         output: consuming EventLog
     ) throws(SystemCallError) {
-        let shared = SharedState(configuration)
+        let duties = ProcessDuties(signals: signals, service: service, control: control, lookUp: lookUp)
+        try self.init(configuration, clock: clock, salt: SessionIDs.makeSalt(), duties, output: output)
+    }
+
+    /// The only loop of the process. With the same `salt` it makes the same choices.
+    init(
+        _ configuration: Configuration, clock: Clock = .monotonic, salt: UInt64, _ duties: consuming ProcessDuties,
+        output: consuming EventLog
+    ) throws(SystemCallError) {
+        let shared = SharedState(configuration, salt: salt)
         try shared.bindListeners(configuration)
-        try self.init(
-            configuration, clock: clock, shared, seat: nil,
-            ProcessDuties(signals: signals, service: service, control: control, lookUp: lookUp), LoopLog(output))
+        try self.init(configuration, clock: clock, shared, seat: nil, duties, LoopLog(output))
     }
 
     /// The only loop of the process, or one of several that share a board. `duties` is nil in all loops but one.
@@ -81,6 +88,8 @@ public struct BalancerLoop: ~Copyable {
         self.configuration = configuration
         self.shared = shared
         self.seat = seat
+        self.admission.limit(targets.roster.listeners)
+        countLimitedSessions()
         pass(targets.roster.reload)
     }
 
@@ -88,7 +97,9 @@ public struct BalancerLoop: ~Copyable {
     public var isRunning: Bool { state != .stopped }
 
     /// True while the next turn will not wait: there is work, or a timer, that exceeded its share of the last turn.
-    public var hasMoreToDo: Bool { core.hasMoreToDo || sessions.hasMoreToDo || admission.waitingCount > 0 }
+    public var hasMoreToDo: Bool {
+        core.hasMoreToDo || sessions.hasMoreToDo || admission.waitingCount > 0 || !targets.roomy.isEmpty
+    }
 
     /// There is a later version of the roster than the loop's.
     var isRosterNew: Bool { shared.roster.version != targets.roster.version }
@@ -139,6 +150,7 @@ public struct BalancerLoop: ~Copyable {
             for index in 0..<core.events.count where isRunning { handle(core.events[index]) }
         } while isRunning ? try core.looksAgain() : false
         while isRunning, let token = core.popDue() { expire(token) }
+        if !targets.roomy.isEmpty { serveQueues() }
         while admission.waitingCount > 0, isRunning, let index = admission.nextWaiting() { accept(index) }
         for _ in 0..<core.ready.count where isRunning {
             if let token = core.ready.popFirst() { perform(.rest(token)) }
@@ -153,6 +165,19 @@ public struct BalancerLoop: ~Copyable {
         for _ in 0..<sessions.waiting(in: queue) {
             guard isRunning, let index = sessions.next(in: queue) else { return }
             settle(sessions.goOn(index, &targets, &core, &journal))
+        }
+    }
+
+    /// Connects clients that have waited for a place, in their order, before new ones are accepted.
+    @inline(never) private mutating func serveQueues() {
+        for pool in targets.roomy {
+            while isRunning, let index = sessions.popWaiting(pool, &targets) {
+                settle(sessions.connectNext(index, &targets, &core, &journal))
+            }
+            // The turn's connects are used up: it goes on in the next one.
+            guard sessions.connectsLeft > 0 else { continue }
+            targets.roomy.remove(pool)
+            targets.passPlaceOn(of: pool)
         }
     }
 
@@ -182,6 +207,8 @@ public struct BalancerLoop: ~Copyable {
     /// Prepares for the next wait: publishes findings, sets the timer and writes the log.
     private mutating func endTurn(isCounted: Bool) {
         if mayHaveNews || journal.hasChange { publishNews() }
+        let loops = targets.takeLoopsWithRoom()
+        if loops != 0 { seat?.wake(all: loops) }
         core.endTurn()
         journal.endTurn()
         if isCounted { journal.countTurn(nanoseconds: core.elapsedNanoseconds()) }
@@ -234,6 +261,8 @@ public struct BalancerLoop: ~Copyable {
             targets.removalsExpired(&core)
             if targets.takeClosing() { sessions.beginSweep() }
         case .drainTimer where SlowStarts.isToken(token): targets.growSlowStarts(&core)
+        case .drainTimer where Targets.isRebalanceToken(token):
+            if targets.rebalance(&core) { sessions.beginSweep() }
         case .drainTimer: stop()
         case .warmTimer: targets.warmExpired(&core)
         case .pauseTimer: admission.expired(&core, &journal)
@@ -262,11 +291,14 @@ public struct BalancerLoop: ~Copyable {
                 if targets.dropAllWarm() { continue }
                 return admission.turnAway(listener, errno, &core, &journal)
             case .client(let stream, let address, let pool, let hasWaited):
-                guard let index = sessions.open(stream, address, pool: pool, &core) else { return admission.refused() }
-                if sessions.hasNames {
-                    sessions.note(index, listener: admission.nameNumber(of: listener, &sessions.listenerNames))
+                guard let index = sessions.open(stream, address, pool: pool, &core) else {
+                    return admission.refused(listener)
                 }
-                admission.admitted()
+                if sessions.keepsOrigins {
+                    sessions.note(index, listener: admission.nameNumber(of: listener, &sessions.listenerNames))
+                    sessions.slab[index].isCounted = admission.entrances[listener].isLimited
+                }
+                admission.admitted(listener)
                 journal.cells.add(.accepted)
                 settle(sessions.begin(index, hasWaited: hasWaited, &targets, &core, &journal))
             }
@@ -276,7 +308,14 @@ public struct BalancerLoop: ~Copyable {
     /// Completes a call to `sessions`: if the session has ended, logs its record and frees its place.
     @inline(__always) mutating func settle(_ step: Sessions.Step) {
         guard step == .ended else { return }
+        if let number = sessions.lastLimited { freePlace(ofListener: number) }
         admission.sessionEnded(&sessions.lastRecord, isRunning: state == .running, &journal)
         stopIfDrained()
+    }
+
+    /// The session that has ended counted for the limit of its listener.
+    @inline(never) private mutating func freePlace(ofListener number: UInt16) {
+        sessions.lastLimited = nil
+        admission.placeFreed(ofListener: number)
     }
 }

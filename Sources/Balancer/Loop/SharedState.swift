@@ -13,10 +13,11 @@ final class SharedState: Sendable {
     /// The lengths of each loop's turns, by its index.
     let turns: [TurnLengths]
     let conditions = ServiceConditions()
-    /// What makes the ids of this process's sessions others than those of another process.
-    let sessionSalt = SessionIDs.makeSalt()
+    /// What makes the ids of this process's sessions others than those of another process, and the lots that policies draw.
+    let sessionSalt: UInt64
 
-    init(_ configuration: Configuration) {
+    init(_ configuration: Configuration, salt: UInt64 = SessionIDs.makeSalt()) {
+        sessionSalt = salt
         roster = SharedRoster(configuration)
         bound = (0..<configuration.threads).map { _ in BoundListeners() }
         barrier = ReloadBarrier(loops: configuration.threads)

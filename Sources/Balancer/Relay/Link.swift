@@ -40,6 +40,12 @@ struct Link: ~Copyable {
         UInt64(client.stream.unacknowledgedBytes + backend.stream.unacknowledgedBytes)
     }
 
+    /// Nothing is on its way in either direction, and neither has ended. Up to four system calls.
+    var isAtRest: Bool {
+        upstream.stage == .open && downstream.stage == .open && undelivered == 0 && unacknowledged == 0
+            && client.stream.readiness.isSubset(of: .writable) && backend.stream.readiness.isSubset(of: .writable)
+    }
+
     /// Bytes that were read and not delivered.
     @inline(__always) var undelivered: UInt64 {
         UInt64(upstream.discarded) + UInt64(downstream.discarded)

@@ -8,6 +8,8 @@ struct ListenerEntry: Sendable {
     let id: ListenerID
     var settings: Configuration.ListenerSettings
     var pool: PoolID
+    /// The limit on its sessions, which all entries of its name share.
+    let places: ListenerPlaces
 }
 
 extension Configuration.ListenerSettings {

@@ -82,14 +82,18 @@ struct PoolEntry: Sendable {
     /// Its configured name: its lasting identity, of which there is one at a time.
     let name: String
     let settings: PoolSettings
+    /// What all loops have of it together.
+    let shared: SharedPool
     /// By their ids, in ascending order: each new one is at the end.
     private(set) var targets: [TargetEntry]
     /// What `targets` are, by number: maintained, so that nobody walks over all of them when one has changed.
     private(set) var census = TargetCensus()
 
     init(
-        id: PoolID, name: String, settings: PoolSettings = .init(), targets: [TargetEntry]
+        id: PoolID, name: String, settings: PoolSettings = .init(), shared: SharedPool = .init(),
+        targets: [TargetEntry]
     ) {
+        self.shared = shared
         self.id = id
         self.name = name
         self.settings = settings
@@ -161,6 +165,10 @@ struct PoolSettings: Hashable, Sendable {
     var passive: Configuration.PassiveCheck?
     var slowStart: Duration?
     var panicThreshold = 0
+    var queue: Configuration.Queue?
+    var rebalance: Configuration.Rebalance?
+    /// The most sessions on all its backends; nil for no limit.
+    var sessionsMax: Int32?
     /// Its backends are found out while the balancer runs.
     var isDiscovered = false
 
@@ -181,6 +189,9 @@ struct PoolSettings: Hashable, Sendable {
         passive = pool.passive
         slowStart = pool.slowStart
         panicThreshold = pool.panicThreshold
+        queue = pool.queue
+        rebalance = pool.rebalance
+        sessionsMax = pool.sessionsMax
         isDiscovered = pool.isDiscovered
     }
 }

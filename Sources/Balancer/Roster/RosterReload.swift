@@ -44,7 +44,7 @@ struct RosterMerge {
         // The backends of a discovered pool are what was found last, until something else is found.
         let backends = pool.isDiscovered ? nil : pool.backends
         return PoolEntry(
-            id: entry.id, name: entry.name, settings: settings,
+            id: entry.id, name: entry.name, settings: settings, shared: entry.shared,
             targets: targets(of: entry, backends, settings))
     }
 

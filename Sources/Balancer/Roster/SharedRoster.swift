@@ -30,7 +30,7 @@ final class SharedRoster: Sendable {
         loopCount = configuration.threads
         for pool in configuration.pools { unsafe roster.pools.append(makePool(pool)) }
         let plan = unsafe ListenerPlan(from: [], to: configuration.listeners, next: &nextListener)
-        unsafe roster.listeners = Self.listeners(plan, roster.pools, configuration)
+        unsafe roster.listeners = Self.listeners(plan, [], roster.pools, configuration)
         unsafe roster.process = ProcessSettings(configuration)
     }
 
@@ -110,7 +110,8 @@ final class SharedRoster: Sendable {
                 let targets = merge.targets(of: pools[place], backends, pools[place].settings)
                 guard !merge.summary.isEmpty else { return nil }
                 pools[place] = PoolEntry(
-                    id: pool, name: pools[place].name, settings: pools[place].settings, targets: targets)
+                    id: pool, name: pools[place].name, settings: pools[place].settings, shared: pools[place].shared,
+                    targets: targets)
                 return .pool(pool)
             case .weigh(let id, let weight): return Self.revise(id, &pools) { target, _ in target.weight = weight }
             case .limit(let id, let most): return Self.revise(id, &pools) { target, _ in target.sessionsMax = most }
@@ -136,7 +137,7 @@ final class SharedRoster: Sendable {
         let pools = unsafe merge.pools(roster.pools, configuration.pools)
         merge.count(plan)
         merge.compare(unsafe roster.process, ProcessSettings(configuration))
-        unsafe roster.listeners = Self.listeners(plan, pools, configuration)
+        unsafe roster.listeners = Self.listeners(plan, roster.listeners, pools, configuration)
         unsafe roster.process = ProcessSettings(configuration)
         unsafe roster.reload += 1
         reviseLocked {
@@ -147,11 +148,16 @@ final class SharedRoster: Sendable {
     }
 
     private static func listeners(
-        _ plan: ListenerPlan, _ pools: [PoolEntry], _ configuration: Configuration
+        _ plan: ListenerPlan, _ old: [ListenerEntry], _ pools: [PoolEntry], _ configuration: Configuration
     ) -> [ListenerEntry] {
         let ids = Dictionary(uniqueKeysWithValues: pools.map { ($0.name, $0.id) })
+        var places = Dictionary(old.map { ($0.settings.name, $0.places) }, uniquingKeysWith: { first, _ in first })
         return plan.entries.compactMap { id, settings in
-            ids[configuration.pools[settings.pool].name].map { ListenerEntry(id: id, settings: settings, pool: $0) }
+            guard let pool = ids[configuration.pools[settings.pool].name] else { return nil }
+            let own = places[settings.name] ?? ListenerPlaces()
+            places[settings.name] = own
+            own.limit(to: settings.sessionsMax.map(Int.init) ?? .max)
+            return ListenerEntry(id: id, settings: settings, pool: pool, places: own)
         }
     }
 

@@ -25,6 +25,8 @@ struct TargetState: ~Copyable {
     private(set) var isFollowed = false
     /// A copy of ``Candidate/isSuspect``, and what makes it so.
     var suspicion = Suspicion()
+    /// How many of its idle sessions are to end, so that others have them: ``Configuration/Rebalance``.
+    var surplus: Int32 = 0
     /// A copy of ``Candidate/percent``.
     var percent = SlowStart.percentMax
     /// How often it had come back from being down or ejected, as the loop knows it.
@@ -102,6 +104,7 @@ struct TargetState: ~Copyable {
     /// It leaves: its sessions count no more for its pool.
     mutating func leave() {
         follow(false)
+        surplus = 0
         position = -1
     }
 
@@ -147,6 +150,14 @@ struct PoolState: ~Copyable {
     var hasLeft = false
     /// Sessions that are not connected yet: they may still pick from it.
     var holds: Int32 = 0
+    /// When its sessions are looked at next by ``Configuration/Rebalance``; nil for never.
+    var rebalancesAt: Instant?
+    /// Clients of this loop that wait for a place.
+    var queue = PoolQueue()
+    /// What all loops have of it together.
+    let shared: SharedPool
+    /// ``SharedPool/load`` is maintained: it has a limit.
+    private(set) var isCounted = false
     /// The rank of the candidates that are up.
     var rank = TargetRank.primary
     private(set) var candidates: [Candidate] = []
@@ -159,17 +170,19 @@ struct PoolState: ~Copyable {
     private(set) var clientPrefix: ClientPrefix?
     /// The candidate whose count is compared next with those of the other loops.
     private var nextToCompare = 0
-    /// Clients that were closed because no candidate was up.
-    var outage = Episode()
-    /// Clients that were closed because every candidate that is up has as many sessions as it may have.
-    var full = Episode()
+    /// What keeps its clients from a backend.
+    var troubles = PoolTroubles()
 
     init(_ entry: PoolEntry, share: Double, seed: UInt64) {
         let policy = entry.settings.makePolicy(share: share, seed: seed)
-        self.init(id: entry.id, name: entry.name, policy: policy, entry.settings)
+        self.init(id: entry.id, name: entry.name, policy: policy, entry.settings, entry.shared)
     }
 
-    init(id: PoolID, name: String, policy: any Policy, _ settings: PoolSettings = .init()) {
+    init(
+        id: PoolID, name: String, policy: any Policy, _ settings: PoolSettings = .init(), _ shared: SharedPool = .init()
+    ) {
+        self.shared = shared
+        isCounted = settings.sessionsMax != nil
         self.settings = settings
         connectLimits = ConnectLimits(settings.retries)
         clientPrefix = settings.clientPrefix
@@ -188,6 +201,33 @@ struct PoolState: ~Copyable {
         policy = settings.makePolicy(share: share, seed: seed)
         followsSessions = policy.followsSessions
     }
+
+    // MARK: its own limit on sessions
+
+    /// Whether ``SharedPool/load`` is maintained from now on; this loop has so many sessions on its backends.
+    mutating func count(_ isCounted: Bool, sessions: Int32) {
+        guard isCounted != self.isCounted else { return }
+        self.isCounted = isCounted
+        _ = shared.load.change(by: isCounted ? sessions : -sessions)
+    }
+
+    /// True when it has as many sessions as it may have.
+    @inline(__always) var isFull: Bool { isCounted && shared.load.count >= settings.sessionsMax ?? .max }
+
+    /// Counts a session in where there is a limit; false when all loops together have as many as there may be.
+    @inline(__always) mutating func reserve() -> Bool {
+        guard isCounted else { return true }
+        guard shared.load.change(by: 1) > settings.sessionsMax ?? .max else { return true }
+        _ = shared.load.change(by: -1)
+        return false
+    }
+
+    /// Counts so many sessions out.
+    @inline(__always) mutating func giveBack(_ sessions: Int32 = 1) {
+        if isCounted { _ = shared.load.change(by: -sessions) }
+    }
+
+    // MARK: candidates
 
     /// The position of a candidate that `request` allows; nil when there is none.
     mutating func pick(for request: borrowing PickRequest) -> Int? {

@@ -28,11 +28,8 @@ extension Targets {
 
     private mutating func takeOver(_ core: inout LoopCore, _ journal: inout Journal) {
         for pool in takeOver() {
-            if let clients = pool.outage {
-                journal.log.left(.noBackend, pool: pool.id, name: pool.name, clients: clients)
-            }
-            if let clients = pool.full {
-                journal.log.left(.backendsFull, pool: pool.id, name: pool.name, clients: clients)
+            for (trouble, clients) in pool.troubles {
+                journal.log.left(trouble, pool: pool.id, name: pool.name, clients: clients)
             }
         }
         if !warm.isStopped { warm.checkNow(&core) }
@@ -44,17 +41,17 @@ extension Targets {
         }
         draining.removeAll()
         beginSlowStarts(&core)
-        for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].outage.isOn && pools[pool].hasAnyUp {
-            if let count = pools[pool].outage.end(now: core.now, after: .zero) {
-                journal.log.ended(.noBackend, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
-            }
+        lookAtQueues()
+        planRebalances(&core)
+        for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].troubles.isOn(.noBackend) {
+            if pools[pool].hasAnyUp { endOutage(pool, core.now, &journal) }
         }
     }
 
-    /// Returns the pools that left while clients were closed, and how many: for want of a backend, and of room.
+    /// Returns the pools that left while clients were closed or waited, why, and how many.
     ///
     /// Pools of the first roster get the places of their order, which a configuration's listeners refer to.
-    mutating func takeOver() -> [(id: PoolID, name: String, outage: Int?, full: Int?)] {
+    mutating func takeOver() -> [(id: PoolID, name: String, troubles: [(PoolTrouble, clients: Int)])] {
         let latest = roster
         var places: [PoolID: Int] = [:]
         for pool in pools.indexRange where pools.isTaken(pool) && !pools[pool].hasLeft { places[pools[pool].id] = pool }
@@ -70,13 +67,9 @@ extension Targets {
             if isSamePolicy, hasSameCandidates(pool, entry) { update(pool, entry) } else { rebuild(pool, entry) }
         }
         return places.values.compactMap { pool in
-            let end = Instant(nanoseconds: .max)
-            let left = (
-                id: pools[pool].id, name: pools[pool].name, outage: pools[pool].outage.end(now: end, after: .zero),
-                full: pools[pool].full.end(now: end, after: .zero)
-            )
+            let left = (id: pools[pool].id, name: pools[pool].name, troubles: pools[pool].troubles.endAll())
             leave(pool: pool)
-            return left.outage == nil && left.full == nil ? nil : left
+            return left.troubles.isEmpty ? nil : left
         }
     }
 
@@ -90,6 +83,11 @@ extension Targets {
         let hasOtherSources = pools[pool].settings.sources != settings.sources
         if pools[pool].settings.timeouts != settings.timeouts { hasNewTimeouts = true }
         pools[pool].set(settings, share: share, seed: seed &+ UInt64(loop))
+        var sessions: Int32 = 0
+        for candidate in pools[pool].candidates where candidate.place >= 0 {
+            sessions += states[Int(candidate.place)].sessions
+        }
+        pools[pool].count(settings.sessionsMax != nil, sessions: sessions)
         for candidate in pools[pool].candidates where candidate.place >= 0 {
             if hasOtherSources { dropWarm(Int(candidate.place)) }
             states[Int(candidate.place)].set(settings)
@@ -226,7 +224,7 @@ extension Targets {
     }
 
     private func isFollowed(_ target: TargetEntry, pool: Int) -> Bool {
-        target.sessionsMaxNow != nil || pools[pool].followsSessions
+        target.sessionsMaxNow != nil || pools[pool].followsSessions || pools[pool].isCounted
     }
 
     /// Rebuilds a pool in which backends were added, removed, moved or given another weight.
@@ -256,6 +254,10 @@ extension Targets {
             // One that has moved stays with its sessions.
             leave(Int(gone.place), entry.position(of: gone.id) == nil ? whenRemoved : .keep)
         }
+        // The sessions of one that has moved count no more for it.
+        for position in candidates.indices where candidates[position].place >= 0 {
+            candidates[position].sessions = states[Int(candidates[position].place)].load
+        }
         pools[pool].replace(candidates)
     }
 
@@ -283,6 +285,7 @@ extension Targets {
     private mutating func leave(_ place: Int, _ whenRemoved: Configuration.WhenRemoved) {
         dropWarm(place)
         marks[states[place].id] = nil
+        pools[states[place].pool].giveBack(states[place].sessions)
         states[place].leave()
         guard states[place].holds > 0 else { return _ = states.remove(at: place) }
         switch whenRemoved {

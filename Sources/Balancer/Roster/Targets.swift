@@ -29,8 +29,14 @@ struct Targets: ~Copyable {
     var unchecked: [Int] = []
     var removals: Removals
     var slowStarts: SlowStarts
+    /// Expires when sessions of a pool are to be spread anew.
+    let rebalanceTimer: TimerID
     /// Of backends that are suspect or start slowly.
     var marks: [TargetID: TargetMark] = [:]
+    /// Pools of which clients that wait in this loop may find a place now.
+    var roomy: Set<Int> = []
+    /// One bit for each other loop whose clients may find a place.
+    var loopsWithRoom: UInt64 = 0
     /// States that begin to start slowly, before their time is known.
     var returning: [Int] = []
     /// States whose sessions may go on for a while, before their time is known.
@@ -63,9 +69,11 @@ struct Targets: ~Copyable {
         pools = Slab(capacity: Int(UInt16.max), reserving: first.pools.count)
         removals = Removals(&core)
         slowStarts = SlowStarts(&core)
+        rebalanceTimer = core.timers.add(Self.rebalanceToken)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
         roster = first
         _ = takeOver()
+        planRebalances(&core)
     }
 
     // MARK: sessions that are to end
@@ -122,6 +130,7 @@ struct Targets: ~Copyable {
 
     /// Picks a backend that is up and not yet tried; nil when there is none.
     mutating func pick(from pool: Int, for request: borrowing PickRequest, _ now: Instant) -> Int? {
+        if pools[pool].isFull { return nil }
         if loopCount > 1, pools[pool].countsSessions { compareSome(pool) }
         var hasComparedAll = false
         while true {
@@ -139,12 +148,14 @@ struct Targets: ~Copyable {
     }
 
     /// Assigns a session to the backend at `place`, which the session then holds. False when another loop has taken the
-    /// last place there: the next pick leads elsewhere.
+    /// last place there, or in its pool: the next pick leads elsewhere, or nowhere.
     mutating func take(_ place: Int) -> Bool {
         if states[place].isFollowed {
             let (pool, position) = (states[place].pool, states[place].position)
             let most = pools[pool].candidates[position].sessionsMax
+            guard pools[pool].reserve() else { return false }
             guard let sessions = states[place].reserve(of: most) else {
+                pools[pool].giveBack()
                 pools[pool].set(position, sessions: most)
                 return false
             }
@@ -166,7 +177,7 @@ struct Targets: ~Copyable {
         }
     }
 
-    private mutating func compare(_ pool: Int, _ position: Int) {
+    mutating func compare(_ pool: Int, _ position: Int) {
         let place = Int(pools[pool].candidates[position].place)
         guard place >= 0, states[place].isFollowed else { return }
         let load = states[place].load
@@ -182,7 +193,10 @@ struct Targets: ~Copyable {
         states[place].cells.add(.disconnects)
         guard states[place].isFollowed else { return }
         let load = states[place].giveBack()
-        pools[states[place].pool].set(states[place].position, sessions: load)
+        let pool = states[place].pool
+        pools[pool].giveBack()
+        pools[pool].set(states[place].position, sessions: load)
+        if pools[pool].shared.queue.count > 0 { offerPlace(of: pool) }
     }
 
     /// Releases a session's hold on the place.
@@ -206,26 +220,5 @@ struct Targets: ~Copyable {
         guard !states[place].hasLeft, pools[states[place].pool].settings.passive != nil else { return }
         states[place].report(to: shared.failures)
         journal.noteReport()
-    }
-
-    /// Counts and logs a client that is closed because no backend of the pool can be picked. Returns why.
-    mutating func refuse(from pool: Int, _ now: Instant, _ journal: inout Journal) -> EndReason {
-        guard !pools[pool].hasLeft else { return .noBackend }
-        if pools[pool].hasAnyUp {
-            if pools[pool].full.add(now: now) {
-                journal.log.began(.backendsFull, pool: pools[pool].id, title: title(ofPool: pool))
-            }
-            return .backendsFull
-        }
-        if pools[pool].outage.add(now: now) {
-            journal.log.began(.noBackend, pool: pools[pool].id, title: title(ofPool: pool))
-        }
-        return .noBackend
-    }
-
-    /// Logs that clients are no longer refused because of limits, when that is so.
-    @inline(never) mutating func endFull(_ pool: Int, _ now: Instant, _ journal: inout Journal) {
-        guard let count = pools[pool].full.end(now: now) else { return }
-        journal.log.ended(.backendsFull, pool: pools[pool].id, title: title(ofPool: pool), clients: count)
     }
 }

@@ -3,6 +3,9 @@ import Reactor
 /// One client and its backend: a row of the session table.
 ///
 /// ```
+///   waiting
+///    |   ^ no place at any backend
+///    v   |
 ///               connected                   a side was reset, or only bytes
 ///   connecting -----------> relaying ---------------------------------------> lingering
 ///       |                      |             to be discarded are left             |
@@ -19,6 +22,8 @@ struct Session: ~Copyable {
     enum Phase: UInt8 {
         /// A connect to a backend is under way. Nothing is read from the client.
         case connecting
+        /// Every backend that may serve it has its most sessions: it stands in its pool's queue.
+        case waiting
         /// Bytes flow.
         case relaying
         /// One side is gone. The other has time to take the bytes that are left, and to read those already sent.
@@ -34,6 +39,8 @@ struct Session: ~Copyable {
         static let watched = SessionFlags(rawValue: 1 << 2)
         static let ipv6 = SessionFlags(rawValue: 1 << 3)
         static let unix = SessionFlags(rawValue: 1 << 4)
+        static let hasWaited = SessionFlags(rawValue: 1 << 5)
+        static let counted = SessionFlags(rawValue: 1 << 6)
     }
 
     var times: SessionTimes
@@ -102,14 +109,16 @@ struct Session: ~Copyable {
     /// Changes the phase; nothing else does.
     mutating func move(to next: Phase) {
         switch (phase, next) {
-        case (.connecting, .relaying), (.connecting, .ended), (.relaying, .lingering), (.relaying, .ended),
-            (.lingering, .ended):
+        case (.connecting, .relaying), (.connecting, .waiting), (.connecting, .ended), (.waiting, .connecting),
+            (.waiting, .ended), (.relaying, .lingering), (.relaying, .ended), (.lingering, .ended):
             phase = next
-        case (.connecting, .connecting), (.relaying, .relaying), (.lingering, .lingering):
+        case (.connecting, .connecting), (.waiting, .waiting), (.relaying, .relaying), (.lingering, .lingering):
             preconditionFailure("a phase is entered once: another attempt to connect is the same phase")
-        case (.connecting, .lingering):
+        case (.waiting, .relaying):
+            preconditionFailure("one that waits has no backend")
+        case (.connecting, .lingering), (.waiting, .lingering):
             preconditionFailure("without a backend nothing was delivered that a close could cut off")
-        case (.relaying, .connecting), (.lingering, .connecting):
+        case (.relaying, .connecting), (.lingering, .connecting), (.relaying, .waiting), (.lingering, .waiting):
             preconditionFailure("once connected a session stays where it is: the backend may have acted on its bytes")
         case (.lingering, .relaying):
             preconditionFailure("a side that is gone does not come back")
@@ -118,10 +127,25 @@ struct Session: ~Copyable {
         }
     }
 
+    /// A backend is connected, or was.
+    @inline(__always) var isConnected: Bool { phase != .connecting && phase != .waiting }
+
     /// The session stands in one of the queues.
     var isQueued: Bool {
         get { flags.contains(.queued) }
         set { set(.queued, newValue) }
+    }
+
+    /// It counts for the limit of its listener.
+    var isCounted: Bool {
+        get { flags.contains(.counted) }
+        set { set(.counted, newValue) }
+    }
+
+    /// It has stood in its pool's queue, and does not stand at the end again.
+    var hasWaited: Bool {
+        get { flags.contains(.hasWaited) }
+        set { set(.hasWaited, newValue) }
     }
 
     /// Keepalive is set on the backend's socket: only long sessions pay for the calls.

@@ -26,7 +26,7 @@ extension Sessions {
                 SessionRow(
                     client: slab[index].clientAddress(ipv6Hosts, at: index),
                     backend: place < 0 ? nil : targets.states[place].address,
-                    isConnected: slab[index].phase != .connecting,
+                    isConnected: slab[index].isConnected,
                     bytesUp: slab[index].link.upstream.delivered,
                     bytesDown: slab[index].link.downstream.delivered))
         }

@@ -13,9 +13,12 @@ extension Sessions {
                 queueConnect(index, &core)
                 return .continues
             }
-            guard connectLimit(of: index, &targets, core.now) == nil,
-                let place = pick(for: index, &targets, core.now)
-            else { break }
+            guard connectLimit(of: index, &targets, core.now) == nil else { break }
+            if hasToQueue(index, &targets) { return wait(index, &targets, &core, &journal) }
+            guard let place = pick(for: index, &targets, core.now) else {
+                if mayWait(index, &targets) { return wait(index, &targets, &core, &journal) }
+                break
+            }
             guard targets.take(place) else { continue }
             connectsLeft -= 1
             countAttempt(index, on: place, &targets, journal.cells)
@@ -224,7 +227,7 @@ extension Sessions {
         let place = Int(slab[index].target)
         if targets.states[place].suspicion.isOn { targets.note(place, isSuspect: false) }
         let pool = Int(slab[index].pool)
-        if targets.pools[pool].full.isOn { targets.endFull(pool, core.now, &journal) }
+        if targets.pools[pool].troubles.isCrowded { targets.endCrowd(pool, core.now, &journal) }
         targets.release(pool: pool)
         if slab[index].attempts > 1 { releaseFailed(index, &targets) }
         slab[index].tried = TriedTargets()

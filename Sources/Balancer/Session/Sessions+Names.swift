@@ -8,6 +8,17 @@ extension Sessions {
         origins.set(SessionOrigin(listener: number), at: index)
     }
 
+    /// Counts sessions that there were before their listener had a limit; returns how many there are.
+    mutating func countForLimit(ofListener number: UInt16) -> Int {
+        var count = 0
+        for index in slab.indexRange where slab.isTaken(index) {
+            guard !slab[index].isCounted, origins.value(at: index).listener == number else { continue }
+            slab[index].isCounted = true
+            count += 1
+        }
+        return count
+    }
+
     /// The backend at `place` did not accept the session's connection. Of these the first is remembered, and held until the
     /// session ends, so that its name is known then.
     mutating func noteFailed(_ index: Int, at place: Int) {
@@ -19,7 +30,7 @@ extension Sessions {
 
     /// The place that a connected session holds for ``noteFailed(_:at:)``.
     func firstFailed(of index: Int) -> Int? {
-        guard hasNames, slab[index].phase != .connecting else { return nil }
+        guard hasNames, slab[index].isConnected else { return nil }
         let place = Int(origins.value(at: index).failed)
         return place < 0 ? nil : place
     }
@@ -37,7 +48,7 @@ extension Sessions {
         lastRecord.id = id
         lastRecord.isLogged = journal.selection.takes(id)
         guard lastRecord.isLogged else { return }
-        let isConnected = slab[index].phase != .connecting
+        let isConnected = slab[index].isConnected
         let origin = origins.value(at: index)
         var names = SessionNames(
             pool: isConnected && place >= 0

@@ -14,6 +14,10 @@ extension Sessions {
         case .connecting where !relay.hasShare:
             queue(index)
             return .continues
+        case .waiting:
+            // One that has ended its direction without a byte waits for nothing.
+            let hasGone = slab[index].link.client.stream.isExhausted
+            return hasGone ? end(index, .abandoned, &targets, &core, &journal) : .continues
         case .connecting:
             // A half-close does not end the session: the client's request may be on the way. A client that has closed
             // both directions ends it, unless it has sent something that a backend should get.
@@ -34,6 +38,9 @@ extension Sessions {
         switch slab[index].phase {
         case .connecting where !relay.hasShare:
             queue(index)
+            return .continues
+        case .waiting:
+            // What is still reported of the last attempt's socket is of nobody.
             return .continues
         case .connecting:
             return connectReady(index, readiness, &targets, &core, &journal)
@@ -62,10 +69,11 @@ extension Sessions {
     mutating func goOn(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
-        guard slab[index].phase == .connecting else { return service(index, &targets, &core, &journal) }
+        guard !slab[index].isConnected else { return service(index, &targets, &core, &journal) }
         if slab[index].link.client.isUnsettled, slab[index].link.client.stream.hasLeft {
             return end(index, .abandoned, &targets, &core, &journal)
         }
+        guard slab[index].phase == .connecting else { return .continues }
         guard slab[index].link.backend.stream.isOpen else { return connectNext(index, &targets, &core, &journal) }
         let readiness = slab[index].link.backend.stream.readiness
         return readiness.isEmpty ? .continues : connectReady(index, readiness, &targets, &core, &journal)

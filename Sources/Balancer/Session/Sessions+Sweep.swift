@@ -1,10 +1,11 @@
 import Reactor
 
 /// A walk past all sessions of a loop, in shares of a turn, since nobody keeps a list of a backend's sessions, which each of
-/// them would have to be in. It ends those whose backend is to be left, and lets those look at the time whose timeouts may
-/// have become shorter.
+/// them would have to be in. It ends those whose backend is to be left, and idle ones of backends that have too many, and
+/// lets those look at the time whose timeouts may have become shorter.
 ///
-/// It goes round once from where it was when something changed last (``TargetState/closing``, ``TargetState/timeouts``).
+/// It goes round once from where it was when something changed last (``TargetState/closing``, ``TargetState/surplus``,
+/// ``TargetState/timeouts``).
 struct SessionSweep {
     private var next = 0
     /// How many places there were when it began. A session that begins meanwhile at a further one is on no such backend,
@@ -63,9 +64,24 @@ extension Sessions {
                 sweep.found()
                 return (index, reason)
             }
+            if targets.states[Int(slab[index].target)].surplus > 0, takeSurplus(index, &targets, core.now) {
+                sweep.found()
+                return (index, .rebalanced)
+            }
             // Its timer finds out what the new timeouts mean for it: ``check(_:_:_:)``.
             if sweep.hasNewTimeouts { core.timers.arm(slab[index].timer, at: core.now) }
         }
         return nil
+    }
+
+    /// True when the session is one of those that a backend with too many can do without: it has been idle for as long as
+    /// its pool says, and no byte of it is on its way here.
+    private mutating func takeSurplus(_ index: Int, _ targets: inout Targets, _ now: Instant) -> Bool {
+        let place = Int(slab[index].target)
+        guard let rebalance = targets.pools[targets.states[place].pool].settings.rebalance,
+            slab[index].times.lastActive(now: now) + rebalance.idle <= now, slab[index].link.isAtRest
+        else { return false }
+        targets.states[place].surplus -= 1
+        return true
     }
 }

@@ -21,8 +21,10 @@ struct Sessions: ~Copyable {
     var slab: Slab<Session>
     /// The addresses of IPv6 clients, by the places of their sessions.
     var ipv6Hosts: Column<IPv6Host>
-    /// Where sessions came in, and which backend failed them first; only where lines of the log name that.
+    /// Where sessions came in, and which backend failed them first; only where lines of the log name that, or listeners
+    /// have limits.
     var origins: Column<SessionOrigin>
+    let keepsOrigins: Bool
     let hasNames: Bool
     let ids: SessionIDs
     /// The names of listeners, by their numbers.
@@ -49,6 +51,8 @@ struct Sessions: ~Copyable {
     /// The record of the session that ended last. Kept here, since returning a value of this size costs as much as
     /// relaying a message.
     var lastRecord = SessionRecord.none
+    /// The number of the listener whose limit it counted for; nil when for none.
+    var lastLimited: UInt16?
 
     /// Throws where there is no memory for ``Limits/sessionsAtStart`` sessions.
     init(
@@ -57,6 +61,7 @@ struct Sessions: ~Copyable {
         let count = configuration.limits.sessionsAtStart
         self.ids = ids
         hasNames = configuration.log.namesSessions
+        keepsOrigins = configuration.keepsOrigins
         origins = Column(capacity: 0)
         slab = Slab(capacity: Token.indexLimit, reserving: 0)
         ipv6Hosts = Column(capacity: 0)
@@ -83,7 +88,8 @@ struct Sessions: ~Copyable {
 
     /// The slab comes last: while it has room, there is room for its sessions in the others.
     private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
-        ipv6Hosts.reserve(count) && (!hasNames || origins.reserve(count)) && bulk.reserve(count) && late.reserve(count)
+        ipv6Hosts.reserve(count) && (!keepsOrigins || origins.reserve(count)) && bulk.reserve(count)
+            && late.reserve(count)
             && connects.reserve(count)
             && slab.reserve(count)
     }
@@ -213,6 +219,8 @@ struct Sessions: ~Copyable {
                 return goOn(index, &targets, &core, &journal)
             }
             return redispatch(index, .timedOut, &targets, &core, &journal)
+        case .waiting:
+            return end(index, .queueTimeout, &targets, &core, &journal)
         case .relaying:
             guard let reason = check(index, &targets, &core) else { return .continues }
             return end(index, reason, &targets, &core, &journal)
@@ -242,16 +250,18 @@ struct Sessions: ~Copyable {
         journal.countEnd(
             reason, discarded: lastRecord.bytesDiscarded, named < 0 ? nil : targets.states[named].cells)
         core.timers.remove(slab[index].timer)
+        if slab[index].phase == .waiting { leaveQueue(index, &targets) }
         relay.chargeEnd()
-        relay.release(&slab[index].link, isConnected: slab[index].phase != .connecting)
+        relay.release(&slab[index].link, isConnected: slab[index].isConnected)
         if slab[index].link.backend.stream.isOpen { targets.drop(place) }
-        if slab[index].phase == .connecting {
+        if !slab[index].isConnected {
             if slab[index].link.backend.stream.isOpen { targets.states[place].suspicion.connectEnded() }
             releaseTried(index, &targets)
         } else {
             targets.release(place)
             if hasNames { releaseFirstFailed(index, &targets) }
         }
+        if slab[index].isCounted { lastLimited = origins.value(at: index).listener }
         slab[index].move(to: .ended)
         _ = slab.remove(at: index)
         return .ended
@@ -272,14 +282,15 @@ struct Sessions: ~Copyable {
     private mutating func makeRecord(
         _ index: Int, _ reason: EndReason, at place: Int, _ targets: inout Targets, _ now: Instant
     ) {
-        let wasConnected = slab[index].phase != .connecting
+        let wasConnected = slab[index].isConnected
         let end: Party =
             switch reason {
             case .finished, .reset: slab[index].firstEnd ?? .balancer
             case .abandoned: .client
             case .connectFailed: .backend
-            case .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .noBackend, .backendsFull, .shortage,
-                .cut:
+            case .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .rebalanced, .noBackend,
+                .backendsFull,
+                .queueFull, .queueTimeout, .shortage, .cut:
                 .balancer
             }
         lastRecord = SessionRecord(

@@ -80,10 +80,27 @@ extension StatusReport {
             listeners: facts.roster.listeners.map { listener in
                 let pool = facts.roster.pools.first { $0.id == listener.pool }
                 return ListenerLine(
-                    name: listener.settings.name, pool: pool?.name ?? "", address: listener.settings.address)
+                    name: listener.settings.name, pool: pool?.name ?? "", address: listener.settings.address,
+                    load: listener.settings.sessionsMax.map {
+                        Load(sessions: listener.places.sessions, max: Int($0))
+                    })
             },
+            pools: facts.roster.pools.compactMap { PoolLine($0) },
             sessions: facts.sessions, sessionsMax: facts.roster.process.sessionsMax,
             threads: facts.configuration.threads, turns: turns, uptime: uptime, process: getpid())
+    }
+}
+
+extension StatusReport.PoolLine {
+    /// Nil for a pool that has neither a limit nor a queue.
+    init?(_ pool: PoolEntry) {
+        guard pool.settings.sessionsMax != nil || pool.settings.queue != nil else { return nil }
+        self.init(
+            name: pool.name,
+            load: pool.settings.sessionsMax.map {
+                StatusReport.Load(sessions: Int(pool.shared.load.count), max: Int($0))
+            },
+            queue: pool.settings.queue.map { Queue(waiting: pool.shared.queue.count, max: $0.max) })
     }
 }
 
@@ -95,8 +112,9 @@ extension StatusReport.BackendLine {
         self.init(
             address: target.address, name: target.label ?? target.host?.host, health: health,
             pool: pool, title: target.name, weight: target.weight, isBackup: target.isBackup,
-            sessions: target.counters.sessions, sessionsMax: target.sessionsMax.map(Int.init),
-            isSuspect: mark?.isSuspect ?? false, slowStartPercent: mark?.percent.map(Int.init))
+            sessions: target.counters.sessions, sessionsMax: target.sessionsMaxNow.map(Int.init),
+            isSuspect: mark?.isSuspect ?? false, agentPercent: target.agent.shareTold,
+            slowStartPercent: mark?.percent.map(Int.init))
     }
 }
 

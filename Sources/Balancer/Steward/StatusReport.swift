@@ -8,11 +8,14 @@ import Reactor
 ///     turn_max_us=411 uptime_s=3600 pid=4711
 /// backend=172.20.0.5:8090 health=up name=server1 pool=web title=server1:8090 weight=3 sessions=12
 /// backend=- health=down name=server2 pool=web title=server2:8090 backup=yes sessions=0
+/// pool=web waiting=0 queue_max=200
 /// listener=web pool=web address=0.0.0.0:8000
 /// ```
 ///
-/// `state` follows `health` where there is more to say: `draining` (a weight of 0), `suspect`, `slow-start-40%`, `full`; several
-/// are separated by commas. Suspicions are those of the loop that answers.
+/// `state` follows `health` where there is more to say: `draining` (a weight of 0, or its agent says so), `agent-50%`, `suspect`,
+/// `slow-start-40%`, `full`; several are separated by commas. Suspicions are those of the loop that answers.
+///
+/// A pool has a line where it has a queue or a limit; `state=full` stands at pools and listeners whose limit is reached.
 ///
 /// `title` is what identifies a backend in its pool, where that is neither `name` nor its address. `weight` stands where it
 /// is not 1.
@@ -61,13 +64,16 @@ public struct StatusReport: Hashable, Sendable {
         public var sessionsMax: Int?
         /// A client's connect has failed, and nothing has succeeded since.
         public var isSuspect = false
+        /// How much of its weight its agent lets it have; 0 while it wants no new clients, nil for all of it.
+        public var agentPercent: Int?
         /// How much of its weight it has, while it starts slowly.
         public var slowStartPercent: Int?
 
         /// What there is to say besides its health.
         var states: [String] {
             var states: [String] = []
-            if weight == 0 { states.append("draining") }
+            if weight == 0 || agentPercent == 0 { states.append("draining") }
+            if let agentPercent, agentPercent > 0 { states.append("agent-\(agentPercent)%") }
             if isSuspect { states.append("suspect") }
             if let slowStartPercent { states.append("slow-start-\(slowStartPercent)%") }
             if let sessionsMax, sessions >= sessionsMax { states.append("full") }
@@ -95,9 +101,46 @@ public struct StatusReport: Hashable, Sendable {
         public var pool: String
         /// The address.
         public var address: SocketAddress
+        /// Sessions of all loops that came in by this name, and the most there may be; nil where there is no limit.
+        public var load: Load?
 
         // The path of a Unix socket may have spaces in it, so it ends the line.
-        var text: String { "listener=\(name) pool=\(pool) address=\(address)\n" }
+        var text: String {
+            "listener=\(name) pool=\(pool)" + (load.map { $0.text } ?? "") + " address=\(address)\n"
+        }
+    }
+
+    /// Sessions, and the most there may be.
+    public struct Load: Hashable, Sendable {
+        /// How many there are.
+        public var sessions: Int
+        /// How many there may be.
+        public var max: Int
+
+        var text: String { (sessions >= max ? " state=full" : "") + " sessions=\(sessions) sessions_max=\(max)" }
+    }
+
+    /// A pool with a queue, or with a limit on its sessions.
+    public struct PoolLine: Hashable, Sendable {
+        /// Its name.
+        public var name: String
+        /// Its sessions, and the most there may be; nil where there is no limit.
+        public var load: Load?
+        /// Clients of all loops that wait for a place, and the most that may wait; nil without a queue.
+        public var queue: Queue?
+
+        /// Clients that wait, and the most that may.
+        public struct Queue: Hashable, Sendable {
+            /// How many wait.
+            public var waiting: Int
+            /// How many may.
+            public var max: Int
+        }
+
+        var text: String {
+            "pool=\(name)" + (load.map { $0.text } ?? "")
+                + (queue.map { " waiting=\($0.waiting) queue_max=\($0.max)" } ?? "") + "\n"
+        }
     }
 
     /// What the probes of a backend have shown.
@@ -120,6 +163,8 @@ public struct StatusReport: Hashable, Sendable {
     public var backends: [BackendLine]
     /// The addresses of all listeners.
     public var listeners: [ListenerLine] = []
+    /// Pools with a queue, or with a limit on their sessions.
+    public var pools: [PoolLine] = []
     /// Sessions of all loops.
     public var sessions: Int
     /// The limit on sessions.
@@ -151,6 +196,7 @@ public struct StatusReport: Hashable, Sendable {
         for backend in backends.prefix(Self.backendLinesMax) { text += backend.text }
         let others = backends.count - Self.backendLinesMax
         if others > 0 { text += "backends_not_listed=\(others)\n" }
+        for pool in pools { text += pool.text }
         for listener in listeners { text += listener.text }
         return text
     }

@@ -72,6 +72,16 @@ extension Document {
         _ listener: Listener, besides addresses: [SocketAddress], _ resources: Resources,
         _ mistakes: inout MistakeList
     ) -> [Configuration.ListenerSettings] {
+        var own = sockets(listener, besides: addresses, resources, &mistakes)
+        for index in own.indices { own[index].sessionsMax = listener.sessionsMax.value.map(Int32.init) }
+        return own
+    }
+
+    /// A listener's addresses and sockets, each with what applies to it.
+    private func sockets(
+        _ listener: Listener, besides addresses: [SocketAddress], _ resources: Resources,
+        _ mistakes: inout MistakeList
+    ) -> [Configuration.ListenerSettings] {
         let path = Path.top.key("listeners").key(listener.name.value).key("bind")
         let pool = pools.firstIndex { $0.name.value == listener.pool.value } ?? 0
         let name = listener.name.value
@@ -152,6 +162,9 @@ extension Document {
             whenRemoved: pool.whenRemoved.value.setting)
         wanted.sourceHash = pool.sourceHash.value
         wanted.agent = pool.agent
+        wanted.queue = pool.queue.value
+        wanted.sessionsMax = pool.sessionsMax.value.map(Int32.init)
+        wanted.rebalance = pool.rebalance.value
         wanted.passive = pool.passive.value
         wanted.slowStart = pool.slowStart.value
         wanted.panicThreshold = pool.panicThreshold.value

@@ -52,6 +52,7 @@ extension Document.Listener {
         self.binds = binds
         pool = try fields.setting("pool", \.asText)
         backlog = fields.optional("backlog", \.asCount)
+        sessionsMax = try fields.section("limits").optional("sessions", \.asCount)
         userTimeout = fields.optional("user_timeout", \.asDuration)
         keepalive = try Document.Keepalive(try fields.section("keepalive"))
     }
@@ -112,6 +113,20 @@ extension Document.Pool {
         passive = .init(
             value: try fields.fields("passive").map { fields throws(MissingKey) in try .init(fields) },
             origin: fields["passive"]?.origin ?? .builtIn)
+        queue = .init(
+            value: try fields.fields("queue").map { fields throws(MissingKey) in
+                .init(
+                    max: try fields.setting("max", \.asCount).value,
+                    timeout: try fields.setting("timeout", \.asDuration).value)
+            }, origin: fields["queue"]?.origin ?? .builtIn)
+        sessionsMax = fields.optional("sessions_max", \.asCount)
+        rebalance = .init(
+            value: try fields.fields("rebalance").map { fields throws(MissingKey) in
+                .init(
+                    share: try fields.setting("share", \.asShare).value,
+                    every: try fields.setting("every", \.asDuration).value,
+                    idle: try fields.setting("idle", \.asDuration).value)
+            }, origin: fields["rebalance"]?.origin ?? .builtIn)
         slowStart = fields.optional("slow_start", \.asDuration)
         panicThreshold = try fields.setting("panic_threshold", \.asShare)
         closesWhenDown = try fields.setting("when_down") { $0.asWord.map { $0 == "close" } }

@@ -50,6 +50,8 @@ public struct Document: Sendable {
         public let pool: Setting<String>
         /// How many clients wait in the kernel; nil for as many as it allows.
         public let backlog: Setting<Int?>
+        /// The most sessions at the same time; nil for no limit.
+        public let sessionsMax: Setting<Int?>
         /// TCP_USER_TIMEOUT of clients' sockets; nil for the kernel's own.
         public let userTimeout: Setting<Duration?>
         /// Of clients' sockets.
@@ -104,6 +106,12 @@ public struct Document: Sendable {
         public let passive: Setting<Configuration.PassiveCheck?>
         /// How long a backend that comes back takes to get its whole weight; nil for no time.
         public let slowStart: Setting<Duration?>
+        /// How clients wait for a place; nil for not at all.
+        public let queue: Setting<Configuration.Queue?>
+        /// The most sessions on all backends together; nil for no limit.
+        public let sessionsMax: Setting<Int?>
+        /// How idle sessions of backends that have too many are ended; nil for not at all.
+        public let rebalance: Setting<Configuration.Rebalance?>
         /// The share of backends below which all are used, in millionths.
         public let panicThreshold: Setting<Int>
         /// Whether the sessions of a backend that goes down are closed.

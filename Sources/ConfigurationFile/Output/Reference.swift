@@ -35,7 +35,8 @@ public enum Reference {
         case Section.discoveredByName.title: "pools.NAME.backends with dns"
         case Section.discoveredByService.title: "pools.NAME.backends with srv"
         case Section.discoveredByFile.title: "pools.NAME.backends with file"
-        case "check", "agent", "passive", "retries", "source_hash": "pools.NAME.\(section.title)"
+        case "check", "agent", "passive", "queue", "rebalance", "retries", "source_hash": "pools.NAME.\(section.title)"
+        case "limits": "listeners.NAME.limits"
         case Section.exchangeStep.title: "pools.NAME.check.steps"
         default: section.title
         }

@@ -145,8 +145,9 @@ struct Section: Sendable {
 
     /// Every section, from the top of the file downwards.
     static let all: [Section] = [
-        .file, .process, .defaults, .listener, .bind, .pool, .backend, .discoveredByName, .discoveredByService,
-        .discoveredByFile, .sourceHash, .passive, .check, .exchangeStep, .agent, .retries, .keepaliveKeys, .log,
+        .file, .process, .defaults, .listener, .bind, .limits, .pool, .backend, .discoveredByName, .discoveredByService,
+        .discoveredByFile, .sourceHash, .queue, .rebalance, .passive, .check, .exchangeStep, .agent, .retries,
+        .keepaliveKeys, .log,
         .logSessions, .logEvents,
         .administration,
     ]

@@ -75,7 +75,23 @@ extension Section {
                 never.
                 """,
                 example: "30%"),
-            .later("queue"), .later("proxy_protocol"),
+            Key(
+                "queue", .section(queue), .nothing("such clients are closed"),
+                "How clients wait when every backend, or the pool, has its `sessions_max`. `{}` for the defaults.",
+                example: "{max: 50, timeout: 2s}"),
+            Key(
+                "sessions_max", .count(1...Limits.sessionsCeiling), .nothing("no limit"),
+                "The most sessions on all backends together; further clients wait in the `queue`, or are closed.",
+                example: "2000"),
+            Key(
+                "rebalance", .section(rebalance), .nothing("no session is ended for that"),
+                """
+                Ends idle sessions of backends that have more than their share, a few at a time, so that their clients come \
+                again: after a backend has come back. `{}` for the defaults.
+                """,
+                example: "{share: 5%, every: 1m}"
+            ).only(with: "policy", Configuration.Rebalance.policies.map(\.rawValue)),
+            .later("proxy_protocol"),
         ])
 
     /// Backends as they are listed, also in a file that a pool is discovered from.
@@ -116,6 +132,37 @@ extension Section {
                 to its next best.
                 """,
                 example: "150%"),
+        ])
+
+    static let queue = Section(
+        "queue",
+        "How clients wait for a place, first come first served, when every backend, or the pool, has its `sessions_max`.",
+        [
+            Key(
+                "max", .count(Configuration.Queue.maxRange), .standard("200"),
+                "So many wait at most; the next one is closed.", example: "50"),
+            Key(
+                "timeout", .duration(times), .standard("5s"), "A client that has waited so long is closed.",
+                example: "2s"),
+        ])
+
+    static let rebalance = Section(
+        "rebalance",
+        """
+        How idle sessions of backends that have more than their share (and an eighth of that besides) are ended with a FIN, so \
+        that backends which have come back get some.
+        """,
+        [
+            Key(
+                "share", .share(Configuration.Rebalance.shareRange), .standard("10%"),
+                "At most so much of a backend's sessions is ended at once, in each thread; one in any case.",
+                example: "5%"),
+            Key(
+                "every", .duration(Configuration.rebalanceEveryMin...Configuration.durationMax), .standard("30s"),
+                "How often the sessions are looked at.", example: "1m"),
+            Key(
+                "idle", .duration(times), .standard("10s"), "Only sessions in which nothing has moved for so long.",
+                example: "30s"),
         ])
 
     static let passive = Section(

@@ -113,7 +113,20 @@ extension Section {
                 "backlog", .count(1...Limits.backlogMax), .nothing("net.core.somaxconn, which is also the most"),
                 "How many clients the kernel keeps until they are accepted.", example: "4096"),
             userTimeout(.inherited(.value("none")), "clients"), keepalive(.inherited(.map)),
-            .later("proxy_protocol"), .later("allow"), .later("deny"), .later("limits"), .later("server_name"),
+            Key(
+                "limits", .section(limits), .standard(""), "What its clients may use, all together.",
+                example: "{sessions: 10000}"),
+            .later("proxy_protocol"), .later("allow"), .later("deny"), .later("server_name"),
+        ])
+
+    static let limits = Section(
+        "limits", "What the clients of the listener may use, all together.",
+        [
+            Key(
+                "sessions", .count(1...Limits.sessionsCeiling), .nothing("no limit but `process.sessions_max`"),
+                "The most sessions at the same time, over all its addresses; further clients wait in the kernel's backlog.",
+                example: "10000"),
+            .later("rate"), .later("per_client"),
         ])
 
     static let bind = Section(

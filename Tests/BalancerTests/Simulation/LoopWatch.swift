@@ -13,7 +13,7 @@ struct LoopWatch {
     /// The counters of all backends that there ever were.
     private var targetCounters: [TargetID: TargetCounters] = [:]
     private let timeouts: Configuration.PoolTimeouts
-    private let pool: Configuration.Pool
+    private let pools: [Configuration.Pool]
     /// Where backends were that were down before any turn.
     private var downAddresses: Set<SocketAddress> = []
     /// What a turn does, and who waits for the next.
@@ -30,6 +30,10 @@ struct LoopWatch {
     private var unlimitedPools: Set<Int> = []
     /// How many sessions each backend had, by the place of its state.
     private var sessionsBefore: [Int: Int32] = [:]
+    /// How many sessions each pool had, by its place.
+    private var poolSessionsBefore: [Int: Int32] = [:]
+    /// Who waits, and for how long.
+    private var queues = QueueWatch()
     /// Turns that began with a stall.
     private(set) var stalls = 0
     /// In the loop's time: when the last turn was, the earliest deadline after it, and the latest deadline before which
@@ -45,8 +49,8 @@ struct LoopWatch {
 
     init(_ kernel: SimulatedKernel, _ configuration: Configuration) {
         self.kernel = kernel
-        pool = configuration.pools[0]
-        timeouts = pool.timeouts
+        pools = configuration.pools
+        timeouts = pools[0].timeouts
         shares = ShareWatch(configuration)
         probeTimeout = configuration.pools.map(\.health.timeout).min() ?? .zero
     }
@@ -69,6 +73,7 @@ struct LoopWatch {
         for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
             sessionsBefore[place] = loop.targets.states[place].sessions
         }
+        poolSessionsBefore = Self.poolSessions(loop)
     }
 
     /// One more turn is over.
@@ -79,6 +84,8 @@ struct LoopWatch {
         lookAtBackends()
         lookAtStop(loop)
         for violation in shares.look(at: loop, kernel) where violations.isEmpty { note(violation) }
+        for violation in queues.look(at: loop) where violations.isEmpty { note(violation) }
+        lookAtPools(loop)
         prepare(loop)
     }
 
@@ -102,7 +109,7 @@ struct LoopWatch {
             if let peer = before[key], peer.isConnected, peer.backend !== backend {
                 note("client \(client.host.id) was moved to another backend")
             }
-            peers[key] = Peer(backend: backend, isConnected: loop.sessions.slab[index].phase != .connecting)
+            peers[key] = Peer(backend: backend, isConnected: loop.sessions.slab[index].isConnected)
         }
         let roster = loop.shared.roster.current()
         downAddresses.formUnion(roster.targets.filter { !$0.isUp }.compactMap(\.address))
@@ -111,6 +118,9 @@ struct LoopWatch {
         sessionAddresses = Set(candidates.compactMap(\.address))
         unlimitedPools = Set(
             candidates.filter { $0.sessionsMax == nil }.compactMap(\.address).compactMap(RosterScript.pool(of:)))
+        for pool in roster.pools where pool.settings.sessionsMax != nil {
+            if let number = Int(pool.name) { unlimitedPools.remove(number) }
+        }
         noteSessions(loop)
         now = loop.core.now.nanoseconds
         planned = max(now, loop.core.timers.nextDeadline?.nanoseconds ?? .max)
@@ -123,6 +133,8 @@ struct LoopWatch {
     /// only where there is no other.
     private static func candidates(of pool: PoolEntry) -> [TargetEntry] {
         var all = pool.targets.filter { $0.isEligible && $0.weight > 0 }
+        let usable = pool.targets.filter { $0.address != nil && $0.weight > 0 }
+        if all.count * 1_000_000 < usable.count * pool.settings.panicThreshold { return usable }
         if pool.settings.health.startsUnknown {
             let known = all.filter { $0.probes.last != nil }
             if !known.isEmpty { all = known }
@@ -232,6 +244,8 @@ struct LoopWatch {
     }
 
     private mutating func checkClosed(_ record: PrintedRecord) {
+        guard let number = kernel.client(at: record.client)?.pool else { return note("a record of nobody") }
+        let pool = pools[number]
         let mayBe =
             record.reason == .backendRemoved
             ? pool.whenRemoved != .keep
@@ -298,6 +312,39 @@ struct LoopWatch {
             if warm > 0, loop.targets.states[place].probes.last != .succeeded {
                 note("connections are held ready for a backend whose last probe has not succeeded")
             }
+        }
+    }
+
+    /// How many sessions the backends of each pool have, without those that have left.
+    private static func poolSessions(_ loop: borrowing BalancerLoop) -> [Int: Int32] {
+        var sessions: [Int: Int32] = [:]
+        for place in loop.targets.states.indexRange where loop.targets.states.isTaken(place) {
+            guard !loop.targets.states[place].hasLeft else { continue }
+            sessions[loop.targets.states[place].pool, default: 0] += loop.targets.states[place].sessions
+        }
+        return sessions
+    }
+
+    /// Limits of pools and listeners are held, and what is counted for them is what there is.
+    private mutating func lookAtPools(_ loop: borrowing BalancerLoop) {
+        for (pool, sessions) in Self.poolSessions(loop) {
+            guard let most = loop.targets.pools[pool].settings.sessionsMax else { continue }
+            let counted = loop.targets.pools[pool].shared.load.count
+            if counted != sessions { note("a pool counts \(counted) sessions of \(sessions)") }
+            if sessions > most, sessions > poolSessionsBefore[pool] ?? 0 {
+                note("a pool has got \(sessions) sessions, and may have \(most)")
+            }
+        }
+        var counted = 0
+        for index in loop.sessions.slab.indexRange where loop.sessions.slab.isTaken(index) {
+            if loop.sessions.slab[index].isCounted { counted += 1 }
+        }
+        let listeners = loop.targets.roster.listeners
+        let known = listeners.reduce(0) { $0 + $1.places.sessions }
+        if known != counted { note("listeners count \(known) sessions of \(counted)") }
+        for listener in listeners {
+            guard let most = listener.settings.sessionsMax, loop.state == .running else { continue }
+            if listener.places.sessions > Int(most) { note("a listener has more sessions than it may") }
         }
     }
 

@@ -57,8 +57,8 @@ struct PrintedRecord {
         switch reason {
         // A client that had left before it was accepted gets no attempt.
         case .abandoned, .cut: return max(0, attempts - 1)
-        case .connectFailed, .shortage, .noBackend, .backendsFull: return attempts
-        case .finished, .reset, .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved: return -1
+        case .connectFailed, .shortage, .noBackend, .backendsFull, .queueFull, .queueTimeout: return attempts
+        case .finished, .reset, .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .rebalanced: return -1
         }
     }
 }

@@ -33,6 +33,8 @@ struct SimulationRun {
         seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
         reloadPercent: Int = 0, faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .sleeping, timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
+        freezes: Bool = false, listenerMax: Int32? = nil,
+        backend: (SocketAddress) -> Configuration.Backend = { .init(address: $0) },
         adjustPool: (inout Configuration.Pool) -> Void = { _ in }, adjust: (inout Limits) -> Void = { _ in }
     ) throws {
         self.seed = seed
@@ -48,24 +50,30 @@ struct SimulationRun {
         adjust(&limits)
         configuration = try Configuration(
             listeners: (0..<pools).map {
-                .init(address: .ipv4(0x7F00_0001, port: UInt16(SimulatedKernel.firstPort + $0)), pool: $0)
+                var settings = Configuration.ListenerSettings(
+                    address: .ipv4(0x7F00_0001, port: UInt16(SimulatedKernel.firstPort + $0)), pool: $0)
+                settings.sessionsMax = listenerMax
+                return settings
             },
             pools: (0..<pools).map { pool in
                 var settings = Configuration.Pool(
                     name: "\(pool)",
-                    backends: (1...backends).map { .init(address: RosterScript.address($0, in: pool)) },
+                    backends: (1...backends).map { backend(RosterScript.address($0, in: pool)) },
                     timeouts: timeouts)
                 adjustPool(&settings)
                 return settings
             },
-            limits: limits, latency: latency, log: .sessions)
+            limits: limits, latency: latency, log: .sessions, freezesWhenAllFail: freezes)
         watch = LoopWatch(kernel, configuration)
     }
 
     private func makeLoop() throws -> BalancerLoop {
         let output = EventLog(
             .sessions, output: OutputStream(number: 1), errors: OutputStream(number: 2))
-        guard isSignalled else { return try BalancerLoop(configuration, output: output) }
+        guard isSignalled else {
+            let duties = ProcessDuties(signals: nil, service: nil, control: nil, lookUp: BackgroundResolver.system)
+            return try BalancerLoop(configuration, salt: seed, duties, output: output)
+        }
         let loop = try BalancerLoop(configuration, signals: Signals([.terminate]), output: output)
         let counters = loop.shared.counters[0]
         kernel.signals.countStale = { counters.cells[.staleEvents] }
@@ -210,7 +218,7 @@ struct SimulationRun {
                 found += complete(source, to: client, readerLeft: client.host.leavesBytes, record.down, name + " down")
             }
             if record.reason == .finished, client.host.sawReset { found.append("\(name) finished, and was reset") }
-        case .noBackend, .backendsFull, .connectFailed, .abandoned, .shortage:
+        case .noBackend, .backendsFull, .queueFull, .queueTimeout, .connectFailed, .abandoned, .shortage:
             if !client.host.received.isEmpty { found.append("\(name) received bytes without a backend") }
         case .idle, .halfClosed:
             let hosts = [client.host, backend?.host, source?.host].compactMap { $0 }
@@ -223,7 +231,7 @@ struct SimulationRun {
             if hosts.contains(where: { $0.isGone && $0.farewell == .reset }) {
                 found.append("\(name) or its backend reset, and the session stayed until it was idle")
             }
-        case .sessionAge, .backendDown, .backendRemoved:
+        case .sessionAge, .backendDown, .backendRemoved, .rebalanced:
             // When: LoopWatch.
             break
         case .cut:

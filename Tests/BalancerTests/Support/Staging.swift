@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 import Reactor
 
@@ -57,6 +58,20 @@ extension Journal {
 }
 
 extension BalancerLoop {
+    /// Lets a client and its backend end their directions, and with them the session.
+    mutating func finish(_ client: CInt, _ kernel: StagedKernel) throws {
+        var sockets = [client]
+        for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
+            guard sessions.slab[index].link.client.stream.number == client else { continue }
+            sockets.append(sessions.slab[index].link.backend.stream.number)
+        }
+        for socket in sockets {
+            kernel.ended.insert(socket)
+            kernel.post(socket, CEPOLL_IN | CEPOLL_RDHUP)
+        }
+        for _ in 0..<3 { try turn(.immediately) }
+    }
+
     /// The backend's socket of the session at the highest place.
     var backendOfTheLastSession: CInt? {
         var number: CInt?

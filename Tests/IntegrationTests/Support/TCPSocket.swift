@@ -242,6 +242,14 @@ final class TCPSocket: Sendable {
         return (bytes, ending)
     }
 
+    /// True when a byte can be read.
+    var hasBytes: Bool {
+        var byte: UInt8 = 0
+        let read = unsafe withUnsafeMutableBytes(of: &byte) { unsafe readNow($0, peeking: true) }
+        if case .bytes = read { return true }
+        return false
+    }
+
     /// True when the other side has ended the connection and nothing is left to read.
     var hasEnded: Bool {
         var byte: UInt8 = 0
