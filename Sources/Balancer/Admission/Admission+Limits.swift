@@ -76,8 +76,7 @@ extension Admission {
     // MARK: what is told of it
 
     /// Logs that listeners have room again, once none of their clients was kept waiting for ``Episode/quiet``.
-    mutating func endListenerEpisodes(_ core: borrowing LoopCore, _ journal: inout Journal) {
-        guard hasFullListener else { return }
+    @inline(never) mutating func endListenerEpisodes(_ core: inout LoopCore, _ journal: inout Journal) {
         hasFullListener = false
         for name in exchange(&goneWhileFull, with: []) { journal.log.listenerNotFull(name) }
         for index in entrances.indexRange where entrances.isTaken(index) && entrances[index].full.isOn {

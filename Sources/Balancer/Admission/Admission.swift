@@ -241,12 +241,12 @@ struct Admission: ~Copyable {
     /// Logs the end of an episode, once no client waits and none was affected for ``Episode/quiet``.
     private mutating func endEpisodes(_ core: inout LoopCore, _ journal: inout Journal) {
         // Clients may wait at a paused listener; this is called again when it has resumed.
-        guard paused == 0 else { return }
+        guard paused == 0, full.isOn || shortage.isOn || hasFullListener else { return }
         if full.end(now: core.now) != nil {
             journal.log.sessionsNotFull()
             journal.end(.full)
         }
-        endListenerEpisodes(core, &journal)
+        if hasFullListener { endListenerEpisodes(&core, &journal) }
         if let count = shortage.end(now: core.now) {
             journal.log.shortageEnded(clients: count)
             journal.end(.cannotAccept)
@@ -267,7 +267,7 @@ struct Admission: ~Copyable {
     var sessionCount: Int { places.occupied }
 
     /// The client that was accepted last has a session.
-    mutating func admitted(_ index: Int) {
+    @inline(__always) mutating func admitted(_ index: Int) {
         places.occupy()
         if entrances[index].isLimited { entrances[index].places?.occupy() }
     }

@@ -98,7 +98,7 @@ public struct BalancerLoop: ~Copyable {
 
     /// True while the next turn will not wait: there is work, or a timer, that exceeded its share of the last turn.
     public var hasMoreToDo: Bool {
-        core.hasMoreToDo || sessions.hasMoreToDo || admission.waitingCount > 0 || !targets.roomy.isEmpty
+        core.hasMoreToDo || sessions.hasMoreToDo || admission.waitingCount > 0 || targets.hasOffers
     }
 
     /// There is a later version of the roster than the loop's.
@@ -150,7 +150,7 @@ public struct BalancerLoop: ~Copyable {
             for index in 0..<core.events.count where isRunning { handle(core.events[index]) }
         } while isRunning ? try core.looksAgain() : false
         while isRunning, let token = core.popDue() { expire(token) }
-        if !targets.roomy.isEmpty { serveQueues() }
+        if targets.hasOffers { serveQueues() }
         while admission.waitingCount > 0, isRunning, let index = admission.nextWaiting() { accept(index) }
         for _ in 0..<core.ready.count where isRunning {
             if let token = core.ready.popFirst() { perform(.rest(token)) }
@@ -207,12 +207,17 @@ public struct BalancerLoop: ~Copyable {
     /// Prepares for the next wait: publishes findings, sets the timer and writes the log.
     private mutating func endTurn(isCounted: Bool) {
         if mayHaveNews || journal.hasChange { publishNews() }
-        let loops = targets.takeLoopsWithRoom()
-        if loops != 0 { seat?.wake(all: loops) }
+        if targets.hasOffers { wakeForPlaces() }
         core.endTurn()
         journal.endTurn()
         if isCounted { journal.countTurn(nanoseconds: core.elapsedNanoseconds()) }
         assert(Audit(self).isSound, Audit(self).description)
+    }
+
+    /// Wakes the loops whose clients some of this loop's places are for.
+    @inline(never) private mutating func wakeForPlaces() {
+        let loops = targets.takeLoopsWithRoom()
+        seat?.wake(all: loops)
     }
 
     /// Publishes findings of the prober, and changes of the state: by way of the loop with the duties.

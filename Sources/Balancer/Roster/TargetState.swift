@@ -154,6 +154,8 @@ struct PoolState: ~Copyable {
     var rebalancesAt: Instant?
     /// Clients of this loop that wait for a place.
     var queue = PoolQueue()
+    /// Its clients wait for a place: a copy of whether ``PoolSettings/queue`` is there.
+    private(set) var hasQueue = false
     /// What all loops have of it together.
     let shared: SharedPool
     /// ``SharedPool/load`` is maintained: it has a limit.
@@ -183,6 +185,7 @@ struct PoolState: ~Copyable {
     ) {
         self.shared = shared
         isCounted = settings.sessionsMax != nil
+        hasQueue = settings.queue != nil
         self.settings = settings
         connectLimits = ConnectLimits(settings.retries)
         clientPrefix = settings.clientPrefix
@@ -196,6 +199,7 @@ struct PoolState: ~Copyable {
     mutating func set(_ settings: PoolSettings, share: Double, seed: UInt64) {
         connectLimits = ConnectLimits(settings.retries)
         clientPrefix = settings.clientPrefix
+        hasQueue = settings.queue != nil
         defer { self.settings = settings }
         guard settings.hasOtherPolicy(than: self.settings) else { return }
         policy = settings.makePolicy(share: share, seed: seed)

@@ -19,7 +19,7 @@ extension Targets {
         if hasWaited { pools[pool].queue.prepend(token) } else { pools[pool].queue.append(token) }
         // A place may be free that those in front have no use for; or it became free before this loop was marked, and was
         // offered to nobody here.
-        roomy.insert(pool)
+        look(at: pool)
         return true
     }
 
@@ -44,21 +44,31 @@ extension Targets {
     private mutating func note(offered next: Int?, of pool: Int) {
         guard let next else { return }
         if next == loop { roomy.insert(pool) } else { loopsWithRoom |= 1 << UInt64(next) }
+        hasOffers = true
     }
 
-    /// The loops to wake, of whose clients some may find a place.
-    mutating func takeLoopsWithRoom() -> UInt64 { exchange(&loopsWithRoom, with: 0) }
+    /// Clients of this loop that wait for the pool may find a place.
+    private mutating func look(at pool: Int) {
+        roomy.insert(pool)
+        hasOffers = true
+    }
+
+    /// The loops to wake, of whose clients some may find a place. The turn is over.
+    mutating func takeLoopsWithRoom() -> UInt64 {
+        hasOffers = !roomy.isEmpty
+        return exchange(&loopsWithRoom, with: 0)
+    }
 
     /// Another loop has woken this one: it may have offered places.
     mutating func takeOffers() {
         for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].shared.queue.takeOffer(loop) {
-            roomy.insert(pool)
+            look(at: pool)
         }
     }
 
     /// Backends have changed: places may be free at any pool.
     mutating func lookAtQueues() {
-        for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].queue.count > 0 { roomy.insert(pool) }
+        for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].queue.count > 0 { look(at: pool) }
     }
 
     /// True when a backend has a place for a client that has tried these.

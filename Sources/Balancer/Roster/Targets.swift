@@ -35,6 +35,8 @@ struct Targets: ~Copyable {
     var marks: [TargetID: TargetMark] = [:]
     /// Pools of which clients that wait in this loop may find a place now.
     var roomy: Set<Int> = []
+    /// There are such pools, or loops to wake for theirs: what a turn looks at.
+    var hasOffers = false
     /// One bit for each other loop whose clients may find a place.
     var loopsWithRoom: UInt64 = 0
     /// States that begin to start slowly, before their time is known.

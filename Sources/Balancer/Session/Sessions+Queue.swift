@@ -5,14 +5,14 @@ extension Sessions {
     /// True for a client that has to stand behind others: it has not waited yet, and somebody waits for its pool.
     @inline(__always) mutating func hasToQueue(_ index: Int, _ targets: inout Targets) -> Bool {
         let pool = Int(slab[index].pool)
-        return targets.pools[pool].settings.queue != nil && slab[index].attempts == 0 && !slab[index].hasWaited
+        return targets.pools[pool].hasQueue && slab[index].attempts == 0 && !slab[index].hasWaited
             && targets.pools[pool].shared.queue.count > 0
     }
 
     /// True when a backend would be picked for the session if it had a place.
     @inline(never) mutating func mayWait(_ index: Int, _ targets: inout Targets) -> Bool {
         let pool = Int(slab[index].pool)
-        return targets.pools[pool].settings.queue != nil && targets.lacksPlace(in: pool, besides: slab[index].tried)
+        return targets.pools[pool].hasQueue && targets.lacksPlace(in: pool, besides: slab[index].tried)
     }
 
     /// The session stands at the end of its pool's queue, or ends when that is full. One that has waited already, and has met
@@ -69,6 +69,14 @@ extension Sessions {
         var queue = targets.pools[pool].queue
         queue.keep { isWaiting($0) }
         targets.pools[pool].queue = queue
+    }
+
+    /// An event of a client that waits: one that has ended its direction without a byte waits for nothing.
+    @inline(never) mutating func waitingClientReady(
+        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Step {
+        let hasGone = slab[index].link.client.stream.isExhausted
+        return hasGone ? end(index, .abandoned, &targets, &core, &journal) : .continues
     }
 
     /// The session waits no more.
