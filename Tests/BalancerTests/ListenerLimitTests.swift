@@ -142,4 +142,15 @@ import Testing
             #expect(one == 1)
         }
     }
+
+    /// Of several listeners that wait for the same place none is always first.
+    @Test func listenersHavePlacesInTurn() throws {
+        try Self.staged([("a", 1), ("a", 1)]) { kernel, _, loop in
+            try Self.arrive(4, at: 0, kernel, &loop)
+            try Self.arrive(4, at: 1, kernel, &loop)
+            for place in 0..<6 { try Self.leave(place, kernel, &loop) }
+            let order = kernel.acceptedAt.map { kernel.listeners.firstIndex(of: $0) ?? -1 }
+            #expect(order == [0, 1, 0, 1, 0, 1, 0])
+        }
+    }
 }

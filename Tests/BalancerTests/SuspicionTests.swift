@@ -35,9 +35,9 @@ import Testing
         var suspicion = Suspicion()
         #expect(!suspicion.isDue(Self.later(.seconds(100))))
         suspicion.connectBegan(Self.later(.zero))
-        suspicion.connectBegan(Self.later(.milliseconds(900)))
-        #expect(!suspicion.isDue(Self.later(.seconds(1))))
-        #expect(suspicion.isDue(Self.later(.milliseconds(1001))))
+        suspicion.connectBegan(Self.later(.milliseconds(270)))
+        #expect(!suspicion.isDue(Self.later(.milliseconds(300))))
+        #expect(suspicion.isDue(Self.later(.milliseconds(301))))
         suspicion.begin(1)
         #expect(!suspicion.isDue(Self.later(.seconds(2))))
     }
@@ -46,9 +46,9 @@ import Testing
     @Test func oneAnswerGivesTheOthersTime() {
         var suspicion = Suspicion()
         for _ in 0..<3 { suspicion.connectBegan(Self.later(.zero)) }
-        suspicion.connectSucceeded(Self.later(.milliseconds(800)))
-        #expect(!suspicion.isDue(Self.later(.milliseconds(1700))))
-        #expect(suspicion.isDue(Self.later(.milliseconds(1801))))
+        suspicion.connectSucceeded(Self.later(.milliseconds(240)))
+        #expect(!suspicion.isDue(Self.later(.milliseconds(510))))
+        #expect(suspicion.isDue(Self.later(.milliseconds(541))))
         suspicion.connectEnded()
         suspicion.connectEnded()
         #expect(!suspicion.isDue(Self.later(.seconds(100))))
@@ -60,7 +60,7 @@ import Testing
         suspicion.connectBegan(Self.later(.zero))
         suspicion.connectEnded()
         suspicion.connectBegan(Self.later(.seconds(50)))
-        #expect(!suspicion.isDue(Self.later(.milliseconds(50_900))))
+        #expect(!suspicion.isDue(Self.later(.milliseconds(50_270))))
     }
 
     /// A probe that was under way when the connect failed proves nothing.

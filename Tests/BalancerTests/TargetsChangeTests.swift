@@ -88,7 +88,7 @@ private typealias Stage = TargetsStage
             let picked = stage.targets.pick(
                 from: 1, for: PickRequest(tried: TriedTargets(), clientKey: 0), stage.core.now)
             #expect(picked == nil)
-            let reason = stage.targets.refuse(from: 1, stage.core.now, &stage.journal)
+            let reason = stage.targets.refuse(from: 1, &stage.core, &stage.journal)
             #expect(reason == .noBackend)
             let before = stage.targets.pools.count
             stage.targets.release(pool: 1)

@@ -24,6 +24,8 @@ struct Admission: ~Copyable {
     var newlyLimited: [Int] = []
     /// Listeners with more clients than their share of a turn, first in first out: one that has had a share stands at the end.
     var waiting: TokenQueue
+    /// The listener whose client was accepted last: of those that are paused, the one after it goes on first.
+    private var lastServed = 0
     /// How many acceptors are paused.
     var paused = 0
     /// What is left of the turn's share, over all listeners: clients, and calls of accept(2).
@@ -151,6 +153,7 @@ struct Admission: ~Copyable {
                 share.clients -= 1
                 clientsLeft -= 1
                 entrances[index].failures = 0
+                lastServed = index
                 return .client(
                     stream, address, pool: entrances[index].pool, hasWaited: entrances[index].haveWaited)
             case .wouldBlock:
@@ -227,8 +230,10 @@ struct Admission: ~Copyable {
 
     @inline(never) mutating func resumeAll() {
         paused = 0
-        for index in entrances.indexRange where entrances.isTaken(index) {
-            if entrances[index].acceptor.resume() { queue(index) }
+        let count = entrances.indexRange.count
+        for offset in 0..<count {
+            let index = (lastServed + 1 + offset) % count
+            if entrances.isTaken(index), entrances[index].acceptor.resume() { queue(index) }
         }
     }
 

@@ -59,6 +59,19 @@ struct SharedLoad: ~Copyable, Sendable {
 
     @inline(__always) var count: Int32 { atomic.load(ordering: .sequentiallyConsistent) }
 
+    /// Adds 1 and returns the sum, or nil where that would be more than `most`. The sum is never above it in between, so that
+    /// nobody else finds a place taken that is free.
+    @inline(__always) func add(atMost most: Int32) -> Int32? {
+        var seen = atomic.load(ordering: .sequentiallyConsistent)
+        while seen < most {
+            let (isDone, now) = atomic.weakCompareExchange(
+                expected: seen, desired: seen + 1, ordering: .sequentiallyConsistent)
+            if isDone { return seen + 1 }
+            seen = now
+        }
+        return nil
+    }
+
     /// Adds `difference` and returns the sum.
     @inline(__always) func change(by difference: Int32) -> Int32 {
         atomic.wrappingAdd(difference, ordering: .sequentiallyConsistent).newValue

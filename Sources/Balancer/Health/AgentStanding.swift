@@ -18,6 +18,8 @@ struct AgentStanding: Hashable, Sendable {
     private(set) var percent: Int32 = 100
     /// The most sessions that it gets; nil when the agent has not said: what is configured. `Int32.max`: no limit.
     private(set) var sessionsMax: Int32?
+    /// It has not answered the last time that it was asked: what it said before holds.
+    var isSilent = false
 
     /// The largest share of a weight that can be said, as in HAProxy: the weight is at most ``Limits/weightMax`` anyhow.
     static let percentMax: Int32 = 25_600

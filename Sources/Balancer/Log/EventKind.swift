@@ -15,6 +15,8 @@ enum EventKind: String, CaseIterable, Sendable {
     case backendUncheckable = "backend-uncheckable"
     case backendAgent = "backend-agent"
     case backendAgentUnknown = "backend-agent-unknown"
+    case backendAgentSilent = "backend-agent-silent"
+    case backendAgentHeard = "backend-agent-heard"
     case backendMoved = "backend-moved"
     case backendNameLost = "backend-name-lost"
     case backendNameFound = "backend-name-found"
@@ -27,6 +29,8 @@ enum EventKind: String, CaseIterable, Sendable {
     case poolQueueHasRoom = "pool-queue-has-room"
     case poolWaiting = "pool-waiting"
     case poolWaitsNoMore = "pool-waits-no-more"
+    case poolPanic = "pool-panic"
+    case poolPanicOver = "pool-panic-over"
     case poolRemoved = "pool-removed"
     case poolDiscovered = "pool-discovered"
     case poolUndiscovered = "pool-undiscovered"
@@ -62,12 +66,14 @@ enum EventKind: String, CaseIterable, Sendable {
             .processReloadRefused, .listenerLost:
             .error
         case .backendDown, .backendEjected, .backendAgentUnknown, .backendNameLost, .poolFull, .poolQueueFull,
+            .poolPanic, .backendAgentSilent,
             .listenerFull, .processFull, .processFewDescriptors, .processLittleMemory, .logLinesLost, .poolUndiscovered:
             .warning
         case .backendUp, .backendReturned, .backendAgent, .backendFailing, .backendRecovered, .backendRising,
             .backendMoved,
             .backendNameFound,
             .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolQueueHasRoom, .poolWaiting, .poolWaitsNoMore,
+            .poolPanicOver, .backendAgentHeard,
             .poolRemoved, .listenerOpened, .listenerHasRoom, .processStarted,
             .processHasRoom, .processChecksThawed, .processAcceptsAgain, .processConnectsAgain, .processSignal,
             .processLooksUp,

@@ -11,10 +11,31 @@ extension EventLog {
             $0.words(standing.isAway ? ", no new clients, " : ", ")
             $0.value("percent", Int(standing.percent))
             $0.words("% of its weight")
+            if let most = standing.sessionsMax, most < .max {
+                $0.words(", sessions at most: ")
+                $0.number(Int(most))
+            }
             $0.detail("state", .text(standing.isDown ? "down" : standing.isAway ? "drain" : "up"))
             if let most = standing.sessionsMax {
                 $0.detail("sessions_max", .number(most == .max ? 0 : UInt64(most)))
             }
+        }
+    }
+
+    /// It does not answer any more, or never has.
+    mutating func agentSilent(_ reason: String, _ facts: BackendFacts) {
+        event(.backendAgentSilent) {
+            $0.about(facts)
+            $0.words("its agent says nothing, what it said before holds: ")
+            $0.value("cause", reason)
+        }
+    }
+
+    /// It answers again.
+    mutating func agentHeard(_ facts: BackendFacts) {
+        event(.backendAgentHeard) {
+            $0.about(facts)
+            $0.words("its agent is heard again")
         }
     }
 

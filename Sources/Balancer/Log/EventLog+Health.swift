@@ -111,6 +111,26 @@ extension EventLog {
         }
     }
 
+    mutating func panicBegan(_ pool: PoolTitle, eligible: Int, of backends: Int) {
+        event(.poolPanic) {
+            $0.about(pool)
+            $0.words("too few backends may be picked, all are used, whatever their checks say: ")
+            $0.value("eligible", eligible)
+            $0.words(" of ")
+            $0.value("backends", backends)
+        }
+    }
+
+    mutating func panicEnded(_ pool: PoolTitle, eligible: Int, of backends: Int) {
+        event(.poolPanicOver) {
+            $0.about(pool)
+            $0.words("enough backends may be picked again: ")
+            $0.value("eligible", eligible)
+            $0.words(" of ")
+            $0.value("backends", backends)
+        }
+    }
+
     // MARK: what clients have met
 
     /// A backend gets no clients for `time`.
@@ -120,11 +140,11 @@ extension EventLog {
             $0.about(facts)
             $0.words("ejected for ")
             $0.value("ejected_s", .seconds(time))
-            $0.words(" s after clients' failures: ")
+            $0.words(" after clients' failures: ")
             $0.value("failures", passive.settings.failures)
             $0.words(" within ")
             $0.value("within_s", .seconds(passive.settings.within))
-            $0.words(" s; ejection in a row: ")
+            $0.words("; ejection in a row: ")
             $0.value("ejections", passive.ejections)
             $0.words(" (sessions: ")
             $0.value("sessions", .number(facts.sessions))

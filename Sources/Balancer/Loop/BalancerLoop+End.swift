@@ -81,6 +81,7 @@ extension BalancerLoop {
     public mutating func stop() {
         guard isRunning else { return }
         let cut = cutSessions()
+        if targets.hasOffers { wakeForPlaces() }
         if let seat {
             journal.log.flush()
             seat.board.end(seat.loop, cut: cut)

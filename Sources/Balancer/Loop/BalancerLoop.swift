@@ -215,7 +215,7 @@ public struct BalancerLoop: ~Copyable {
     }
 
     /// Wakes the loops whose clients some of this loop's places are for.
-    @inline(never) private mutating func wakeForPlaces() {
+    @inline(never) mutating func wakeForPlaces() {
         let loops = targets.takeLoopsWithRoom()
         seat?.wake(all: loops)
     }
@@ -266,6 +266,7 @@ public struct BalancerLoop: ~Copyable {
             targets.removalsExpired(&core)
             if targets.takeClosing() { sessions.beginSweep() }
         case .drainTimer where SlowStarts.isToken(token): targets.growSlowStarts(&core)
+        case .drainTimer where Targets.isCrowdToken(token): targets.endCrowds(&core, &journal)
         case .drainTimer where Targets.isRebalanceToken(token):
             if targets.rebalance(&core) { sessions.beginSweep() }
         case .drainTimer: stop()

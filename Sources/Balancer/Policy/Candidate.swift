@@ -13,7 +13,7 @@ public struct Candidate: Hashable, Sendable {
     public internal(set) var percent: Int32 = 100
     /// Sessions of all loops connected or connecting to it; only maintained for policies with
     /// ``Policy/followsSessions``, and where there is a limit. Of other loops' sessions it is a recent number:
-    /// ``SharedLoads``.
+    /// ``SharedLoad``.
     public package(set) var sessions: Int32 = 0
     /// The most sessions that may be sent to it.
     public internal(set) var sessionsMax = Int32.max

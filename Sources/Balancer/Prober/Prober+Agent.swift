@@ -15,7 +15,9 @@ extension Prober {
 
     /// The timer of an agent has expired: it is the next start, or the deadline of the current one.
     mutating func agentExpired(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
-        if targets[index].agentProbe.stream.isOpen { return agentEnded(index, &core) }
+        if targets[index].agentProbe.stream.isOpen {
+            return agentFailed(index, "no answer within the agent's timeout", &core, &journal)
+        }
         guard !targets[index].agentProbe.isWaitingForTurn else { return }
         if turns.mayProbe() { return askAgent(index, &core, &journal) }
         targets[index].agentProbe.isWaitingForTurn = true
@@ -26,7 +28,7 @@ extension Prober {
     mutating func askAgent(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
         guard !isStopped, let agent = targets[index].agent else { return }
         guard let backend = targets[index].address, !backend.isUnix, !isOwn(backend.with(port: agent.port)) else {
-            return agentEnded(index, &core)
+            return agentFailed(index, "its address is the balancer's own, or has no port", &core, &journal)
         }
         let address = backend.with(port: agent.port)
         targets[index].agentProbe.lap &+= 1
@@ -39,7 +41,7 @@ extension Prober {
             core.timers.arm(targets[index].agentProbe.timer, at: core.now + agent.timeout)
             if result == .connected { agentConnected(index, &core, &journal) }
         } catch {
-            agentEnded(index, &core)
+            agentFailed(index, error.description, &core, &journal)
         }
     }
 
@@ -48,10 +50,14 @@ extension Prober {
         _ index: Int, _ readiness: Readiness, _ core: inout LoopCore, _ journal: inout Journal
     ) {
         guard case .connecting = targets[index].agentProbe.phase else { return hearAgent(index, &core, &journal) }
-        if !readiness.isDisjoint(with: [.error, .hangup]), targets[index].agentProbe.stream.takeError() != nil {
-            agentEnded(index, &core)
+        if !readiness.isDisjoint(with: [.error, .hangup]),
+            let errno = targets[index].agentProbe.stream.takeError()
+        {
+            agentFailed(index, errno.description, &core, &journal)
         } else if !readiness.isDisjoint(with: [.writable, .hangup]) {
-            if targets[index].agentProbe.stream.isConnectedToItself { return agentEnded(index, &core) }
+            if targets[index].agentProbe.stream.isConnectedToItself {
+                return agentFailed(index, Errno.connectionRefused.description, &core, &journal)
+            }
             agentConnected(index, &core, &journal)
         }
     }
@@ -69,13 +75,13 @@ extension Prober {
             case .succeeded:
                 takeOver(index, dialogue.line, &journal)
                 return agentEnded(index, &core)
-            case .failed: return agentEnded(index, &core)
+            case .failed(let reason): return agentFailed(index, reason, &core, &journal)
             case .sends:
                 let result = unsafe dialogue.unsent.withUnsafeBytes { unsafe targets[index].agentProbe.stream.send($0) }
                 switch result {
                 case .bytes(let count): dialogue.hasSent(count)
                 case .wouldBlock: return targets[index].agentProbe.phase = .talking(dialogue)
-                case .failed: return agentEnded(index, &core)
+                case .failed(let errno): return agentFailed(index, errno.description, &core, &journal)
                 }
             case .reads:
                 guard turns.mayRead(token(ofAgent: index), &core) else {
@@ -85,7 +91,7 @@ extension Prober {
                 case .bytes(let count): dialogue.take(chunk[..<count])
                 case .endOfStream: dialogue.end()
                 case .wouldBlock: return targets[index].agentProbe.phase = .talking(dialogue)
-                case .failed: return agentEnded(index, &core)
+                case .failed(let errno): return agentFailed(index, errno.description, &core, &journal)
                 }
             }
         }
@@ -102,6 +108,12 @@ extension Prober {
         var standing = targets[index].standing
         let unknown = standing.take(line)
         let facts = targets[index].facts(wasUp: targets[index].health.isUp)
+        if standing.isSilent {
+            standing.isSilent = false
+            targets[index].standing.isSilent = false
+            note(index)
+            journal.log.agentHeard(facts)
+        }
         if let word = unknown.first, !targets[index].hasToldUnknownWord {
             targets[index].hasToldUnknownWord = true
             journal.log.agentSaidUnknown(EscapedBytes.text(word), facts)
@@ -111,6 +123,18 @@ extension Prober {
         targets[index].standing = standing
         note(index)
         journal.log.agentSaid(EscapedBytes.text(line), standing, facts)
+    }
+
+    /// It has said nothing that can be understood. Told once: what it said before holds.
+    private mutating func agentFailed(
+        _ index: Int, _ reason: String, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        if !targets[index].standing.isSilent {
+            targets[index].standing.isSilent = true
+            note(index)
+            journal.log.agentSilent(reason, targets[index].facts(wasUp: targets[index].health.isUp))
+        }
+        agentEnded(index, &core)
     }
 
     /// The connection to an agent is over, or there was none.

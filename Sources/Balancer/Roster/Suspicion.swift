@@ -6,9 +6,9 @@ import Reactor
 /// Without it one silent backend of two would make every second client wait for the whole connect timeout until probes have
 /// taken it down.
 struct Suspicion {
-    /// How long a connect may go without an answer: the time after which TCP sends a SYN again, so that one was lost or
-    /// nobody answers (RFC 6298, 2.1).
-    static let patience: Duration = .seconds(1)
+    /// How long a connect may go without an answer: longer than a handshake takes around the world, and a third of the time
+    /// after which TCP sends a SYN again (RFC 6298, 2.1), since who comes meanwhile may wait as well.
+    static let patience: Duration = .milliseconds(300)
 
     /// Clients go to others first.
     private(set) var isOn = false

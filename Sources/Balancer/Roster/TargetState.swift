@@ -120,10 +120,7 @@ struct TargetState: ~Copyable {
     /// Counts a session in, unless all loops together have as many as there may be. Returns how many they have then; nil
     /// when there is no place.
     @inline(__always) mutating func reserve(of most: Int32) -> Int32? {
-        let count = counters.load.change(by: 1)
-        guard count > most else { return count }
-        _ = counters.load.change(by: -1)
-        return nil
+        counters.load.add(atMost: most)
     }
 
     /// Counts a session out; returns how many all loops have then.
@@ -220,10 +217,7 @@ struct PoolState: ~Copyable {
 
     /// Counts a session in where there is a limit; false when all loops together have as many as there may be.
     @inline(__always) mutating func reserve() -> Bool {
-        guard isCounted else { return true }
-        guard shared.load.change(by: 1) > settings.sessionsMax ?? .max else { return true }
-        _ = shared.load.change(by: -1)
-        return false
+        !isCounted || shared.load.add(atMost: settings.sessionsMax ?? .max) != nil
     }
 
     /// Counts so many sessions out.

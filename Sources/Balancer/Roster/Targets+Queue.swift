@@ -7,14 +7,15 @@ extension Targets {
     /// A client of this loop stands at the end of the pool's queue, or at its front if it has waited already; false when the
     /// queue is full.
     mutating func enterQueue(
-        of pool: Int, token: Token, hasWaited: Bool, _ now: Instant, _ journal: inout Journal
+        of pool: Int, token: Token, hasWaited: Bool, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Bool {
         guard let queue = pools[pool].settings.queue else { return false }
-        guard pools[pool].shared.queue.enter(atMost: queue.max) else {
-            begin(.queueFull, of: pool, now, &journal)
+        // One that comes back is not closed because others have come meanwhile.
+        guard pools[pool].shared.queue.enter(atMost: hasWaited ? .max : queue.max) else {
+            begin(.queueFull, of: pool, &core, &journal)
             return false
         }
-        begin(.waiting, of: pool, now, &journal)
+        begin(.waiting, of: pool, &core, &journal)
         if pools[pool].queue.count == 0 { pools[pool].shared.queue.mark(loop) }
         if hasWaited { pools[pool].queue.prepend(token) } else { pools[pool].queue.append(token) }
         // A place may be free that those in front have no use for; or it became free before this loop was marked, and was
@@ -48,7 +49,7 @@ extension Targets {
     }
 
     /// Clients of this loop that wait for the pool may find a place.
-    private mutating func look(at pool: Int) {
+    mutating func look(at pool: Int) {
         roomy.insert(pool)
         hasOffers = true
     }
@@ -75,7 +76,19 @@ extension Targets {
     mutating func hasPlace(in pool: Int, besides tried: TriedTargets) -> Bool {
         guard !pools[pool].isFull else { return false }
         if loopCount > 1 { for position in pools[pool].candidates.indices { compare(pool, position) } }
-        return pools[pool].candidates.contains { $0.isAvailable && !tried.contains(Int($0.place)) }
+        let passesSuspects = passesSuspects(in: pool, besides: tried)
+        return pools[pool].candidates.contains {
+            $0.isAvailable && !tried.contains(Int($0.place)) && !(passesSuspects && $0.isSuspect)
+        }
+    }
+
+    /// True when a client that has tried these should rather wait for a backend that only lacks a place than be sent to one
+    /// that has just failed others: a queue must not be emptied into it. Checks end the suspicion, or time does without them.
+    func passesSuspects(in pool: Int, besides tried: TriedTargets) -> Bool {
+        pools[pool].hasQueue
+            && pools[pool].candidates.contains {
+                $0.isUp && $0.isFull && !$0.isSuspect && !tried.contains(Int($0.place))
+            }
     }
 
     /// True when a client that has tried these would have a backend if more sessions were allowed.
@@ -89,15 +102,18 @@ extension Targets {
     // MARK: what is told of it
 
     /// Counts and logs a client that is closed because no backend of the pool can be picked. Returns why.
-    mutating func refuse(from pool: Int, _ now: Instant, _ journal: inout Journal) -> EndReason {
+    mutating func refuse(from pool: Int, _ core: inout LoopCore, _ journal: inout Journal) -> EndReason {
         guard !pools[pool].hasLeft else { return .noBackend }
         let isFull = pools[pool].hasAnyUp
-        begin(isFull ? .backendsFull : .noBackend, of: pool, now, &journal)
+        begin(isFull ? .backendsFull : .noBackend, of: pool, &core, &journal)
         return isFull ? .backendsFull : .noBackend
     }
 
-    private mutating func begin(_ trouble: PoolTrouble, of pool: Int, _ now: Instant, _ journal: inout Journal) {
-        guard pools[pool].troubles.add(to: trouble, now: now) else { return }
+    private mutating func begin(
+        _ trouble: PoolTrouble, of pool: Int, _ core: inout LoopCore, _ journal: inout Journal
+    ) {
+        guard pools[pool].troubles.add(to: trouble, now: core.now) else { return }
+        if trouble != .noBackend { core.timers.arm(crowdTimer, at: core.now + Episode.quiet) }
         journal.log.began(trouble, pool: pools[pool].id, title: title(ofPool: pool))
     }
 
@@ -107,6 +123,22 @@ extension Targets {
         end(.queueFull, of: pool, now, &journal)
         if pools[pool].shared.queue.count == 0 { end(.waiting, of: pool, now, &journal) }
     }
+
+    /// The timer has expired: the same for all pools, since there may be no client for long.
+    mutating func endCrowds(_ core: inout LoopCore, _ journal: inout Journal) {
+        var isLeft = false
+        for pool in pools.indexRange where pools.isTaken(pool) && pools[pool].troubles.isCrowded {
+            endCrowd(pool, core.now, &journal)
+            if pools[pool].troubles.isCrowded { isLeft = true }
+        }
+        if isLeft { core.timers.arm(crowdTimer, at: core.now + Episode.quiet) }
+    }
+
+    /// Shares a kind with the timer of the process's drain, as ``rebalanceToken`` does.
+    static let crowdToken = Token(.drainTimer, SlabKey(index: 4, generation: 0))
+
+    /// True of the token of ``crowdTimer``.
+    static func isCrowdToken(_ token: Token) -> Bool { token.index == crowdToken.index }
 
     /// Logs that a backend is up again.
     mutating func endOutage(_ pool: Int, _ now: Instant, _ journal: inout Journal) {

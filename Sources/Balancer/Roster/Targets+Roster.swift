@@ -285,8 +285,11 @@ extension Targets {
     private mutating func leave(_ place: Int, _ whenRemoved: Configuration.WhenRemoved) {
         dropWarm(place)
         marks[states[place].id] = nil
-        pools[states[place].pool].giveBack(states[place].sessions)
+        let pool = states[place].pool
+        pools[pool].giveBack(states[place].sessions)
         states[place].leave()
+        // Its sessions count no more: for the clients of loops, too, that have taken the same roster over before.
+        if pools[pool].shared.queue.count > 0 { offerPlace(of: pool) }
         guard states[place].holds > 0 else { return _ = states.remove(at: place) }
         switch whenRemoved {
         case .keep: break

@@ -31,6 +31,8 @@ struct Targets: ~Copyable {
     var slowStarts: SlowStarts
     /// Expires when sessions of a pool are to be spread anew.
     let rebalanceTimer: TimerID
+    /// Expires when the log may say that clients of pools find places again.
+    let crowdTimer: TimerID
     /// Of backends that are suspect or start slowly.
     var marks: [TargetID: TargetMark] = [:]
     /// Pools of which clients that wait in this loop may find a place now.
@@ -72,6 +74,7 @@ struct Targets: ~Copyable {
         removals = Removals(&core)
         slowStarts = SlowStarts(&core)
         rebalanceTimer = core.timers.add(Self.rebalanceToken)
+        crowdTimer = core.timers.add(Self.crowdToken)
         warm = WarmSettings(max: warmMax, pools: first.pools, &core)
         roster = first
         _ = takeOver()
@@ -138,9 +141,13 @@ struct Targets: ~Copyable {
         while true {
             if let position = pools[pool].pick(for: request) {
                 let place = Int(pools[pool].candidates[position].place)
-                guard states[place].suspicion.isDue(now) else { return place }
-                // Connects to it have no answer: others first, from now on.
-                note(place, isSuspect: true)
+                if states[place].suspicion.isDue(now) {
+                    // Connects to it have no answer: others first, from now on.
+                    note(place, isSuspect: true)
+                    continue
+                }
+                let isLast = pools[pool].hasQueue && pools[pool].candidates[position].isSuspect
+                return isLast && passesSuspects(in: pool, besides: request.tried) ? nil : place
             } else {
                 guard loopCount > 1, pools[pool].hasLimits, !hasComparedAll else { return nil }
                 hasComparedAll = true
@@ -214,7 +221,9 @@ struct Targets: ~Copyable {
         mark(place)
         if isSuspect, warmCount > 0 { dropWarm(place) }
         guard !states[place].hasLeft else { return }
-        pools[states[place].pool].note(states[place].position, isSuspect: isSuspect)
+        let pool = states[place].pool
+        pools[pool].note(states[place].position, isSuspect: isSuspect)
+        if !isSuspect, pools[pool].queue.count > 0 { look(at: pool) }
     }
 
     /// A client has met a failure at the backend: a connect that failed, or a reset before the first byte.

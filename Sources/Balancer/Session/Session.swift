@@ -41,6 +41,7 @@ struct Session: ~Copyable {
         static let unix = SessionFlags(rawValue: 1 << 4)
         static let hasWaited = SessionFlags(rawValue: 1 << 5)
         static let counted = SessionFlags(rawValue: 1 << 6)
+        static let cutShort = SessionFlags(rawValue: 1 << 7)
     }
 
     var times: SessionTimes
@@ -140,6 +141,12 @@ struct Session: ~Copyable {
     var isCounted: Bool {
         get { flags.contains(.counted) }
         set { set(.counted, newValue) }
+    }
+
+    /// The attempt in progress has less time than an attempt has by itself: when that is over, nothing is known of the backend.
+    var isCutShort: Bool {
+        get { flags.contains(.cutShort) }
+        set { set(.cutShort, newValue) }
     }
 
     /// It has stood in its pool's queue, and does not stand at the end again.

@@ -6,7 +6,8 @@ struct SessionTimes {
     let accepted: Instant
     /// The tick of the last activity, modulo 2^32 ticks (two years).
     private var activeTick: UInt32
-    /// From the accept to the backend's connection, in microseconds; at most 71 minutes.
+    /// From the accept to the backend's connection, or before that to when the session began to wait for a place, in
+    /// microseconds; at most 71 minutes.
     private var connectMicroseconds: UInt32 = 0
 
     /// A tick is 2^24 ns, 17 ms: an idle timeout may be late by that much.
@@ -35,6 +36,12 @@ struct SessionTimes {
     mutating func recordConnected(_ now: Instant) {
         connectMicroseconds = UInt32(clamping: (now.nanoseconds - accepted.nanoseconds) / 1000)
     }
+
+    /// Records that the session, which is not connected, begins to wait for a place at `now`.
+    mutating func recordWaiting(_ now: Instant) { recordConnected(now) }
+
+    /// When it began to wait; without meaning for one that has not waited, or is connected.
+    var waiting: Instant { connected }
 
     /// When the backend was connected; without meaning before.
     var connected: Instant { accepted.advanced(nanoseconds: UInt64(connectMicroseconds) * 1000) }

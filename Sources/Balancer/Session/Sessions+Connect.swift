@@ -70,6 +70,7 @@ extension Sessions {
     ) {
         let end = core.now.advanced(nanoseconds: targets.states[place].timeouts.connect)
         let last = targets.pools[Int(slab[index].pool)].connectLimits.end(slab[index].times.accepted)
+        slab[index].isCutShort = last < end
         core.timers.arm(slab[index].timer, at: min(end, last))
     }
 
@@ -136,8 +137,10 @@ extension Sessions {
 
     /// Handles a failed attempt: the session has no backend until the next one. True when the cause was a shortage of
     /// this machine, and warm connections were closed to relieve it.
+    /// `isJudged`: that says something of the backend.
     @discardableResult private mutating func connectFailed(
-        _ index: Int, _ errno: Errno, _ targets: inout Targets, _ now: Instant, _ journal: inout Journal
+        _ index: Int, _ errno: Errno, _ targets: inout Targets, _ now: Instant, _ journal: inout Journal,
+        isJudged: Bool = true
     ) -> Bool {
         let place = Int(slab[index].target)
         if hasNames { noteFailed(index, at: place) }
@@ -148,6 +151,7 @@ extension Sessions {
         targets.drop(place)
         journal.countFailure(errno, targets.states[place].cells)
         guard errno.isLocalShortage else {
+            guard isJudged else { return false }
             targets.note(place, isSuspect: true)
             targets.noteFailure(place, &journal)
             return false
@@ -161,7 +165,7 @@ extension Sessions {
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
         guard let errno = slab[index].connectFailure else {
-            let reason = targets.refuse(from: Int(slab[index].pool), core.now, &journal)
+            let reason = targets.refuse(from: Int(slab[index].pool), &core, &journal)
             return end(index, reason, &targets, &core, &journal)
         }
         guard errno.isLocalShortage else { return end(index, .connectFailed, &targets, &core, &journal) }
@@ -200,11 +204,12 @@ extension Sessions {
 
     /// An attempt in progress has failed or timed out: tries the next backend.
     mutating func redispatch(
-        _ index: Int, _ errno: Errno, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+        _ index: Int, _ errno: Errno, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal,
+        isJudged: Bool = true
     ) -> Step {
         assert(slab[index].link.backend.stream.isOpen, "an attempt that fails is in progress")
         targets.states[Int(slab[index].target)].suspicion.connectEnded()
-        connectFailed(index, errno, &targets, core.now, &journal)
+        connectFailed(index, errno, &targets, core.now, &journal, isJudged: isJudged)
         return connectNext(index, &targets, &core, &journal)
     }
 

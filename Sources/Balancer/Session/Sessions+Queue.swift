@@ -6,7 +6,7 @@ extension Sessions {
     @inline(__always) mutating func hasToQueue(_ index: Int, _ targets: inout Targets) -> Bool {
         let pool = Int(slab[index].pool)
         return targets.pools[pool].hasQueue && slab[index].attempts == 0 && !slab[index].hasWaited
-            && targets.pools[pool].shared.queue.count > 0
+            && targets.pools[pool].shared.queue.count > 0 && targets.pools[pool].hasAnyUp
     }
 
     /// True when a backend would be picked for the session if it had a place.
@@ -16,7 +16,7 @@ extension Sessions {
     }
 
     /// The session stands at the end of its pool's queue, or ends when that is full. One that has waited already, and has met
-    /// a backend that failed, or lost its place to another loop, stands at the front.
+    /// a backend that failed, or lost its place to another loop, stands at the front, and its time goes on.
     @inline(never) mutating func wait(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
@@ -25,13 +25,15 @@ extension Sessions {
         if slab[index].link.client.stream.isExhausted { return end(index, .abandoned, &targets, &core, &journal) }
         let hasWaited = slab[index].hasWaited
         guard let queue = targets.pools[pool].settings.queue,
-            targets.enterQueue(of: pool, token: token, hasWaited: hasWaited, core.now, &journal)
+            targets.enterQueue(of: pool, token: token, hasWaited: hasWaited, &core, &journal)
         else { return end(index, .queueFull, &targets, &core, &journal) }
         slab[index].move(to: .waiting)
         slab[index].hasWaited = true
+        if !hasWaited { slab[index].times.recordWaiting(core.now) }
         // What is still reported of the last attempt's socket is of nobody.
         slab[index].lap &+= 1
-        core.timers.arm(slab[index].timer, at: core.now + queue.timeout)
+        let last = targets.pools[pool].connectLimits.end(slab[index].times.accepted)
+        core.timers.arm(slab[index].timer, at: min(slab[index].times.waiting + queue.timeout, last))
         return .continues
     }
 
@@ -71,11 +73,13 @@ extension Sessions {
         targets.pools[pool].queue = queue
     }
 
-    /// An event of a client that waits: one that has ended its direction without a byte waits for nothing.
+    /// An event of a client that waits: one that has reset the connection or ended both directions has left, whatever it has
+    /// sent before; one that has ended its direction without a byte waits for nothing.
     @inline(never) mutating func waitingClientReady(
-        _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
+        _ index: Int, _ readiness: Readiness, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
-        let hasGone = slab[index].link.client.stream.isExhausted
+        let hasGone =
+            !readiness.isDisjoint(with: [.error, .hangup]) || slab[index].link.client.stream.isExhausted
         return hasGone ? end(index, .abandoned, &targets, &core, &journal) : .continues
     }
 

@@ -14,7 +14,7 @@ extension Sessions {
         case .connecting where !relay.hasShare:
             queue(index)
             return .continues
-        case .waiting: return waitingClientReady(index, &targets, &core, &journal)
+        case .waiting: return waitingClientReady(index, readiness, &targets, &core, &journal)
         case .connecting:
             // A half-close does not end the session: the client's request may be on the way. A client that has closed
             // both directions ends it, unless it has sent something that a backend should get.

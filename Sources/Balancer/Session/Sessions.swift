@@ -218,7 +218,8 @@ struct Sessions: ~Copyable {
             if !reported.isDisjoint(with: [.writable, .hangup, .error]) {
                 return goOn(index, &targets, &core, &journal)
             }
-            return redispatch(index, .timedOut, &targets, &core, &journal)
+            return redispatch(
+                index, .timedOut, &targets, &core, &journal, isJudged: !slab[index].isCutShort)
         case .waiting:
             return end(index, .queueTimeout, &targets, &core, &journal)
         case .relaying:

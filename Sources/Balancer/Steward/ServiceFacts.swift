@@ -94,13 +94,14 @@ extension StatusReport {
 extension StatusReport.PoolLine {
     /// Nil for a pool that has neither a limit nor a queue.
     init?(_ pool: PoolEntry) {
-        guard pool.settings.sessionsMax != nil || pool.settings.queue != nil else { return nil }
+        guard pool.settings.sessionsMax != nil || pool.settings.queue != nil || pool.isInPanic else { return nil }
         self.init(
             name: pool.name,
             load: pool.settings.sessionsMax.map {
                 StatusReport.Load(sessions: Int(pool.shared.load.count), max: Int($0))
             },
-            queue: pool.settings.queue.map { Queue(waiting: pool.shared.queue.count, max: $0.max) })
+            queue: pool.settings.queue.map { Queue(waiting: pool.shared.queue.count, max: $0.max) },
+            isInPanic: pool.isInPanic)
     }
 }
 
@@ -113,7 +114,8 @@ extension StatusReport.BackendLine {
             address: target.address, name: target.label ?? target.host?.host, health: health,
             pool: pool, title: target.name, weight: target.weight, isBackup: target.isBackup,
             sessions: target.counters.sessions, sessionsMax: target.sessionsMaxNow.map(Int.init),
-            isSuspect: mark?.isSuspect ?? false, agentPercent: target.agent.shareTold,
+            isSuspect: mark?.isSuspect ?? false, isDownByAgent: target.agent.isDown,
+            isAgentSilent: target.agent.isSilent, agentPercent: target.agent.shareTold,
             slowStartPercent: mark?.percent.map(Int.init))
     }
 }

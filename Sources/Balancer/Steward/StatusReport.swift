@@ -12,7 +12,8 @@ import Reactor
 /// listener=web pool=web address=0.0.0.0:8000
 /// ```
 ///
-/// `state` follows `health` where there is more to say: `draining` (a weight of 0, or its agent says so), `agent-50%`, `suspect`,
+/// `state` follows `health` where there is more to say: `draining` (a weight of 0, or its agent says so), `agent-50%`,
+/// `agent-down`, `agent-silent`, `suspect`,
 /// `slow-start-40%`, `full`; several are separated by commas. Suspicions are those of the loop that answers.
 ///
 /// A pool has a line where it has a queue or a limit; `state=full` stands at pools and listeners whose limit is reached.
@@ -64,6 +65,10 @@ public struct StatusReport: Hashable, Sendable {
         public var sessionsMax: Int?
         /// A client's connect has failed, and nothing has succeeded since.
         public var isSuspect = false
+        /// Its agent says that it is down.
+        public var isDownByAgent = false
+        /// Its agent does not answer.
+        public var isAgentSilent = false
         /// How much of its weight its agent lets it have; 0 while it wants no new clients, nil for all of it.
         public var agentPercent: Int?
         /// How much of its weight it has, while it starts slowly.
@@ -72,6 +77,8 @@ public struct StatusReport: Hashable, Sendable {
         /// What there is to say besides its health.
         var states: [String] {
             var states: [String] = []
+            if isDownByAgent { states.append("agent-down") }
+            if isAgentSilent { states.append("agent-silent") }
             if weight == 0 || agentPercent == 0 { states.append("draining") }
             if let agentPercent, agentPercent > 0 { states.append("agent-\(agentPercent)%") }
             if isSuspect { states.append("suspect") }
@@ -89,7 +96,7 @@ public struct StatusReport: Hashable, Sendable {
             if !title.isEmpty, title != name ?? place { text += " title=\(title)" }
             if weight != 1 { text += " weight=\(weight)" }
             if isBackup { text += " backup=yes" }
-            return text + " sessions=\(sessions)\n"
+            return text + " sessions=\(sessions)" + (sessionsMax.map { " sessions_max=\($0)" } ?? "") + "\n"
         }
     }
 
@@ -120,7 +127,7 @@ public struct StatusReport: Hashable, Sendable {
         var text: String { (sessions >= max ? " state=full" : "") + " sessions=\(sessions) sessions_max=\(max)" }
     }
 
-    /// A pool with a queue, or with a limit on its sessions.
+    /// A pool with a queue, with a limit on its sessions, or in panic.
     public struct PoolLine: Hashable, Sendable {
         /// Its name.
         public var name: String
@@ -128,6 +135,8 @@ public struct StatusReport: Hashable, Sendable {
         public var load: Load?
         /// Clients of all loops that wait for a place, and the most that may wait; nil without a queue.
         public var queue: Queue?
+        /// So few of its backends may be picked that all are used.
+        public var isInPanic = false
 
         /// Clients that wait, and the most that may.
         public struct Queue: Hashable, Sendable {
@@ -138,7 +147,7 @@ public struct StatusReport: Hashable, Sendable {
         }
 
         var text: String {
-            "pool=\(name)" + (load.map { $0.text } ?? "")
+            "pool=\(name)" + (isInPanic ? " panic=yes" : "") + (load.map { $0.text } ?? "")
                 + (queue.map { " waiting=\($0.waiting) queue_max=\($0.max)" } ?? "") + "\n"
         }
     }

@@ -45,6 +45,7 @@ struct CheckCommand: ParsableCommand {
         let preview = ReloadPreview(document, against: try Self.ask(against))
         for change in preview.changes { print(ErrorText.line(change)) }
         print(ErrorText.line(preview.summary))
+        print(ReloadPreview.remark)
     }
 
     private static func ask(_ path: String) throws -> StatusAnswer {

@@ -147,6 +147,7 @@ enum Checks {
         if let check = pool.fields.fields("check") { ProbeChecks.run(check, path.key("check"), &mistakes) }
         if let agent = pool.fields.fields("agent") { ProbeChecks.intervals(agent, path.key("agent"), &mistakes) }
         if let fields = pool.fields.fields("keepalive") { keepalive(fields, path.key("keepalive"), &mistakes) }
+        queue(pool.fields, path, &mistakes)
         if let passive = pool.fields.fields("passive"), let time = passive.duration("ejected"),
             let most = passive.duration("ejected_max"), time > most,
             let place = passive.place(of: "ejected") ?? passive.place(of: "ejected_max")
@@ -155,6 +156,22 @@ enum Checks {
                 place, path.key("passive").key("ejected"),
                 "\(DurationRange.text(time)) is longer than 'ejected_max', \(DurationRange.text(most))")
         }
+    }
+
+    /// Clients wait for a place only where something limits sessions.
+    private static func queue(_ pool: Fields, _ path: Path, _ mistakes: inout MistakeList) {
+        guard pool.fields("queue") != nil, let place = pool.place(of: "queue") else { return }
+        // What is discovered may bring limits, and so may an agent.
+        guard pool.fields("backends") == nil, pool.fields("agent") == nil, pool["sessions_max"]?.value.asCount == nil
+        else { return }
+        let isLimited = pool.list("backends").contains { found in
+            if case .fields(let backend) = found.value { backend["sessions_max"]?.value.asCount != nil } else { false }
+        }
+        guard !isLimited else { return }
+        mistakes.add(
+            place, path.key("queue"),
+            "nobody would ever wait, since nothing limits sessions: add 'sessions_max' to the pool or to its backends, or "
+                + "leave 'queue' out")
     }
 
     /// The kernel counts in seconds.

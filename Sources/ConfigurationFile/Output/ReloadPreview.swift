@@ -28,6 +28,9 @@ public struct ReloadPreview {
         }
     }
 
+    /// What it says nothing of.
+    public static let remark = "not compared: settings, such as policies, limits, checks and timeouts"
+
     /// One line: `2 backends drain, 418 sessions affected, listener web unchanged`
     public var summary: String {
         var parts = counts.map { Self.text($0.what, $0.count) }

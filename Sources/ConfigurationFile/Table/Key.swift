@@ -28,8 +28,12 @@ struct Key: Sendable {
             if case .word(let word)? = fields[key]?.value { words.contains(word) } else { true }
         }
 
-        /// As it would be written: `policy: source-hash`.
-        var text: String { words.map { "\(key): \($0)" }.joined(separator: " or ") }
+        /// What would have to be written: `policy: source-hash`, or `kind: exchange or http`.
+        var text: String {
+            let last = words.last ?? ""
+            guard words.count > 1 else { return "\(key): \(last)" }
+            return "\(key): " + words.dropLast().joined(separator: ", ") + " or \(last)"
+        }
     }
 
     enum Absence: Sendable {

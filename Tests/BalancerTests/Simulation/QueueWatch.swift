@@ -6,6 +6,8 @@ import Reactor
 struct QueueWatch {
     /// The sessions that waited after the last turn, by the place of their pool, in their order.
     private var waiting: [Int: [SlabKey]] = [:]
+    /// All that have ever waited: those that come back may exceed the limit.
+    private var seen: Set<SlabKey> = []
 
     /// One more turn is over; returns what does not hold, for people.
     mutating func look(at loop: borrowing BalancerLoop) -> [String] {
@@ -18,8 +20,12 @@ struct QueueWatch {
                 found += Self.inVain(pool, loop)
             }
             let most = loop.targets.pools[pool].settings.queue?.max ?? .max
-            let count = waiting[pool]?.count ?? 0
-            if count > most, count > before[pool]?.count ?? 0 { found.append("\(count) wait, and \(most) may") }
+            let keys = waiting[pool] ?? []
+            let hasNew = keys.contains { !seen.contains($0) }
+            if keys.count > most, hasNew, keys.count > before[pool]?.count ?? 0 {
+                found.append("\(keys.count) wait, and \(most) may")
+            }
+            seen.formUnion(keys)
         }
         for keys in before.values { found += Self.outOfOrder(keys, loop) }
         return found
@@ -46,10 +52,14 @@ struct QueueWatch {
         }
         if let most = loop.targets.pools[pool].settings.sessionsMax, sessions >= most { return [] }
         for key in waiting(in: pool, loop) {
+            let tried = loop.sessions.slab[Int(key.index)].tried
+            let passesSuspects = loop.targets.passesSuspects(in: pool, besides: tried)
             for candidate in loop.targets.pools[pool].candidates where candidate.isUp {
+                if passesSuspects, candidate.isSuspect { continue }
                 let hasRoom = loop.targets.states[Int(candidate.place)].sessions < candidate.sessionsMax
-                let isTried = loop.sessions.slab[Int(key.index)].tried.contains(Int(candidate.place))
-                if hasRoom, !isTried { return ["a client waits although a backend has room"] }
+                if hasRoom, !tried.contains(Int(candidate.place)) {
+                    return ["a client waits although a backend has room"]
+                }
             }
         }
         return []

@@ -82,7 +82,7 @@ struct TargetsStage: ~Copyable {
     }
 
     /// A client is closed for want of a backend; why.
-    mutating func refuse() -> EndReason { targets.refuse(from: 0, core.now, &journal) }
+    mutating func refuse() -> EndReason { targets.refuse(from: 0, &core, &journal) }
 
     var candidates: [Candidate] { targets.pools[0].candidates }
 
