@@ -94,6 +94,21 @@ import Testing
         }
     }
 
+    /// What it said before holds, and the status can tell.
+    @Test func anAgentThatIsSilentChangesNothingAndIsKnown() throws {
+        try Self.staged { kernel, stage in
+            try stage.say("50%\n")
+            kernel.connectAnswer = { $0.port == Self.port ? -ECONNREFUSED : 0 }
+            try stage.pass(.seconds(3))
+            var agents = stage.entries.map(\.agent)
+            #expect(agents.allSatisfy(\.isSilent) && agents[0].percent == 50)
+            kernel.connectAnswer = { _ in 0 }
+            try stage.say("up\n")
+            agents = stage.entries.map(\.agent)
+            #expect(!agents[0].isSilent && agents[0].percent == 50)
+        }
+    }
+
     /// Whom it has kept clients away from comes back as one that was down: through slow start.
     @Test(arguments: ["down\n", "drain\n", "0%\n"]) func whoComesBackByItStartsSlowly(word: String) throws {
         try Self.staged { _, stage in

@@ -22,24 +22,7 @@ import Testing
         _ limits: [(name: String, sessionsMax: Int32?)],
         _ body: (StagedKernel, ManualClock, inout BalancerLoop) throws -> Void
     ) throws {
-        let kernel = StagedKernel()
-        let hand = ManualClock()
-        try withScriptedKernel(kernel) {
-            kernel.connectAnswer = { _ in 0 }
-            var loop = try BalancerLoop(configuration(limits), clock: .manual(hand), output: .silent)
-            try body(kernel, hand, &loop)
-            loop.stop()
-        }
-        #expect(kernel.descriptors.isEmpty)
-    }
-
-    private static func arrive(
-        _ count: Int, at listener: Int, _ kernel: StagedKernel, _ loop: inout BalancerLoop
-    ) throws {
-        for _ in 0..<count {
-            kernel.arrive(at: kernel.listeners[listener])
-            try loop.turn(.immediately)
-        }
+        try withStagedLoop(try configuration(limits), body)
     }
 
     /// Ends the session of the client that was accepted as number `place`.
@@ -53,10 +36,10 @@ import Testing
 
     @Test func clientsBeyondTheLimitWaitInTheBacklogAndOthersAreServed() throws {
         try Self.staged([("a", 2), ("b", nil)]) { kernel, _, loop in
-            try Self.arrive(4, at: 0, kernel, &loop)
+            try loop.arrive(4, at: 0, kernel)
             let (count, own) = (loop.sessions.count, Self.sessions(0, loop))
             #expect(count == 2 && own == 2)
-            try Self.arrive(3, at: 1, kernel, &loop)
+            try loop.arrive(3, at: 1, kernel)
             let all = loop.sessions.count
             #expect(all == 5)
             try Self.leave(0, kernel, &loop)
@@ -67,8 +50,8 @@ import Testing
 
     @Test func addressesOfOneNameShareTheLimit() throws {
         try Self.staged([("a", 3), ("a", 3)]) { kernel, _, loop in
-            try Self.arrive(2, at: 0, kernel, &loop)
-            try Self.arrive(2, at: 1, kernel, &loop)
+            try loop.arrive(2, at: 0, kernel)
+            try loop.arrive(2, at: 1, kernel)
             let count = loop.sessions.count
             #expect(count == 3)
             try Self.leave(1, kernel, &loop)
@@ -79,12 +62,12 @@ import Testing
 
     @Test func limitsThatComeRiseAndGoWithAReload() throws {
         try Self.staged([("a", nil)]) { kernel, _, loop in
-            try Self.arrive(3, at: 0, kernel, &loop)
+            try loop.arrive(3, at: 0, kernel)
             _ = try loop.reload(Self.configuration([("a", 2)]))
             try loop.turn(.immediately)
             let counted = Self.sessions(0, loop)
             #expect(counted == 3)
-            try Self.arrive(2, at: 0, kernel, &loop)
+            try loop.arrive(2, at: 0, kernel)
             try Self.leave(0, kernel, &loop)
             let still = loop.sessions.count
             #expect(still == 2)
@@ -102,7 +85,7 @@ import Testing
     /// A listener gets another name, under which other sessions count.
     @Test func aListenerWithAnotherNameHasAnotherLimit() throws {
         try Self.staged([("a", 2)]) { kernel, _, loop in
-            try Self.arrive(3, at: 0, kernel, &loop)
+            try loop.arrive(3, at: 0, kernel)
             _ = try loop.reload(Self.configuration([("b", 1)]))
             for _ in 0..<3 { try loop.turn(.immediately) }
             let (count, own) = (loop.sessions.count, Self.sessions(0, loop))
@@ -117,7 +100,7 @@ import Testing
     /// Its clients would be reset with it: they are served beyond the limit.
     @Test func aListenerThatGoesTakesInWhoWaits() throws {
         try Self.staged([("a", 1), ("b", nil)]) { kernel, _, loop in
-            try Self.arrive(3, at: 0, kernel, &loop)
+            try loop.arrive(3, at: 0, kernel)
             let base = try Self.configuration([("a", nil), ("b", nil)])
             _ = try loop.reload(
                 Configuration(listeners: [base.listeners[1]], pools: base.pools, log: base.log))
@@ -132,12 +115,12 @@ import Testing
 
     @Test func noPlaceIsLeftTakenByClientsThatHaveLeft() throws {
         try Self.staged([("a", 1)]) { kernel, _, loop in
-            try Self.arrive(2, at: 0, kernel, &loop)
+            try loop.arrive(2, at: 0, kernel)
             kernel.leave(kernel.listeners[0])
             try Self.leave(0, kernel, &loop)
             let none = Self.sessions(0, loop)
             #expect(none == 0)
-            try Self.arrive(1, at: 0, kernel, &loop)
+            try loop.arrive(1, at: 0, kernel)
             let one = Self.sessions(0, loop)
             #expect(one == 1)
         }
@@ -146,8 +129,8 @@ import Testing
     /// Of several listeners that wait for the same place none is always first.
     @Test func listenersHavePlacesInTurn() throws {
         try Self.staged([("a", 1), ("a", 1)]) { kernel, _, loop in
-            try Self.arrive(4, at: 0, kernel, &loop)
-            try Self.arrive(4, at: 1, kernel, &loop)
+            try loop.arrive(4, at: 0, kernel)
+            try loop.arrive(4, at: 1, kernel)
             for place in 0..<6 { try Self.leave(place, kernel, &loop) }
             let order = kernel.acceptedAt.map { kernel.listeners.firstIndex(of: $0) ?? -1 }
             #expect(order == [0, 1, 0, 1, 0, 1, 0])

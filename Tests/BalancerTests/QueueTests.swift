@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 import Reactor
 import TestSupport
@@ -11,26 +12,10 @@ import Testing
         backends: Int = 2, sessionsMax: Int32 = 1, queue: Configuration.Queue? = .init(max: 3, timeout: .seconds(2)),
         _ body: (StagedKernel, ManualClock, inout BalancerLoop) throws -> Void
     ) throws {
-        let kernel = StagedKernel()
-        let hand = ManualClock()
-        try withScriptedKernel(kernel) {
-            kernel.connectAnswer = { _ in 0 }
-            var loop = try BalancerLoop(
-                .staged(
-                    backends: backends, adjust: { $0.queue = queue },
-                    backend: { .init(address: .backend($0), sessionsMax: sessionsMax) }),
-                clock: .manual(hand), output: .silent)
-            try body(kernel, hand, &loop)
-            loop.stop()
-        }
-        #expect(kernel.descriptors.isEmpty)
-    }
-
-    private static func arrive(_ count: Int, _ kernel: StagedKernel, _ loop: inout BalancerLoop) throws {
-        for _ in 0..<count {
-            kernel.arrive(at: kernel.listeners[0])
-            try loop.turn(.immediately)
-        }
+        try withStagedLoop(
+            try .staged(
+                backends: backends, adjust: { $0.queue = queue },
+                backend: { .init(address: .backend($0), sessionsMax: sessionsMax) }), body)
     }
 
     private static func waiting(_ loop: borrowing BalancerLoop) -> Int { loop.targets.pools[0].queue.count }
@@ -45,11 +30,11 @@ import Testing
 
     @Test func thoseWhoFindNoPlaceWaitAndTheNextIsClosed() throws {
         try Self.staged { kernel, _, loop in
-            try Self.arrive(5, kernel, &loop)
+            try loop.arrive(5, kernel)
             let waiting = Self.waiting(loop)
             let phases = Self.phases(loop)
             #expect(waiting == 3 && phases == [.relaying, .relaying, .waiting, .waiting, .waiting])
-            try Self.arrive(2, kernel, &loop)
+            try loop.arrive(2, kernel)
             let (full, count) = (Self.ended(.queueFull, loop), loop.sessions.count)
             #expect(full == 2 && count == 5)
         }
@@ -57,7 +42,7 @@ import Testing
 
     @Test func withoutAQueueTheyAreClosed() throws {
         try Self.staged(queue: nil) { kernel, _, loop in
-            try Self.arrive(4, kernel, &loop)
+            try loop.arrive(4, kernel)
             let full = Self.ended(.backendsFull, loop)
             #expect(full == 2)
         }
@@ -65,7 +50,7 @@ import Testing
 
     @Test func whoHasWaitedTooLongIsClosed() throws {
         try Self.staged { kernel, hand, loop in
-            try Self.arrive(4, kernel, &loop)
+            try loop.arrive(4, kernel)
             for _ in 0..<19 {
                 hand.now = hand.now + .milliseconds(100)
                 try loop.turn(.immediately)
@@ -83,7 +68,7 @@ import Testing
     /// A limit that is raised, and a backend that comes, bring the first of those who wait.
     @Test func morePlacesBringTheFirst() throws {
         try Self.staged { kernel, _, loop in
-            try Self.arrive(5, kernel, &loop)
+            try loop.arrive(5, kernel)
             let id = loop.targets.roster.pools[0].targets[0].id
             _ = try loop.change(.limit(id, 2))
             try loop.turn(.immediately)
@@ -103,26 +88,18 @@ import Testing
         sessionsMax: Int32, queue: Configuration.Queue?,
         _ body: (StagedKernel, ManualClock, inout BalancerLoop) throws -> Void
     ) throws {
-        let kernel = StagedKernel()
-        let hand = ManualClock()
-        try withScriptedKernel(kernel) {
-            kernel.connectAnswer = { _ in 0 }
-            let configuration = try Configuration.staged(
+        try withStagedLoop(
+            try .staged(
                 backends: 2,
                 adjust: {
                     $0.queue = queue
                     $0.sessionsMax = sessionsMax
-                })
-            var loop = try BalancerLoop(configuration, clock: .manual(hand), output: .silent)
-            try body(kernel, hand, &loop)
-            loop.stop()
-        }
-        #expect(kernel.descriptors.isEmpty)
+                }), body)
     }
 
     @Test func aPoolHasNoMoreSessionsThanItMay() throws {
         try Self.pooled(sessionsMax: 3, queue: .init(max: 1)) { kernel, _, loop in
-            try Self.arrive(6, kernel, &loop)
+            try loop.arrive(6, kernel)
             let (waiting, load) = (Self.waiting(loop), loop.targets.pools[0].shared.load.count)
             let (full, phases) = (Self.ended(.queueFull, loop), Self.phases(loop))
             #expect(waiting == 1 && load == 3 && full == 2)
@@ -137,7 +114,7 @@ import Testing
 
     @Test func withoutAQueueClientsBeyondThePoolsLimitAreClosed() throws {
         try Self.pooled(sessionsMax: 2, queue: nil) { kernel, _, loop in
-            try Self.arrive(3, kernel, &loop)
+            try loop.arrive(3, kernel)
             let (full, count) = (Self.ended(.backendsFull, loop), loop.sessions.count)
             #expect(full == 1 && count == 2)
         }
@@ -146,7 +123,7 @@ import Testing
     /// A limit that comes while there are sessions counts them; one that goes lets those in who wait.
     @Test func limitsThatComeAndGoWithAReload() throws {
         try Self.pooled(sessionsMax: 2, queue: .init()) { kernel, _, loop in
-            try Self.arrive(4, kernel, &loop)
+            try loop.arrive(4, kernel)
             let first = Self.phases(loop)
             #expect(first == [.relaying, .relaying, .waiting, .waiting])
             var pools = loop.configuration.pools
@@ -160,7 +137,7 @@ import Testing
             _ = try loop.reload(loop.configuration.with(pools))
             try loop.turn(.immediately)
             let counted = loop.targets.pools[0].shared.load.count
-            try Self.arrive(1, kernel, &loop)
+            try loop.arrive(1, kernel)
             let third = Self.phases(loop)
             #expect(counted == 4 && third.last == .waiting)
         }
@@ -173,30 +150,22 @@ import Testing
         retries: Configuration.Retries, queue: Configuration.Queue = .init(max: 2, timeout: .seconds(2)),
         _ body: (StagedKernel, ManualClock, inout BalancerLoop) throws -> Void
     ) throws {
-        let kernel = StagedKernel()
-        let hand = ManualClock()
-        try withScriptedKernel(kernel) {
-            kernel.connectAnswer = { $0 == .backend(1) ? -111 : 0 }
-            var loop = try BalancerLoop(
-                .staged(
-                    backends: 2,
-                    adjust: {
-                        $0.queue = queue
-                        $0.retries = retries
-                        $0.health.kind = .none
-                    }, backend: { .init(address: .backend($0), sessionsMax: 1) }),
-                clock: .manual(hand), output: .silent)
-            try body(kernel, hand, &loop)
-            loop.stop()
-        }
-        #expect(kernel.descriptors.isEmpty)
+        try withStagedLoop(
+            try .staged(
+                backends: 2,
+                adjust: {
+                    $0.queue = queue
+                    $0.retries = retries
+                    $0.health.kind = .none
+                }, backend: { .init(address: .backend($0), sessionsMax: 1) }),
+            answer: { $0 == .backend(1) ? -ECONNREFUSED : 0 }, body)
     }
 
     /// A backend that has just failed others is no place while another one only lacks one.
     @Test func aQueueIsNotEmptiedIntoADeadBackend() throws {
         try Self.besideADeadOne(retries: .init(max: 1)) { kernel, _, loop in
             // The first two find out: one has the backend that lives, the other one fails.
-            try Self.arrive(4, kernel, &loop)
+            try loop.arrive(4, kernel)
             for _ in 0..<5 { try loop.turn(.immediately) }
             let (failed, waiting) = (Self.ended(.connectFailed, loop), Self.waiting(loop))
             #expect(failed == 1 && waiting == 2)
@@ -211,7 +180,7 @@ import Testing
     @Test func whoComesBackIsNotClosedForAFullQueue() throws {
         try Self.besideADeadOne(retries: .init()) { kernel, hand, loop in
             kernel.connectAnswer = { _ in 0 }
-            try Self.arrive(4, kernel, &loop)
+            try loop.arrive(4, kernel)
             let before = Self.waiting(loop)
             #expect(before == 2)
             for _ in 0..<15 {
@@ -219,9 +188,9 @@ import Testing
                 try loop.turn(.immediately)
             }
             // The second's backend dies with its session: who waits first tries it, and comes back.
-            kernel.connectAnswer = { $0 == .backend(1) ? -111 : 0 }
+            kernel.connectAnswer = { $0 == .backend(1) ? -ECONNREFUSED : 0 }
             try loop.finish(kernel.accepted[1], kernel)
-            try Self.arrive(1, kernel, &loop)
+            try loop.arrive(1, kernel)
             let (waiting, full) = (Self.waiting(loop), Self.ended(.queueFull, loop))
             #expect(waiting == 2 && full == 1)
             for _ in 0..<6 {
@@ -236,12 +205,12 @@ import Testing
     /// A client that has sent something before it resets the connection is gone all the same.
     @Test func whoResetsIsForgotten() throws {
         try Self.staged { kernel, _, loop in
-            try Self.arrive(4, kernel, &loop)
+            try loop.arrive(4, kernel)
             kernel.input[kernel.accepted[2]] = [1, 2, 3]
-            kernel.post(kernel.accepted[2], 0x2019)
+            kernel.post(kernel.accepted[2], CEPOLL_IN | CEPOLL_ERR | CEPOLL_HUP | CEPOLL_RDHUP)
             kernel.input[kernel.accepted[3]] = [1, 2, 3]
             kernel.ended.insert(kernel.accepted[3])
-            kernel.post(kernel.accepted[3], 0x2001)
+            kernel.post(kernel.accepted[3], CEPOLL_IN | CEPOLL_RDHUP)
             try loop.turn(.immediately)
             // Who has only ended its direction may wait for the answer.
             let (abandoned, waiting) = (Self.ended(.abandoned, loop), Self.waiting(loop))
@@ -253,9 +222,9 @@ import Testing
     /// One that waits does not make others wait for a backend that is not there.
     @Test func whereNoBackendIsUpNewClientsAreClosed() throws {
         try Self.staged { kernel, _, loop in
-            try Self.arrive(3, kernel, &loop)
+            try loop.arrive(3, kernel)
             for target in loop.targets.roster.pools[0].targets { _ = try loop.change(.weigh(target.id, 0)) }
-            try Self.arrive(2, kernel, &loop)
+            try loop.arrive(2, kernel)
             let (waiting, none) = (Self.waiting(loop), Self.ended(.noBackend, loop))
             #expect(waiting == 1 && none == 2)
         }
@@ -264,7 +233,7 @@ import Testing
     /// What the log has begun to tell ends, also when no client comes any more.
     @Test func theTroubleEndsByItself() throws {
         try Self.staged { kernel, hand, loop in
-            try Self.arrive(7, kernel, &loop)
+            try loop.arrive(7, kernel)
             let isCrowded = loop.targets.pools[0].troubles.isCrowded
             #expect(isCrowded)
             for _ in 0..<50 {
@@ -291,7 +260,7 @@ import Testing
                         $0.health.kind = .none
                     }),
                 clock: .manual(hand), output: .silent)
-            try Self.arrive(1, kernel, &loop)
+            try loop.arrive(1, kernel)
             for _ in 0..<4 {
                 hand.now = hand.now + .milliseconds(100)
                 try loop.turn(.immediately)

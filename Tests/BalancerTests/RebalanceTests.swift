@@ -10,23 +10,11 @@ import Testing
         _ rebalance: Configuration.Rebalance?,
         _ body: (StagedKernel, ManualClock, inout BalancerLoop) throws -> Void
     ) throws {
-        let kernel = StagedKernel()
-        let hand = ManualClock()
-        try withScriptedKernel(kernel) {
-            kernel.connectAnswer = { _ in 0 }
-            let configuration = try Configuration.staged(backends: 1, adjust: { $0.rebalance = rebalance })
-            var loop = try BalancerLoop(configuration, clock: .manual(hand), output: .silent)
-            try body(kernel, hand, &loop)
-            loop.stop()
-        }
-        #expect(kernel.descriptors.isEmpty)
+        try withStagedLoop(try .staged(backends: 1, adjust: { $0.rebalance = rebalance }), body)
     }
 
     private static func fill(_ kernel: StagedKernel, _ loop: inout BalancerLoop, _ count: Int) throws {
-        for _ in 0..<count {
-            kernel.arrive(at: kernel.listeners[0])
-            try loop.turn(.immediately)
-        }
+        try loop.arrive(count, kernel)
         _ = try loop.change(.add(.init(address: .backend(7)), to: loop.targets.pools[0].id))
         try loop.turn(.immediately)
     }

@@ -23,8 +23,11 @@ struct LimitTests {
             let served = try #require(waiting.firstIndex { $0.hasBytes })
             waiting.remove(at: served).close()
         }
-        let texts = balancer.balancer.output.texts
-        #expect(texts.contains { $0.contains("listener=web all 3 sessions of the listener are taken") }, "\(texts)")
+        try eventually("the log says so") {
+            balancer.balancer.output.texts.contains {
+                $0.contains("listener=web all 3 sessions of the listener are taken")
+            }
+        }
         #expect(try balancer.balancer.connectAndGreet().backend == "A")
     }
 
@@ -41,9 +44,10 @@ struct LimitTests {
         #expect(try balancer.balancer.connect().receiveToEnd().bytes == [])
         for client in first { client.close() }
         for client in waiting { #expect(Self.isServed(client)) }
-        let texts = balancer.balancer.output.texts
         for event in ["has its most sessions: new clients wait", "the queue is full: new clients are closed"] {
-            #expect(texts.contains { $0.contains("pool=web") && $0.contains(event) }, "\(event): \(texts)")
+            try eventually("the log says: \(event)") {
+                balancer.balancer.output.texts.contains { $0.contains("pool=web") && $0.contains(event) }
+            }
         }
     }
 
@@ -65,5 +69,22 @@ struct LimitTests {
         // Those that come again find it.
         try eventually("a client is served by it") { try balancer.balancer.connectAndGreet().backend == "B" }
         #expect(back.accepted > 0)
+    }
+
+    @Test("a pool with too few backends uses all of them, and says so")
+    func panic() throws {
+        let (one, port) = (try EchoBackend(named: "A"), try Ports.free())
+        let balancer = try ConfiguredBalancer.start(
+            [one.port, port],
+            pool: ["check: {interval: 200ms, timeout: 200ms, fall: 1}", "panic_threshold: 60%"],
+            log: "log: {events: {to: stdout}, sessions: {to: stdout}}")
+        try eventually("the log says so") {
+            balancer.balancer.output.texts.contains { $0.contains("all are used, whatever their checks say: 1 of 2") }
+        }
+        let back = try EchoBackend(named: "B", port: port)
+        try eventually("and that it is over") {
+            balancer.balancer.output.texts.contains { $0.contains("enough backends may be picked again: 2 of 2") }
+        }
+        #expect(back.port == port)
     }
 }

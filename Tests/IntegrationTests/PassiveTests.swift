@@ -46,7 +46,8 @@ struct PassiveTests {
             _ = try? client.receive(5)
             return balancer.balancer.output.texts.contains { $0.contains(" ejected for 3.000 s ") }
         }
-        #expect(balancer.balancer.output.texts.count { $0.contains("reason=reset") } == 3)
+        // A client knows that it was reset a moment before its session has ended and counts: the next one may still come there.
+        #expect(balancer.balancer.output.texts.count { $0.contains("reason=reset") } >= 3)
         let next = try (0..<6).map { _ in
             let client = try balancer.balancer.connect()
             try client.send("hello")

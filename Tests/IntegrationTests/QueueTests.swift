@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -5,11 +6,12 @@ import Testing
 @Suite("Queue", .ownThread)
 struct QueueTests {
     private static func start(
-        _ servers: [EchoBackend], sessionsMax: Int, queue: String, threads: Int = 1, check: String = "{interval: 1s}"
+        _ servers: [EchoBackend], sessionsMax: Int, queue: String, threads: Int = 1, check: String = "{interval: 1s}",
+        process: String? = nil
     ) throws -> ConfiguredBalancer {
         try ConfiguredBalancer.start(
             servers.map { "{address: \"127.0.0.1:\($0.port)\", sessions_max: \(sessionsMax)}" },
-            pool: ["queue: \(queue)", "check: \(check)"], top: ["process: {threads: \(threads)}"])
+            pool: ["queue: \(queue)", "check: \(check)"], top: ["process: {\(process ?? "threads: \(threads)")}"])
     }
 
     private static func isServed(_ client: TCPSocket, within time: Duration = .seconds(10)) -> Bool {
@@ -43,6 +45,25 @@ struct QueueTests {
         }
         let records = try balancer.waitForRecords(5)
         #expect(records.count { $0.reason == "abandoned" } == 1, "\(records)")
+    }
+
+    @Test("clients that wait are served while the balancer drains, in whatever loop", arguments: [1, 3])
+    func draining(threads: Int) throws {
+        let server = try EchoBackend(named: "A")
+        let balancer = try Self.start(
+            [server], sessionsMax: 1, queue: "{max: 20, timeout: 1m}", process: "threads: \(threads), drain_time: 1m")
+        var serving = try balancer.balancer.connectAndGreet().client
+        var waiting = try (0..<8).map { _ in try balancer.balancer.connect() }
+        try remains("nobody else is served", for: .milliseconds(200)) { waiting.allSatisfy { !$0.hasBytes } }
+        balancer.program.signal(SIGTERM)
+        while !waiting.isEmpty {
+            serving.close()
+            try eventually("one of them is served") { waiting.contains { $0.hasBytes } }
+            let place = try #require(waiting.firstIndex { $0.hasBytes })
+            serving = waiting.remove(at: place)
+        }
+        serving.close()
+        #expect(try balancer.program.waitForExit() == .exited(0))
     }
 
     @Test("a full queue closes the next client, and one that has waited too long is closed; the log says why")

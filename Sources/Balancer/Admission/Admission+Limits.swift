@@ -39,8 +39,10 @@ extension Admission {
     mutating func limit(_ index: Int, _ number: UInt16, sessions: Int) {
         // No number, and no limit: 65,535 names of listeners have come and gone.
         guard number > 0 else { return entrances[index].limit(by: nil) }
-        limits[number] = entrances[index].places
-        limits[number]?.add(sessions)
+        let place = Int(number)
+        if place >= limits.count { limits += repeatElement(nil, count: place + 1 - limits.count) }
+        limits[place] = entrances[index].places
+        limits[place]?.add(sessions)
     }
 
     // MARK: places
@@ -66,7 +68,7 @@ extension Admission {
     }
 
     /// A session that counted for a listener's limit has ended.
-    mutating func placeFreed(ofListener number: UInt16) { wake(limits[number]?.vacate()) }
+    mutating func placeFreed(ofListener number: UInt16) { wake(limits[Int(number)]?.vacate()) }
 
     /// The next loop has its turn. When it is this one, its listeners go on as after any session that has ended.
     private func wake(_ next: Int?) {

@@ -19,7 +19,7 @@ struct Admission: ~Copyable {
     /// Clients wait because all sessions are taken.
     var full = Episode()
     /// The limits of listeners by the numbers of their names: also of such as have left, for the sessions that they had.
-    var limits: [UInt16: ListenerPlaces] = [:]
+    var limits: [ListenerPlaces?] = []
     /// The places of listeners that have a limit since ``takeNewlyLimited()``.
     var newlyLimited: [Int] = []
     /// Listeners with more clients than their share of a turn, first in first out: one that has had a share stands at the end.
@@ -288,7 +288,8 @@ struct Admission: ~Copyable {
         if mayResume, isRunning { resume() }
     }
 
-    /// Another loop has freed a place, of the process or of a listener. If no listener of this loop waits for it any more, one of another loop may.
+    /// Another loop has freed a place, of the process or of a listener. If no listener of this loop waits for it any more,
+    /// one of another loop may.
     mutating func placeFreed(isRunning: Bool) {
         guard paused > 0 else { return places.passOn() }
         if isRunning { resume() }

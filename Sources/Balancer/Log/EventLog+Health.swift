@@ -111,20 +111,14 @@ extension EventLog {
         }
     }
 
-    mutating func panicBegan(_ pool: PoolTitle, eligible: Int, of backends: Int) {
-        event(.poolPanic) {
+    /// So many of a pool's backends may be picked by what is known of them: too few, or enough again.
+    mutating func panic(_ pool: PoolTitle, isOn: Bool, eligible: Int, of backends: Int) {
+        event(isOn ? .poolPanic : .poolPanicOver) {
             $0.about(pool)
-            $0.words("too few backends may be picked, all are used, whatever their checks say: ")
-            $0.value("eligible", eligible)
-            $0.words(" of ")
-            $0.value("backends", backends)
-        }
-    }
-
-    mutating func panicEnded(_ pool: PoolTitle, eligible: Int, of backends: Int) {
-        event(.poolPanicOver) {
-            $0.about(pool)
-            $0.words("enough backends may be picked again: ")
+            $0.words(
+                isOn
+                    ? "too few backends may be picked, all are used, whatever their checks say: "
+                    : "enough backends may be picked again: ")
             $0.value("eligible", eligible)
             $0.words(" of ")
             $0.value("backends", backends)

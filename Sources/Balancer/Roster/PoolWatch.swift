@@ -35,13 +35,9 @@ struct PoolWatch {
     private mutating func lookForPanic(_ roster: Roster, _ journal: inout Journal) {
         for pool in roster.pools where pool.isInPanic != panics.contains(pool.id) {
             let title = PoolTitle(name: pool.name, isOnly: roster.pools.count == 1)
-            if pool.isInPanic {
-                panics.insert(pool.id)
-                journal.log.panicBegan(title, eligible: pool.census.ranks.sum, of: pool.census.usable)
-            } else {
-                panics.remove(pool.id)
-                journal.log.panicEnded(title, eligible: pool.census.ranks.sum, of: pool.census.usable)
-            }
+            if pool.isInPanic { panics.insert(pool.id) } else { panics.remove(pool.id) }
+            journal.log.panic(
+                title, isOn: pool.isInPanic, eligible: pool.census.ranks.sum, of: pool.census.usable)
         }
         if panics.count > roster.pools.count { panics.formIntersection(roster.pools.map(\.id)) }
     }

@@ -290,8 +290,7 @@ struct Sessions: ~Copyable {
             case .abandoned: .client
             case .connectFailed: .backend
             case .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .rebalanced, .noBackend,
-                .backendsFull,
-                .queueFull, .queueTimeout, .shortage, .cut:
+                .backendsFull, .queueFull, .queueTimeout, .shortage, .cut:
                 .balancer
             }
         lastRecord = SessionRecord(

@@ -1,6 +1,7 @@
 import CEpoll
 import Glibc
 import Reactor
+import Testing
 
 @testable import Balancer
 
@@ -57,7 +58,33 @@ extension Journal {
     }
 }
 
+/// Runs a loop whose clock the test moves, and whose connects are answered at once; afterwards no descriptor may be open.
+func withStagedLoop(
+    _ configuration: @autoclosure () throws -> Configuration,
+    answer: @escaping (SocketAddress) -> CInt = { _ in 0 },
+    at location: SourceLocation = #_sourceLocation,
+    _ body: (StagedKernel, ManualClock, inout BalancerLoop) throws -> Void
+) throws {
+    let kernel = StagedKernel()
+    let hand = ManualClock()
+    try withScriptedKernel(kernel) {
+        kernel.connectAnswer = answer
+        var loop = try BalancerLoop(configuration(), clock: .manual(hand), output: .silent)
+        try body(kernel, hand, &loop)
+        loop.stop()
+    }
+    #expect(kernel.descriptors.isEmpty, sourceLocation: location)
+}
+
 extension BalancerLoop {
+    /// Lets clients arrive at a listener, a turn for each.
+    mutating func arrive(_ count: Int, at listener: Int = 0, _ kernel: StagedKernel) throws {
+        for _ in 0..<count {
+            kernel.arrive(at: kernel.listeners[listener])
+            try turn(.immediately)
+        }
+    }
+
     /// Lets a client and its backend end their directions, and with them the session.
     mutating func finish(_ client: CInt, _ kernel: StagedKernel) throws {
         var sockets = [client]
