@@ -166,6 +166,8 @@ struct Targets: ~Copyable {
             guard let sessions = states[place].reserve(of: most) else {
                 pools[pool].giveBack()
                 pools[pool].set(position, sessions: most)
+                // Another loop may have found the pool full meanwhile.
+                if pools[pool].isCounted, pools[pool].shared.queue.count > 0 { offerPlace(of: pool) }
                 return false
             }
             pools[pool].set(position, sessions: sessions)
