@@ -25,7 +25,10 @@ let fuzzers: [Target] =
     : [
         .target(
             name: "ConfigurationFuzz", dependencies: ["Balancer", "ConfigurationFile", "Reactor"], path: "Tests/Fuzz",
-            swiftSettings: swiftSettings)
+            swiftSettings: swiftSettings),
+        .target(
+            name: "PrefaceFuzz", dependencies: ["Balancer", "Reactor"], path: "Tests/FuzzPreface", exclude: ["Corpus"],
+            swiftSettings: swiftSettings),
     ]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -114,7 +117,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings + seam),
         .testTarget(
-            name: "BalancerTests", dependencies: ["Balancer", "Reactor", "TestSupport"],
+            name: "BalancerTests", dependencies: ["Balancer", "Reactor", "TestSupport"], exclude: ["Preface/Hellos"],
             swiftSettings: swiftSettings + seam),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "Reactor"], swiftSettings: swiftSettings),
