@@ -8,6 +8,7 @@ enum Serving {
     /// the program before there is one either; `more` are further ones of this kind.
     static func prepare(holding more: [Signal] = []) -> Int {
         let limit = Startup.prepare()
+        DescriptorLimit.makeTable(for: limit)
         Signals.hold([.hangup] + Signal.meaningless + more)
         return limit
     }
