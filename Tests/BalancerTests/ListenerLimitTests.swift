@@ -60,6 +60,22 @@ import Testing
         }
     }
 
+    @Test func aListenerThatComesAgainCountsTheSessionsThatItHad() throws {
+        try Self.staged([("a", 3)]) { kernel, _, loop in
+            try loop.arrive(2, at: 0, kernel)
+            _ = try loop.reload(Self.configuration([("b", nil)]))
+            try loop.turn(.immediately)
+            _ = try loop.reload(Self.configuration([("a", 3)]))
+            try loop.turn(.immediately)
+            let counted = Self.sessions(0, loop)
+            #expect(counted == 2)
+            try Self.leave(0, kernel, &loop)
+            try Self.leave(1, kernel, &loop)
+            let left = Self.sessions(0, loop)
+            #expect(left == 0)
+        }
+    }
+
     @Test func limitsThatComeRiseAndGoWithAReload() throws {
         try Self.staged([("a", nil)]) { kernel, _, loop in
             try loop.arrive(3, at: 0, kernel)

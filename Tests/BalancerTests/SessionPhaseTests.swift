@@ -5,11 +5,14 @@ import Testing
 
 /// All pairs of phases: `Session.move(to:)`.
 @Suite struct SessionPhaseTests {
-    private static let phases: [Session.Phase] = [.connecting, .waiting, .relaying, .lingering, .ended]
+    private static let phases: [Session.Phase] = [
+        .preface, .connecting, .waiting, .relaying, .lingering, .ended,
+    ]
 
     private static func isAllowed(_ from: Session.Phase, _ to: Session.Phase) -> Bool {
         switch (from, to) {
-        case (.connecting, .relaying), (.connecting, .waiting), (.connecting, .ended), (.waiting, .connecting),
+        case (.connecting, .preface), (.preface, .connecting), (.preface, .ended), (.connecting, .relaying),
+            (.connecting, .waiting), (.connecting, .ended), (.waiting, .connecting),
             (.waiting, .ended), (.relaying, .lingering), (.relaying, .ended), (.lingering, .ended):
             true
         default:
@@ -21,11 +24,13 @@ import Testing
     private static func session(in phase: Session.Phase) -> Session {
         var session = Session(
             client: .empty, address: .ipv4(1, port: 1), pool: 0, timer: .none, now: Instant(nanoseconds: 1))
-        guard phase != .waiting else {
-            session.move(to: .waiting)
+        // A new session connects.
+        let isBeforeRelaying = phase.rawValue < Session.Phase.relaying.rawValue
+        guard !isBeforeRelaying else {
+            if phase != .connecting { session.move(to: phase) }
             return session
         }
-        for next in phases where next.rawValue <= phase.rawValue && next != .connecting && next != .waiting {
+        for next in phases where (Session.Phase.relaying.rawValue...phase.rawValue).contains(next.rawValue) {
             session.move(to: next)
         }
         return session

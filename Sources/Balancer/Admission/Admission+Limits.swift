@@ -17,6 +17,11 @@ extension Admission {
 
     /// Takes over what the listener's name allows.
     mutating func limit(_ index: Int, _ entry: ListenerEntry) {
+        if entrances[index].rules !== entry.rules {
+            entrances[index].set(entry.rules)
+            // It may stand still for a rate that is another one now.
+            resumeAll()
+        }
         guard entry.settings.sessionsMax != nil else {
             if entrances[index].isLimited { lift(index) }
             return
@@ -35,7 +40,14 @@ extension Admission {
     /// The places of listeners that had no limit before: their sessions are to be counted.
     mutating func takeNewlyLimited() -> [Int] { exchange(&newlyLimited, with: []) }
 
-    /// The listener's name has this number, and so many sessions that were not counted.
+    /// True when the sessions of this number, if any is counted, are counted in places of a listener that has left: one of the
+    /// same name has come again.
+    func hasOtherPlaces(_ index: Int, _ number: UInt16) -> Bool {
+        guard Int(number) < limits.count, let former = limits[Int(number)] else { return false }
+        return former !== entrances[index].places
+    }
+
+    /// The listener's name has this number, and so many sessions that were not counted in its places.
     mutating func limit(_ index: Int, _ number: UInt16, sessions: Int) {
         // No number, and no limit: 65,535 names of listeners have come and gone.
         guard number > 0 else { return entrances[index].limit(by: nil) }

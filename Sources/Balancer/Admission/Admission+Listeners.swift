@@ -66,7 +66,7 @@ extension Admission {
         }
         _ = waiting.reserve(entrances.count)
         // The clients that waited may have been those of a listener that has gone.
-        if full.isOn || shortage.isOn || hasFullListener { core.timers.arm(timer, at: core.now + Episode.quiet) }
+        if full.isOn || shortage.isOn || hasFullListener { resume(at: core.now + Episode.quiet, &core) }
         return errors
     }
 
@@ -100,6 +100,7 @@ extension Admission {
             entrances[index].haveWaited = true
             // Its clients would be reset: they count no more for its limit.
             entrances[index].limit(by: nil)
+            entrances[index].isLeaving = true
             own.append(index)
         }
         return own
@@ -116,6 +117,7 @@ extension Admission {
     mutating func close(_ core: inout LoopCore) {
         for index in entrances.indexRange where entrances.isTaken(index) { close(index, core) }
         core.timers.disarm(timer)
+        timerEnd = nil
         // A wake-up for a free place is for another loop from now on.
         paused = 0
     }

@@ -14,6 +14,12 @@ struct Admission: ~Copyable {
     var shortage = Episode()
     /// Clients wait at a listener because of its own limit.
     var hasFullListener = false
+    /// What keeps clients of listeners out, by name.
+    var troubles: [String: ListenerTroubles] = [:]
+    /// What was decided of the client that was accepted last.
+    var admittance = Admittance.free
+    /// When ``timer`` is due; nil when it is not armed.
+    var timerEnd: Instant?
     /// Names of listeners that have left meanwhile.
     var goneWhileFull: [String] = []
     /// Clients wait because all sessions are taken.
@@ -95,6 +101,23 @@ struct Admission: ~Copyable {
         return number
     }
 
+    /// Where the sessions of a listener come in.
+    @inline(__always) mutating func origin(
+        of listener: Int, _ names: inout ListenerNames, _ addresses: inout LocalAddresses
+    ) -> SessionOrigin {
+        entrances[listener].origin ?? makeOrigin(of: listener, &names, &addresses)
+    }
+
+    @inline(never) private mutating func makeOrigin(
+        of listener: Int, _ names: inout ListenerNames, _ addresses: inout LocalAddresses
+    ) -> SessionOrigin {
+        let origin = SessionOrigin(
+            listener: nameNumber(of: listener, &names),
+            local: addresses.number(of: entrances[listener].acceptor.listener.address))
+        entrances[listener].origin = origin
+        return origin
+    }
+
     /// Open descriptors, for the audit.
     var openDescriptors: Int { entrances.count + (reserve.isOpen ? 1 : 0) }
 
@@ -115,7 +138,9 @@ struct Admission: ~Copyable {
         guard entrances.contains(token.key) else { return }
         entrances[token.index].acceptor.markReadable()
         if core.stall > 0 { entrances[token.index].haveWaited = true }
-        if entrances[token.index].acceptor.isPaused { logIfFull(core, &journal) } else { queue(token.index) }
+        guard entrances[token.index].acceptor.isPaused else { return queue(token.index) }
+        logIfFull(core, &journal)
+        if entrances[token.index].hasRules { _ = isWithinRate(token.index, &core, &journal) }
     }
 
     /// Takes the first listener out of the queue, if the turn has a share for it, and returns its place.
@@ -148,16 +173,29 @@ struct Admission: ~Copyable {
                 places.giveUp()
                 return .none
             }
+            if entrances[index].hasRules, !isWithinRate(index, &core, &journal) {
+                giveUp(index)
+                return .none
+            }
             switch entrances[index].acceptor.accept() {
             case .accepted(let stream, let address):
                 share.clients -= 1
                 clientsLeft -= 1
                 entrances[index].failures = 0
                 lastServed = index
+                if entrances[index].hasRules {
+                    guard let admittance = judge(address, stream, at: index, &core, &journal) else {
+                        giveUp(index)
+                        continue
+                    }
+                    self.admittance = admittance
+                    chargeRate(index, core)
+                }
                 return .client(
                     stream, address, pool: entrances[index].pool, hasWaited: entrances[index].haveWaited)
             case .wouldBlock:
                 entrances[index].haveWaited = false
+                entrances[index].isBeyondRate = false
                 giveUp(index)
                 endEpisodes(&core, &journal)
                 return .none
@@ -201,7 +239,7 @@ struct Admission: ~Copyable {
             logIfFull(core, &journal)
         } else {
             // Another loop has reserved the last place and may give it up: check again.
-            core.timers.arm(timer, at: core.now + Acceptor.pauseAfterShortage)
+            resume(at: core.now + Acceptor.pauseAfterShortage, &core)
         }
     }
 
@@ -215,7 +253,14 @@ struct Admission: ~Copyable {
 
     private mutating func pauseForAMoment(_ index: Int, _ core: inout LoopCore) {
         pause(index)
-        core.timers.arm(timer, at: core.now + Acceptor.pauseAfterShortage)
+        resume(at: core.now + Acceptor.pauseAfterShortage, &core)
+    }
+
+    /// Lets the pause timer expire at `time`, or earlier if it is armed for that already.
+    mutating func resume(at time: Instant, _ core: inout LoopCore) {
+        if let timerEnd, timerEnd <= time { return }
+        timerEnd = time
+        core.timers.arm(timer, at: time)
     }
 
     mutating func pause(_ index: Int) {
@@ -239,12 +284,17 @@ struct Admission: ~Copyable {
 
     /// The pause timer has expired.
     mutating func expired(_ core: inout LoopCore, _ journal: inout Journal) {
+        timerEnd = nil
         resume()
         endEpisodes(&core, &journal)
     }
 
     /// Logs the end of an episode, once no client waits and none was affected for ``Episode/quiet``.
     private mutating func endEpisodes(_ core: inout LoopCore, _ journal: inout Journal) {
+        if !troubles.isEmpty {
+            endTroubles(&core, &journal)
+            if !troubles.isEmpty { resume(at: core.now + Episode.quiet, &core) }
+        }
         // Clients may wait at a paused listener; this is called again when it has resumed.
         guard paused == 0, full.isOn || shortage.isOn || hasFullListener else { return }
         if full.end(now: core.now) != nil {
@@ -257,7 +307,7 @@ struct Admission: ~Copyable {
             journal.end(.cannotAccept)
         }
         guard full.isOn || shortage.isOn || hasFullListener else { return }
-        core.timers.arm(timer, at: core.now + Episode.quiet)
+        resume(at: core.now + Episode.quiet, &core)
     }
 
     private mutating func queue(_ index: Int) {

@@ -14,12 +14,24 @@ struct Entrance: ~Copyable {
     private let file: SocketFile?
     /// The number of its name in ``ListenerNames``; nil until that is asked for.
     var nameNumber: UInt16?
+    /// Clients wait because its rate is reached.
+    var isBeyondRate = false
+    /// It is about to be closed: its rate counts no more, since clients that are left would be reset.
+    var isLeaving = false
     /// Clients were left when its share of a turn was used up, or it was paused: those that come next have waited.
     var haveWaited = false
     /// The limit on the sessions of its name; nil while there is none.
     private(set) var places: ListenerPlaces?
     /// A copy of whether ``places`` is there, which costs less to look at.
     private(set) var isLimited = false
+    /// What is asked of its clients before they get a backend; nil for nothing.
+    private(set) var rules: ListenerRules?
+    /// A copy of whether ``rules`` are there, which costs less to look at.
+    private(set) var hasRules = false
+    /// The number of ``rules`` in ``Sessions/rules``; nil until a client needs it.
+    var door: UInt16?
+    /// Where its sessions come in; nil until the first one has.
+    var origin: SessionOrigin?
     /// Clients wait because the limit is reached.
     var full = Episode()
     /// Failed accepts since the last one that succeeded.
@@ -64,11 +76,18 @@ struct Entrance: ~Copyable {
         isLimited = places != nil
     }
 
+    /// Its clients are asked for something else from now on.
+    mutating func set(_ rules: ListenerRules?) {
+        if rules?.standing !== self.rules?.standing { door = nil }
+        self.rules = rules
+        hasRules = rules != nil
+    }
+
     /// Applies other settings, for which the socket stays the same. `backlog` is that of listeners without one.
     mutating func apply(_ settings: Configuration.ListenerSettings, backlog: Int?) {
         guard settings != self.settings else { return }
         let old = self.settings.socketOptions
-        if settings.name != name { nameNumber = nil }
+        if settings.name != name { (nameNumber, origin) = (nil, nil) }
         self.settings = settings
         self.backlog = settings.backlog.map(Int.init) ?? backlog
         let new = settings.socketOptions

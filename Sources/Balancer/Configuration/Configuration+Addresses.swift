@@ -28,6 +28,13 @@ extension Configuration.ListenerSettings {
             throw ConfigurationError("\(owner): backlog \(backlog): it must be 1 to \(Limits.backlogMax)")
         }
         try socketOptions.check(owner)
+        try clients.check(name)
+        if let proxy {
+            try Configuration.check(proxy.timeout, "time for the PROXY header", from: Configuration.timeoutMin)
+            guard proxy.from.count <= Limits.networksMax else {
+                throw ConfigurationError("\(owner): more than \(Limits.networksMax) trusted networks")
+            }
+        }
         if let path = socketPath, path.utf8.count > SocketFile.pathBytesMax {
             throw ConfigurationError("\(owner): its path must have at most \(SocketFile.pathBytesMax) bytes")
         }
@@ -40,6 +47,9 @@ extension Configuration.ListenerSettings {
                 "\(owner): mode \(String(unix.mode, radix: 8)): it must be 0 to 777, as chmod(1) takes it")
         }
     }
+
+    /// Something is asked of its clients before they get a backend.
+    var hasRules: Bool { proxy != nil || serverNames != nil || clients != .init() }
 
     /// The path of the Unix socket that it makes; nil of a TCP socket, one that was handed over, or an abstract name.
     var socketPath: String? {

@@ -89,6 +89,9 @@ extension Configuration {
         public var sessionsMax: Int32?
         /// How idle sessions of backends that have too many are ended; nil for not at all.
         public var rebalance: Rebalance?
+        /// The header with which each session tells its backend who the client is; nil for none. No connections to such
+        /// backends are held ready, and nothing is sent with a SYN: see `docs/preface.md`.
+        public var proxy: ProxySend?
         /// When fewer than this share of the backends, in millionths, may be picked, all are; 0 for never.
         public var panicThreshold = 0
         /// What becomes of the sessions of a backend that goes down.
@@ -159,6 +162,7 @@ extension Configuration.Pool {
         try socketOptions.check("pool '\(name)'")
         try health.check()
         try agent?.check()
+        try proxy?.check(name)
     }
 }
 

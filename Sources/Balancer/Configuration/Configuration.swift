@@ -9,7 +9,8 @@ public struct Configuration: Sendable {
         public let address: SocketAddress
         /// What the operator calls it. Several may have one name: the addresses of one listener.
         public let name: String
-        /// The index of the pool in ``Configuration/pools``. Several listeners may have the same.
+        /// The index of the pool in ``Configuration/pools``. Several listeners may have the same. With ``serverNames`` it is
+        /// that of clients without a route, or where these are closed, of the first route.
         public let pool: Int
         /// The socket that the service manager made for it; nil when the balancer binds one itself.
         public let inherited: InheritedSocket?
@@ -23,6 +24,12 @@ public struct Configuration: Sendable {
         public var isIPv6Only: Bool
         /// Options of the sockets of its clients.
         public var socketOptions: SocketOptions
+        /// Its connections begin with a header of the PROXY protocol; nil for no such header.
+        public var proxy: ProxyAccept?
+        /// The name that a client asks for leads to a pool; nil for ``pool``.
+        public var serverNames: ServerNames?
+        /// Which clients may come, and how many.
+        public var clients = ClientRules()
 
         /// A listener of a pool. Without a `name` it is called by its address.
         public init(
@@ -147,6 +154,9 @@ public struct Configuration: Sendable {
     public let freezesWhenAllFail: Bool
     /// Where the balancer reports its state; nil for nowhere.
     public let status: StatusSocket?
+    /// Which networks may come to a listener, by its name, where not all may. Made here, since a million of them take a
+    /// quarter of a second, which no loop has.
+    let networks: [String: NetworkTable]
 
     /// Makes a configuration of its parts and checks it; the error names the part and the remedy.
     public init(
@@ -163,6 +173,10 @@ public struct Configuration: Sendable {
         self.log = log
         self.threads = threads
         self.status = status
+        networks = Dictionary(
+            listeners.filter { !$0.clients.allow.isEmpty || !$0.clients.deny.isEmpty }.map {
+                ($0.name, NetworkTable(allow: $0.clients.allow, deny: $0.clients.deny))
+            }, uniquingKeysWith: { first, _ in first })
         try check()
     }
 
@@ -270,6 +284,7 @@ extension Configuration {
         }
         try checkAddresses(listener)
         try listener.check()
+        try listener.serverNames?.check(listener.name, pools: pools.count)
         if listeners.filter({ $0.address == listener.address }).count > 1 {
             throw ConfigurationError("two listeners on \(listener.address): name each address once")
         }
@@ -294,8 +309,11 @@ extension Configuration {
     /// A listener has a limit on its sessions.
     var hasListenerLimits: Bool { listeners.contains { $0.sessionsMax != nil } }
 
+    /// Something happens before the first byte of a session: see ``ListenerRules`` and ``Configuration/ProxySend``.
+    var hasPrefaces: Bool { listeners.contains(where: \.hasRules) || pools.contains { $0.proxy != nil } }
+
     /// It is remembered of each session by which listener it came in.
     var keepsOrigins: Bool {
-        if case .transitions = log { true } else { hasListenerLimits }
+        if case .transitions = log { true } else { hasListenerLimits || hasPrefaces }
     }
 }

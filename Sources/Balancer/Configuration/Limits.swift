@@ -54,6 +54,18 @@ public struct Limits: Hashable, Sendable {
     public static let weightMax: Int32 = 256
     /// The most source addresses of a pool: so many times a connect may be begun for one attempt.
     public static let sourcesMax = 16
+    /// The most routes of a listener by server name and protocol.
+    public static let routesMax = 4096
+    /// The most networks of a listener that may come, or may not, or are trusted: a table of 16 bytes each.
+    public static let networksMax = 1 << 20
+    /// The most of a rate, in whatever time it is said.
+    public static let rateMax = 1_000_000_000
+    /// The most bytes that are looked at before the first of them goes to a backend: a PROXY header and a ClientHello.
+    static let prefaceBytesMax = ProxyHeader.bytesMax + ClientHello.bytesMax
+    /// The memory for a PROXY header that is sent and the client's first bytes behind it, in one write.
+    static let openingBytes = 8192
+    /// How often a client that waits for one of its own sessions to end is looked at.
+    static let clientLook: Duration = .milliseconds(100)
     /// The longest label of a backend, in bytes.
     public static let labelBytesMax = 128
     /// Timers besides those of sessions and backends: memory is reserved for them as well.

@@ -27,10 +27,18 @@ enum Counter: Int, CaseIterable {
     /// Nanoseconds that stalls lasted. Only in total.
     case stalledNanoseconds
 
+    /// Clients that were closed at the accept: their network may not come. Only in total.
+    case denied
+    /// Clients that were closed at the accept: they had as much as they may. Only in total.
+    case overLimit
+    /// Clients that were closed at the accept: a PROXY header of theirs would not be believed. Only in total.
+    case untrusted
+
     // How sessions ended: ``EndReason``.
     case endedFinished, endedReset, endedIdle, endedHalfClosed, endedSessionAge, endedBackendDown,
         endedBackendRemoved, endedRebalanced, endedNoBackend, endedBackendsFull, endedQueueFull, endedQueueTimeout,
-        endedConnectFailed, endedAbandoned,
+        endedConnectFailed, endedAbandoned, endedDenied, endedClientLimit, endedBadHeader, endedPrefaceTimeout,
+        endedNoRoute,
         endedShortage
     case endedCut
 
@@ -56,6 +64,11 @@ extension EndReason {
         case .queueTimeout: .endedQueueTimeout
         case .connectFailed: .endedConnectFailed
         case .abandoned: .endedAbandoned
+        case .denied: .endedDenied
+        case .clientLimit: .endedClientLimit
+        case .badHeader: .endedBadHeader
+        case .prefaceTimeout: .endedPrefaceTimeout
+        case .noRoute: .endedNoRoute
         case .shortage: .endedShortage
         case .cut: .endedCut
         }

@@ -71,30 +71,33 @@ struct Dialogue: Hashable, Sendable {
         begin()
     }
 
-    /// The steps of an exchange.
-    init(_ steps: [Configuration.ExchangeStep]) {
+    /// The steps of an exchange, after a header of the PROXY protocol if there is one.
+    init(_ steps: [Configuration.ExchangeStep], after header: [UInt8] = []) {
         self.init(
-            steps.map { step in
-                switch step {
-                case .send(let bytes): .send(bytes)
-                case .expect(let bytes): .expect(bytes)
-                case .find(let bytes): .find(ByteSearch(bytes))
-                }
-            }, serverEnds: false)
+            Self.sending(header)
+                + steps.map { step in
+                    switch step {
+                    case .send(let bytes): .send(bytes)
+                    case .expect(let bytes): .expect(bytes)
+                    case .find(let bytes): .find(ByteSearch(bytes))
+                    }
+                }, serverEnds: false)
     }
 
     /// A request in HTTP/1.1 to `authority`, unless the check has a host of its own.
-    init(_ check: Configuration.HTTPCheck, authority: String) {
+    init(_ check: Configuration.HTTPCheck, authority: String, after header: [UInt8] = []) {
         let request = """
             GET \(check.path) HTTP/1.1\r\nHost: \(check.host ?? authority)\r\nUser-Agent: balancer\r\nAccept: */*\r\n\
             Connection: close\r\n\r\n
             """
-        self.init([.send(Array(request.utf8)), .http(HTTPAnswer(check))], serverEnds: true)
+        self.init(Self.sending(header + request.utf8) + [.http(HTTPAnswer(check))], serverEnds: true)
     }
+
+    private static func sending(_ bytes: [UInt8]) -> [Step] { bytes.isEmpty ? [] : [.send(bytes)] }
 
     /// A line is read, up to its end or that of the connection, after `request` was sent, unless that is empty.
     init(lineAfter request: [UInt8]) {
-        self.init((request.isEmpty ? [] : [.send(request)]) + [.line], serverEnds: false)
+        self.init(Self.sending(request) + [.line], serverEnds: false)
     }
 
     /// What is to be sent now.

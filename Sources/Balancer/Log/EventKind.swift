@@ -38,6 +38,16 @@ enum EventKind: String, CaseIterable, Sendable {
     case listenerFull = "listener-full"
     case listenerHasRoom = "listener-has-room"
     case listenerLost = "listener-lost"
+    case listenerDenies = "listener-denies"
+    case listenerDeniesOver = "listener-denies-over"
+    case listenerOverLimit = "listener-over-limit"
+    case listenerOverLimitOver = "listener-over-limit-over"
+    case listenerHeaderWrong = "listener-header-wrong"
+    case listenerHeaderWrongOver = "listener-header-wrong-over"
+    case listenerNameWrong = "listener-name-wrong"
+    case listenerNameWrongOver = "listener-name-wrong-over"
+    case listenerRate = "listener-rate"
+    case listenerRateOver = "listener-rate-over"
     case processStarted = "process-started"
     case processFewDescriptors = "process-few-descriptors"
     case processLittleMemory = "process-little-memory"
@@ -67,14 +77,16 @@ enum EventKind: String, CaseIterable, Sendable {
             .error
         case .backendDown, .backendEjected, .backendAgentUnknown, .backendNameLost, .poolFull, .poolQueueFull,
             .poolPanic, .backendAgentSilent,
-            .listenerFull, .processFull, .processFewDescriptors, .processLittleMemory, .logLinesLost, .poolUndiscovered:
+            .listenerFull, .listenerDenies, .listenerOverLimit, .listenerHeaderWrong, .listenerNameWrong, .listenerRate,
+            .processFull, .processFewDescriptors, .processLittleMemory, .logLinesLost, .poolUndiscovered:
             .warning
         case .backendUp, .backendReturned, .backendAgent, .backendFailing, .backendRecovered, .backendRising,
             .backendMoved,
             .backendNameFound,
             .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolQueueHasRoom, .poolWaiting, .poolWaitsNoMore,
             .poolPanicOver, .backendAgentHeard,
-            .poolRemoved, .listenerOpened, .listenerHasRoom, .processStarted,
+            .poolRemoved, .listenerOpened, .listenerHasRoom, .listenerDeniesOver, .listenerOverLimitOver,
+            .listenerHeaderWrongOver, .listenerNameWrongOver, .listenerRateOver, .processStarted,
             .processHasRoom, .processChecksThawed, .processAcceptsAgain, .processConnectsAgain, .processSignal,
             .processLooksUp,
             .processDraining, .processStopped, .logReopened, .poolDiscovered, .processReloaded:

@@ -44,6 +44,12 @@ extension EventLog {
     private mutating func opened(_ listener: Configuration.ListenerSettings, _ configuration: Configuration) {
         event(.listenerOpened) {
             $0.field("listener", listener.name)
+            if let names = listener.serverNames {
+                $0.field("address", .address(listener.address))
+                $0.words("listening; routes: ")
+                $0.value("routes", names.pools.count)
+                return
+            }
             $0.field("pool", configuration.pools[listener.pool].name)
             $0.field("address", .address(listener.address))
             $0.words("listening; backends: ")

@@ -23,6 +23,8 @@ public struct EventLog: ~Copyable {
     private var troubles: [PoolTrouble.Place: Tally] = [:]
     /// Listeners that had their most sessions, by name.
     private var fullListeners: [String: Tally] = [:]
+    /// Listeners that sent clients away.
+    var listenerTroubles: [ListenerTroublePlace: Tally] = [:]
 
     /// A log with the lines of the one-line command, on two streams of the process.
     public init(_ mode: LogMode, output: consuming OutputStream, errors: consuming OutputStream) {

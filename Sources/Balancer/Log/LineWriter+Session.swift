@@ -10,6 +10,7 @@ extension LineWriter {
         field(&record, "listener", names.listener)
         field(&record, "pool", names.pool)
         field(&record, "client", session.client)
+        if let name = names.serverName { field(&record, "server_name", name) }
         if let backend = names.backend { field(&record, "backend", backend) } else { absent(&record, "backend") }
         if let address = session.backend { field(&record, "address", address) }
         field(&record, "up", session.bytesUp)

@@ -40,6 +40,16 @@ public enum EndReason: String, Sendable, CaseIterable {
     case connectFailed = "connect-failed"
     /// The client left before a backend was connected.
     case abandoned
+    /// The address in its PROXY header may not come.
+    case denied
+    /// Its client had as many sessions as it may, or came too fast: by the address in its PROXY header, or after a wait.
+    case clientLimit = "client-limit"
+    /// Its PROXY header was missing or wrong.
+    case badHeader = "bad-header"
+    /// It has not sent its PROXY header, or named a server, in time.
+    case prefaceTimeout = "preface-timeout"
+    /// There is no route for the server that it named, or it named none.
+    case noRoute = "no-route"
     /// This machine lacked descriptors, memory or ports.
     case shortage
     /// The balancer stopped before the session had ended.
@@ -52,6 +62,8 @@ public struct SessionNames: Sendable {
     public var pool: String
     /// The name of its listener.
     public var listener: String
+    /// The server that it named before it got a pool: ``Configuration/ServerNames``.
+    public var serverName: String?
     /// The identity of ``SessionRecord/backend`` in its pool; nil without one.
     public var backend: String?
     /// The backend that was tried first, where that one failed and another was tried.

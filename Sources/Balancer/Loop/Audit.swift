@@ -7,6 +7,7 @@ import Reactor
 ///   received            = delivered + waiting + discarded              no byte is lost or invented
 ///   blocks, pipes taken = those that waiting bytes are in              no memory leaks
 ///   backends' holds     = sessions on them + those that have tried them  no backend is forgotten or kept for ever
+///   names, clients counted = those of sessions that have them         no client is counted for ever
 ///   listeners + sides of sessions + probes + pipes + warm connections + own = open descriptors
 /// ```
 ///
@@ -23,6 +24,7 @@ struct Audit {
     /// Audits a loop.
     init(_ loop: borrowing BalancerLoop) {
         check(loop.sessions, loop.targets, loop.journal.cells)
+        check(prefaces: loop.sessions, isOnlyLoop: loop.seat == nil)
         addDescriptors(loop.core.openDescriptors + loop.admission.openDescriptors)
         addDescriptors(loop.duties?.openDescriptors() ?? 0)
     }
@@ -57,6 +59,37 @@ struct Audit {
         check(targets, holds)
         check(targets, poolHolds: poolHolds, waiting)
         addDescriptors(2 * sessions.relay.memory.pipes.made)
+    }
+
+    /// Checks what is kept of sessions because of what their listeners ask for. What clients are counted for is
+    /// that of all
+    /// loops.
+    private mutating func check(prefaces sessions: borrowing Sessions, isOnlyLoop: Bool) {
+        guard sessions.keepsOrigins, !sessions.rules.isEmpty else { return }
+        var names = 0
+        var counted = [SharedClients.Counts](
+            repeating: .init(sessions: 0, waiting: 0, entries: 0, idle: 0), count: sessions.rules.count)
+        for index in sessions.slab.indexRange where sessions.slab.isTaken(index) {
+            guard sessions.origins.value(at: index).hasPreface else { continue }
+            let preface = sessions.prefaces.value(at: index)
+            if preface.hasName {
+                names += 1
+                if !sessions.serverNames.contains(preface.name) { findings.append("a session's name is missing") }
+            }
+            guard preface.isEntered, preface.entry != .none else { continue }
+            if preface.stage == .held {
+                counted[Int(preface.door)].waiting += 1
+            } else {
+                counted[Int(preface.door)].sessions += 1
+            }
+        }
+        expect(sessions.serverNames.count, names, "names of sessions")
+        guard isOnlyLoop else { return }
+        for (door, rules) in sessions.rules.enumerated() {
+            let counts = rules.standing.clients.counts
+            expect(counts.sessions, counted[door].sessions, "sessions that are counted for their clients")
+            expect(counts.waiting, counted[door].waiting, "sessions that wait for their clients' limits")
+        }
     }
 
     private mutating func check(

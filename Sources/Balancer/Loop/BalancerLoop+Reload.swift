@@ -136,6 +136,7 @@ extension BalancerLoop {
         let errors = admission.adopt(
             latest.listeners, bound, backlog: configuration.limits.backlog, targets, &core)
         countLimitedSessions()
+        sessions.take(latest.listeners)
         for error in errors { journal.log.listenerLost(error) }
         admission.limit(sessionsMax)
         duties?.prober.set(ownAddresses: admission.addresses)
@@ -145,7 +146,9 @@ extension BalancerLoop {
     mutating func countLimitedSessions() {
         for listener in admission.takeNewlyLimited() {
             let number = admission.nameNumber(of: listener, &sessions.listenerNames)
-            admission.limit(listener, number, sessions: sessions.countForLimit(ofListener: number))
+            let isAnew = admission.hasOtherPlaces(listener, number)
+            admission.limit(
+                listener, number, sessions: sessions.countForLimit(ofListener: number, alsoCounted: isAnew))
         }
     }
 
@@ -187,5 +190,8 @@ extension Configuration {
         try check(status == wanted.status, "administration.socket")
         try check(log == wanted.log, "log")
         try check(keepsOrigins || !wanted.hasListenerLimits, "limits of listeners, where the log names no sessions,")
+        try check(
+            keepsOrigins || !wanted.hasPrefaces,
+            "PROXY headers, server names and rules for clients, where there were none and the log names no sessions,")
     }
 }

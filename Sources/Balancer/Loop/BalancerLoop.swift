@@ -301,11 +301,16 @@ public struct BalancerLoop: ~Copyable {
                     return admission.refused(listener)
                 }
                 if sessions.keepsOrigins {
-                    sessions.note(index, listener: admission.nameNumber(of: listener, &sessions.listenerNames))
+                    let origin = admission.origin(of: listener, &sessions.listenerNames, &sessions.localAddresses)
+                    sessions.origins.set(origin, at: index)
                     sessions.slab[index].isCounted = admission.entrances[listener].isLimited
                 }
                 admission.admitted(listener)
                 journal.cells.add(.accepted)
+                if admission.entrances[listener].hasRules {
+                    beginPreface(index, listener, hasWaited: hasWaited)
+                    continue
+                }
                 settle(sessions.begin(index, hasWaited: hasWaited, &targets, &core, &journal))
             }
         }
@@ -315,8 +320,31 @@ public struct BalancerLoop: ~Copyable {
     @inline(__always) mutating func settle(_ step: Sessions.Step) {
         guard step == .ended else { return }
         if let number = sessions.lastLimited { freePlace(ofListener: number) }
+        if sessions.lastTrouble != nil { noteTrouble() }
         admission.sessionEnded(&sessions.lastRecord, isRunning: state == .running, &journal)
         stopIfDrained()
+    }
+
+    /// Begins a session with what its listener asks for.
+    @inline(never) private mutating func beginPreface(_ index: Int, _ listener: Int, hasWaited: Bool) {
+        if admission.entrances[listener].door == nil {
+            admission.entrances[listener].door = admission.entrances[listener].rules.flatMap { sessions.door(of: $0) }
+        }
+        guard let door = admission.entrances[listener].door else {
+            // 65,535 listeners with rules have come and gone.
+            targets.hold(pool: Int(sessions.slab[index].pool))
+            return settle(sessions.end(index, .shortage, &targets, &core, &journal))
+        }
+        settle(
+            sessions.beginPreface(
+                index, door: door, admission.admittance, hasWaited: hasWaited, &targets, &core, &journal))
+    }
+
+    /// The session that has ended was closed before its first byte.
+    @inline(never) private mutating func noteTrouble() {
+        guard let (trouble, door, client, cause) = sessions.lastTrouble else { return }
+        sessions.lastTrouble = nil
+        admission.note(trouble, client, cause, sessions.rules[Int(door)], &core, &journal)
     }
 
     /// The session that has ended counted for the limit of its listener.

@@ -97,7 +97,7 @@ struct ProbedTarget: ~Copyable {
     func differs(from entry: TargetEntry, of pool: PoolEntry) -> Bool {
         host != entry.host || check != pool.settings.health || settings.sources != pool.settings.sources
             || settings.agent != pool.settings.agent || settings.whenDown != pool.settings.whenDown
-            || settings.passive != pool.settings.passive
+            || settings.passive != pool.settings.passive || settings.proxy != pool.settings.proxy
             || label != entry.label
     }
 
@@ -119,15 +119,30 @@ struct ProbedTarget: ~Copyable {
     }
 
     /// Its probes are over once they are connected, and end with a RST.
-    var endsWithReset: Bool { check.kind == .tcp && check.close == .reset }
+    var endsWithReset: Bool { check.kind == .tcp && check.close == .reset && !sendsHeader }
 
     /// What a probe says once it is connected; nil when that is all.
-    func dialogue(at address: SocketAddress) -> Dialogue? {
-        switch check.kind {
-        case .tcp, .none: nil
-        case .exchange: Dialogue(check.steps)
-        case .http: Dialogue(check.http, authority: address.description)
+    func dialogue(at address: SocketAddress, from source: SocketAddress?) -> Dialogue? {
+        let header = header(from: source, to: address)
+        return switch check.kind {
+        case .tcp, .none: header.isEmpty ? nil : Dialogue([], after: header)
+        case .exchange: Dialogue(check.steps, after: header)
+        case .http: Dialogue(check.http, authority: address.description, after: header)
         }
+    }
+
+    /// A backend that waits for a PROXY header gets one from a probe, too. Not at a port of the check's own, as with HAProxy's
+    /// `check-send-proxy`: there it is not the backend that listens.
+    private var sendsHeader: Bool { settings.proxy != nil && check.port == nil }
+
+    /// The header of its probes names their own ends.
+    var namesItself: Bool { sendsHeader && settings.proxy?.version == .v1 }
+
+    /// It says `LOCAL`: there is no client. Version 1 has no word for that; as HAProxy's it names the probe's own connection,
+    /// since Postfix 3.7 refuses UNKNOWN.
+    private func header(from source: SocketAddress?, to address: SocketAddress) -> [UInt8] {
+        guard sendsHeader, let proxy = settings.proxy else { return [] }
+        return ProxyHeaderWriter.probe(proxy.version, from: source, to: address)
     }
 
     /// It gets no clients for what others have met there.

@@ -4,12 +4,17 @@ import Reactor
 extension Prober {
     /// The connection of a probe stands.
     mutating func connected(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
-        guard let address = targets[index].probedAddress, let dialogue = targets[index].dialogue(at: address) else {
+        guard let address = targets[index].probedAddress, let dialogue = makeDialogue(index, at: address) else {
             if targets[index].endsWithReset { return probeEnded(index, nil, &core, &journal) }
             return leave(index, nil, serverEnds: false, &core, &journal)
         }
         targets[index].probe.phase = .talking(dialogue)
         goOn(index, &core, &journal)
+    }
+
+    private mutating func makeDialogue(_ index: Int, at address: SocketAddress) -> Dialogue? {
+        let source = targets[index].namesItself ? targets[index].probe.stream.localAddress : nil
+        return targets[index].dialogue(at: address, from: source)
     }
 
     /// There may be something to read or to write on the connection of a probe.

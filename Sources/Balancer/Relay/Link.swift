@@ -40,6 +40,11 @@ struct Link: ~Copyable {
         UInt64(client.stream.unacknowledgedBytes + backend.stream.unacknowledgedBytes)
     }
 
+    /// Neither direction can move anything before the next event.
+    @inline(__always) var isQuiet: Bool {
+        !client.isReadable && !backend.isReadable && upstream.stage == .open && upstream.waiting.isEmpty && !isReset
+    }
+
     /// Nothing is on its way in either direction, and neither has ended. Up to four system calls.
     var isAtRest: Bool {
         upstream.stage == .open && downstream.stage == .open && undelivered == 0 && unacknowledged == 0

@@ -40,6 +40,8 @@ struct Relay: ~Copyable {
     /// Directions without limits for the kernel's memory, and the most of them.
     var raised = 0
     let raisedMax: Int
+    /// Memory for a header of ours and the client's first bytes, in loops that send headers.
+    var opening: ByteBuffer?
     /// Refusals to splice since the last splice that moved bytes.
     var spliceRefusals = 0
 
@@ -64,6 +66,15 @@ struct Relay: ~Copyable {
 
     /// A session has ended: to close its sockets costs as much as a read and a write.
     mutating func chargeEnd() { readsLeft -= 1 }
+
+    /// Bytes of a client were looked at before its first byte went on, which costs as much as a read.
+    mutating func chargeLook() { readsLeft -= 1 }
+
+    /// So many bytes were read outside of ``run(_:)``.
+    mutating func charge(_ count: Int) {
+        readsLeft -= 1
+        bytesLeft -= count
+    }
 
     /// Deals out the share of sessions in bulk, before they are run: no more than they may move between two looks at the
     /// poller, and so much at least, whatever the others have used up. Where no other has read anything in this turn, fewer

@@ -10,6 +10,10 @@ struct ListenerEntry: Sendable {
     var pool: PoolID
     /// The limit on its sessions, which all entries of its name share.
     let places: ListenerPlaces
+    /// What is asked of its clients before they get a backend; nil for nothing.
+    let rules: ListenerRules?
+    /// Who is there, and what is counted, since the listener's name had rules for the first time; nil before.
+    let standing: ListenerStanding?
 }
 
 extension Configuration.ListenerSettings {

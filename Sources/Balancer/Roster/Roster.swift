@@ -169,6 +169,8 @@ struct PoolSettings: Hashable, Sendable {
     var rebalance: Configuration.Rebalance?
     /// The most sessions on all its backends; nil for no limit.
     var sessionsMax: Int32?
+    /// The header with which each session begins; nil for none.
+    var proxy: Configuration.ProxySend?
     /// Its backends are found out while the balancer runs.
     var isDiscovered = false
 
@@ -192,6 +194,7 @@ struct PoolSettings: Hashable, Sendable {
         queue = pool.queue
         rebalance = pool.rebalance
         sessionsMax = pool.sessionsMax
+        proxy = pool.proxy
         isDiscovered = pool.isDiscovered
     }
 }

@@ -40,6 +40,10 @@ extension RosterChange {
         case .addPool(let pool):
             try checkNew(pool, roster, listeners)
         case .removePool(let id):
+            if let user = roster.listeners.compactMap(\.rules).first(where: { $0.leads(to: id) }) {
+                throw ConfigurationError(
+                    "a server name of listener '\(user.name)' leads to the pool: give it another one first")
+            }
             guard let user = listeners.first(where: { $0.pool == id }) else { return }
             throw ConfigurationError(
                 "listener \(user.address.address) uses the pool: give the listener another one first")

@@ -150,14 +150,28 @@ final class SharedRoster: Sendable {
     private static func listeners(
         _ plan: ListenerPlan, _ old: [ListenerEntry], _ pools: [PoolEntry], _ configuration: Configuration
     ) -> [ListenerEntry] {
-        let ids = Dictionary(uniqueKeysWithValues: pools.map { ($0.name, $0.id) })
+        let byName = Dictionary(uniqueKeysWithValues: pools.map { ($0.name, $0.id) })
+        let ids = configuration.pools.compactMap { byName[$0.name] }
         var places = Dictionary(old.map { ($0.settings.name, $0.places) }, uniquingKeysWith: { first, _ in first })
+        var standings = Dictionary(
+            old.compactMap { entry in entry.standing.map { (entry.settings.name, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        var rules: [String: ListenerRules] = [:]
         return plan.entries.compactMap { id, settings in
-            guard let pool = ids[configuration.pools[settings.pool].name] else { return nil }
+            guard ids.indices.contains(settings.pool) else { return nil }
             let own = places[settings.name] ?? ListenerPlaces()
             places[settings.name] = own
             own.limit(to: settings.sessionsMax.map(Int.init) ?? .max)
-            return ListenerEntry(id: id, settings: settings, pool: pool, places: own)
+            if settings.hasRules, rules[settings.name] == nil {
+                let standing = standings[settings.name] ?? ListenerStanding()
+                standings[settings.name] = standing
+                standing.apply(settings.clients)
+                rules[settings.name] = ListenerRules(
+                    settings, ids, configuration.networks[settings.name], standing)
+            }
+            return ListenerEntry(
+                id: id, settings: settings, pool: ids[settings.pool], places: own, rules: rules[settings.name],
+                standing: standings[settings.name])
         }
     }
 

@@ -45,6 +45,8 @@ struct TargetState: ~Copyable {
     var userTimeout: CInt
     /// Keepalive of its sockets, once a session has lasted; nil for none.
     var keepalive: Keepalive?
+    /// The header with which its sessions begin; nil for none.
+    var proxy: Configuration.ProxySend?
     /// Why its sessions are to end; nil while they may go on.
     var closing: EndReason?
     /// Connections held ready for new sessions.
@@ -75,6 +77,7 @@ struct TargetState: ~Copyable {
         timeouts = SessionTimeouts(settings.timeouts, settings.socketOptions.keepalive)
         userTimeout = settings.socketOptions.userTimeoutMilliseconds
         keepalive = settings.socketOptions.keepalive?.settings
+        proxy = settings.proxy
         warm = WarmConnections(max: warmMax)
         mayMeetItself = address.port >= ephemeralPortMin
         counters = entry.counters
@@ -87,6 +90,7 @@ struct TargetState: ~Copyable {
         timeouts = SessionTimeouts(settings.timeouts, settings.socketOptions.keepalive)
         userTimeout = settings.socketOptions.userTimeoutMilliseconds
         keepalive = settings.socketOptions.keepalive?.settings
+        proxy = settings.proxy
     }
 
     /// A socket for a connection to it, not connected yet.

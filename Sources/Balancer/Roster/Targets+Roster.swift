@@ -91,6 +91,7 @@ extension Targets {
         for candidate in pools[pool].candidates where candidate.place >= 0 {
             if hasOtherSources { dropWarm(Int(candidate.place)) }
             states[Int(candidate.place)].set(settings)
+            if settings.proxy != nil { dropWarm(Int(candidate.place)) }
         }
     }
 

@@ -10,7 +10,7 @@ extension Targets {
 
     /// Takes a connection that was held ready; the empty stream when there is none.
     mutating func takeWarm(_ place: Int, _ core: inout LoopCore) -> Stream {
-        guard warm.max > 0 else { return .empty }
+        guard warm.max > 0, states[place].proxy == nil else { return .empty }
         warm.scheduleRefill(&core)
         let before = states[place].warm.count
         let stream = states[place].warm.take()
@@ -55,7 +55,9 @@ extension Targets {
 
     private mutating func fillWarm(_ place: Int, _ now: Instant, _ left: inout Int) {
         // After a failed probe, and before the first, a connect may be lost in the network.
-        guard !warm.isSuspended, states[place].probes.last == .succeeded, !states[place].hasLeft,
+        // A backend that waits for a header takes one that is silent for broken.
+        guard !warm.isSuspended, states[place].proxy == nil, states[place].probes.last == .succeeded,
+            !states[place].hasLeft,
             pools[states[place].pool].candidates[states[place].position].isUp
         else { return }
         while left > 0, states[place].warm.hasRoom {

@@ -3,8 +3,10 @@ import Reactor
 /// One client and its backend: a row of the session table.
 ///
 /// ```
-///   waiting
-///    |   ^ no place at any backend
+///   preface: see ``SessionPreface``
+///    |
+///    |  waiting
+///    |  |   ^ no place at any backend
 ///    v   |
 ///               connected                   a side was reset, or only bytes
 ///   connecting -----------> relaying ---------------------------------------> lingering
@@ -20,6 +22,8 @@ import Reactor
 /// least padding: ten thousand idle sessions cost ten thousand times this size.
 struct Session: ~Copyable {
     enum Phase: UInt8 {
+        /// Its listener asks for something before a backend is picked: ``SessionPreface``.
+        case preface
         /// A connect to a backend is under way. Nothing is read from the client.
         case connecting
         /// Every backend that may serve it has its most sessions: it stands in its pool's queue.
@@ -61,7 +65,7 @@ struct Session: ~Copyable {
     /// How many backends were tried.
     var attempts: UInt16 = 0
     /// The place of the pool that serves it.
-    let pool: UInt16
+    private(set) var pool: UInt16
     /// A fingerprint of what the hosts had acknowledged when the timer looked last: of two different counts, one pair in
     /// 65,536 has the same. A look that misses progress for that reason is followed by others before a session ends.
     private var acknowledged: UInt16 = 0
@@ -70,9 +74,9 @@ struct Session: ~Copyable {
     /// The place of the backend that was tried last; -1 before the first.
     var target: Int32 = -1
     private var connectFailed = OptionalErrno.none
-    private let clientPort: UInt16
+    private var clientPort: UInt16
     /// The client's IPv4 address; an IPv6 address is in ``Sessions/ipv6Hosts``.
-    private let clientHost: UInt32
+    private var clientHost: UInt32
 
     init(
         client: consuming Stream, address: SocketAddress, pool: Int, timer: TimerID, now: Instant
@@ -90,6 +94,20 @@ struct Session: ~Copyable {
         case .unix: (clientHost, flags) = (0, .unix)
         }
     }
+
+    /// The client is another one, by a PROXY header. The caller keeps an IPv6 address in ``Sessions/ipv6Hosts``.
+    mutating func setClient(_ address: SocketAddress) {
+        clientPort = address.port
+        flags.subtract([.ipv6, .unix])
+        switch address {
+        case .ipv4(let host, _): clientHost = host
+        case .ipv6: flags.insert(.ipv6)
+        case .unix: flags.insert(.unix)
+        }
+    }
+
+    /// The place of its pool: only before it is connected.
+    mutating func setPool(_ place: Int) { pool = UInt16(truncatingIfNeeded: place) }
 
     /// The client's own address and port; `hosts` holds IPv6 addresses by the places of their sessions. Clients of a
     /// Unix socket have no address.
@@ -110,11 +128,17 @@ struct Session: ~Copyable {
     /// Changes the phase; nothing else does.
     mutating func move(to next: Phase) {
         switch (phase, next) {
-        case (.connecting, .relaying), (.connecting, .waiting), (.connecting, .ended), (.waiting, .connecting),
+        case (.connecting, .preface), (.preface, .connecting), (.preface, .ended), (.connecting, .relaying),
+            (.connecting, .waiting), (.connecting, .ended), (.waiting, .connecting),
             (.waiting, .ended), (.relaying, .lingering), (.relaying, .ended), (.lingering, .ended):
             phase = next
-        case (.connecting, .connecting), (.waiting, .waiting), (.relaying, .relaying), (.lingering, .lingering):
+        case (.preface, .preface), (.connecting, .connecting), (.waiting, .waiting), (.relaying, .relaying),
+            (.lingering, .lingering):
             preconditionFailure("a phase is entered once: another attempt to connect is the same phase")
+        case (.preface, .waiting), (.preface, .relaying), (.preface, .lingering):
+            preconditionFailure("before a pool is picked there is neither a queue nor a backend")
+        case (.waiting, .preface), (.relaying, .preface), (.lingering, .preface):
+            preconditionFailure("the preface comes first, and once")
         case (.waiting, .relaying):
             preconditionFailure("one that waits has no backend")
         case (.connecting, .lingering), (.waiting, .lingering):
@@ -129,7 +153,7 @@ struct Session: ~Copyable {
     }
 
     /// A backend is connected, or was.
-    @inline(__always) var isConnected: Bool { phase != .connecting && phase != .waiting }
+    @inline(__always) var isConnected: Bool { phase.rawValue > Phase.waiting.rawValue }
 
     /// The session stands in one of the queues.
     var isQueued: Bool {

@@ -57,4 +57,8 @@ struct SessionOrigin: BitwiseCopyable {
     var listener: UInt16
     /// The place of the backend that failed first, which the session holds until it ends; -1 for none.
     var failed: Int32 = -1
+    /// The number of the address that its client has connected to: see ``LocalAddresses``.
+    var local: UInt16 = 0
+    /// Its listener asked for something before its first byte: see ``Sessions/prefaces``.
+    var hasPreface = false
 }

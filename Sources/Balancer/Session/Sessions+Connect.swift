@@ -132,7 +132,8 @@ extension Sessions {
             return .failed(error)
         }
         let address = targets.states[place].address
-        return fastOpen ? relay.connect(stream, to: address, &slab[index].link) : stream.connect(to: address)
+        return fastOpen && targets.states[place].proxy == nil
+            ? relay.connect(stream, to: address, &slab[index].link) : stream.connect(to: address)
     }
 
     /// Handles a failed attempt: the session has no backend until the next one. True when the cause was a shortage of
@@ -245,6 +246,16 @@ extension Sessions {
         let check = core.now.advanced(nanoseconds: targets.states[place].timeouts.firstIdleCheck)
         let ageEnd = slab[index].ageEnd(targets.states[place].timeouts)
         core.timers.arm(slab[index].timer, at: ageEnd.map { min($0, check) } ?? check)
+        if let proxy = targets.states[place].proxy {
+            guard sendHeader(index, proxy, targets.states[place].cells, journal.cells) else {
+                return end(index, .shortage, &targets, &core, &journal)
+            }
+            // The client's bytes are on their way with it.
+            if slab[index].link.isQuiet {
+                slab[index].times.recordActivity(core.now)
+                return .continues
+            }
+        }
         return ready(index, &targets, &core, &journal)
     }
 

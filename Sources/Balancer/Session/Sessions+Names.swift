@@ -3,16 +3,12 @@ import Reactor
 // What lines of the log name of a session beside its record: id, listener, and the backend that failed it first. Without such
 // lines none of this runs. (Functions that change nothing are `mutating`, since Swift 6.3 would copy the sessions otherwise.)
 extension Sessions {
-    /// Remembers where a new session came in.
-    mutating func note(_ index: Int, listener number: UInt16) {
-        origins.set(SessionOrigin(listener: number), at: index)
-    }
-
-    /// Counts sessions that there were before their listener had a limit; returns how many there are.
-    mutating func countForLimit(ofListener number: UInt16) -> Int {
+    /// Counts sessions that there were before their listener had a limit, and perhaps those that count already; returns how
+    /// many there are.
+    mutating func countForLimit(ofListener number: UInt16, alsoCounted: Bool) -> Int {
         var count = 0
         for index in slab.indexRange where slab.isTaken(index) {
-            guard !slab[index].isCounted, origins.value(at: index).listener == number else { continue }
+            guard alsoCounted || !slab[index].isCounted, origins.value(at: index).listener == number else { continue }
             slab[index].isCounted = true
             count += 1
         }
@@ -50,10 +46,14 @@ extension Sessions {
         guard lastRecord.isLogged else { return }
         let isConnected = slab[index].isConnected
         let origin = origins.value(at: index)
+        let isBeforePool = slab[index].phase == .preface
         var names = SessionNames(
-            pool: isConnected && place >= 0
-                ? targets.states[place].poolName : targets.pools[Int(slab[index].pool)].name,
+            pool: isBeforePool
+                ? "-"
+                : isConnected && place >= 0
+                    ? targets.states[place].poolName : targets.pools[Int(slab[index].pool)].name,
             listener: listenerNames[origin.listener],
+            serverName: serverName(of: index)?.description,
             backend: place < 0 ? nil : targets.states[place].name)
         // The one that failed last is the record's own.
         if origin.failed >= 0, Int(origin.failed) != place {

@@ -15,6 +15,7 @@ extension Sessions {
             queue(index)
             return .continues
         case .waiting: return waitingClientReady(index, readiness, &targets, &core, &journal)
+        case .preface: return prefaceReady(index, &targets, &core, &journal)
         case .connecting:
             // A half-close does not end the session: the client's request may be on the way. A client that has closed
             // both directions ends it, unless it has sent something that a backend should get.
@@ -36,7 +37,7 @@ extension Sessions {
         case .connecting where !relay.hasShare:
             queue(index)
             return .continues
-        case .waiting:
+        case .waiting, .preface:
             // What is still reported of the last attempt's socket is of nobody.
             return .continues
         case .connecting:
@@ -70,6 +71,7 @@ extension Sessions {
         if slab[index].link.client.isUnsettled, slab[index].link.client.stream.hasLeft {
             return end(index, .abandoned, &targets, &core, &journal)
         }
+        if slab[index].phase == .preface { return prefaceReady(index, &targets, &core, &journal) }
         guard slab[index].phase == .connecting else { return .continues }
         guard slab[index].link.backend.stream.isOpen else { return connectNext(index, &targets, &core, &journal) }
         let readiness = slab[index].link.backend.stream.readiness

@@ -25,6 +25,18 @@ struct Sessions: ~Copyable {
     /// have limits.
     var origins: Column<SessionOrigin>
     let keepsOrigins: Bool
+    /// What was asked of them before their first byte, by their places; only of those with ``SessionOrigin/hasPreface``.
+    var prefaces: Column<SessionPreface>
+    /// What listeners ask for, by the numbers that prefaces have: as it is now.
+    var rules: [ListenerRules] = []
+    /// The servers that clients have named: see ``SessionPreface/name``.
+    var serverNames = Slab<ServerName>(capacity: Token.indexLimit, reserving: 0)
+    /// The addresses of listeners, by their numbers.
+    var localAddresses = LocalAddresses()
+    /// What clients have sent before their first byte went on: looked at, and left in their sockets.
+    var prefaceBuffer: ByteBuffer?
+    /// Why the session that ended last was closed before its first byte; nil when it was not.
+    var lastTrouble: (ListenerTrouble, door: UInt16, client: SocketAddress, cause: String?)?
     let hasNames: Bool
     let ids: SessionIDs
     /// The names of listeners, by their numbers.
@@ -63,6 +75,7 @@ struct Sessions: ~Copyable {
         hasNames = configuration.log.namesSessions
         keepsOrigins = configuration.keepsOrigins
         origins = Column(capacity: 0)
+        prefaces = Column(capacity: 0)
         slab = Slab(capacity: Token.indexLimit, reserving: 0)
         ipv6Hosts = Column(capacity: 0)
         relay = Relay(
@@ -88,7 +101,8 @@ struct Sessions: ~Copyable {
 
     /// The slab comes last: while it has room, there is room for its sessions in the others.
     private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
-        ipv6Hosts.reserve(count) && (!keepsOrigins || origins.reserve(count)) && bulk.reserve(count)
+        ipv6Hosts.reserve(count) && (!keepsOrigins || origins.reserve(count) && prefaces.reserve(count))
+            && bulk.reserve(count)
             && late.reserve(count)
             && connects.reserve(count)
             && slab.reserve(count)
@@ -204,6 +218,7 @@ struct Sessions: ~Copyable {
             if connectShortage.add(now: core.now) { journal.log.cannotConnect(errno) }
             return endUnconnected(index, &targets, &core, &journal)
         }
+        if slab[index].phase == .preface { return .continues }
         return connectNext(index, &targets, &core, &journal)
     }
 
@@ -220,6 +235,8 @@ struct Sessions: ~Copyable {
             }
             return redispatch(
                 index, .timedOut, &targets, &core, &journal, isJudged: !slab[index].isCutShort)
+        case .preface:
+            return prefaceExpired(index, &targets, &core, &journal)
         case .waiting:
             return end(index, .queueTimeout, &targets, &core, &journal)
         case .relaying:
@@ -263,6 +280,7 @@ struct Sessions: ~Copyable {
             if hasNames { releaseFirstFailed(index, &targets) }
         }
         if slab[index].isCounted { lastLimited = origins.value(at: index).listener }
+        if keepsOrigins, origins.value(at: index).hasPreface { leavePreface(index) }
         slab[index].move(to: .ended)
         _ = slab.remove(at: index)
         return .ended
@@ -290,7 +308,8 @@ struct Sessions: ~Copyable {
             case .abandoned: .client
             case .connectFailed: .backend
             case .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .rebalanced, .noBackend,
-                .backendsFull, .queueFull, .queueTimeout, .shortage, .cut:
+                .backendsFull, .queueFull, .queueTimeout, .denied, .clientLimit, .badHeader, .prefaceTimeout,
+                .noRoute, .shortage, .cut:
                 .balancer
             }
         lastRecord = SessionRecord(

@@ -77,17 +77,48 @@ extension StatusReport {
             backends: facts.roster.pools.flatMap { pool in
                 pool.targets.map { BackendLine($0, facts.marks[$0.id], pool: pool.name) }
             },
-            listeners: facts.roster.listeners.map { listener in
-                let pool = facts.roster.pools.first { $0.id == listener.pool }
-                return ListenerLine(
-                    name: listener.settings.name, pool: pool?.name ?? "", address: listener.settings.address,
-                    load: listener.settings.sessionsMax.map {
-                        Load(sessions: listener.places.sessions, max: Int($0))
-                    })
-            },
+            listeners: Self.listeners(of: facts.roster),
+            routes: Self.routes(of: facts.roster),
             pools: facts.roster.pools.compactMap { PoolLine($0) },
             sessions: facts.sessions, sessionsMax: facts.roster.process.sessionsMax,
             threads: facts.configuration.threads, turns: turns, uptime: uptime, process: getpid())
+    }
+}
+
+extension StatusReport {
+    private static func listeners(of roster: Roster) -> [ListenerLine] {
+        let pools = Dictionary(uniqueKeysWithValues: roster.pools.map { ($0.id, $0.name) })
+        var seen: Set<String> = []
+        return roster.listeners.map { listener in
+            let isFirst = seen.insert(listener.settings.name).inserted
+            let hasPool = listener.rules?.names?.closesOthers != true
+            return ListenerLine(
+                name: listener.settings.name, pool: hasPool ? pools[listener.pool] ?? "" : "-",
+                address: listener.settings.address,
+                load: listener.settings.sessionsMax.map { Load(sessions: listener.places.sessions, max: Int($0)) },
+                refusals: isFirst ? listener.rules.map { .init($0.standing) } : nil)
+        }
+    }
+
+    /// The routes of each listener's name, once.
+    private static func routes(of roster: Roster) -> [RouteLine] {
+        let pools = Dictionary(uniqueKeysWithValues: roster.pools.map { ($0.id, $0.name) })
+        var seen: Set<String> = []
+        return roster.listeners.compactMap(\.rules).filter { seen.insert($0.name).inserted }.flatMap { rules in
+            (rules.names?.routes ?? []).map {
+                RouteLine(
+                    title: $0.title, listener: rules.name, pool: pools[$0.pool] ?? "-", clients: $0.count.value)
+            }
+        }
+    }
+}
+
+extension StatusReport.ListenerLine.Refusals {
+    init(_ standing: ListenerStanding) {
+        self.init(
+            denied: standing.denied.value, overLimit: standing.overLimit.value,
+            waiting: standing.clients.counts.waiting,
+            headersWrong: standing.headersWrong.value, namesWrong: standing.namesWrong.value)
     }
 }
 

@@ -10,11 +10,17 @@ import Reactor
 /// backend=- health=down name=server2 pool=web title=server2:8090 backup=yes sessions=0
 /// pool=web waiting=0 queue_max=200
 /// listener=web pool=web address=0.0.0.0:8000
+/// listener=tls pool=- waiting=0 denied=3 over_limit=0 headers_wrong=0 names_wrong=12 address=0.0.0.0:8443
+/// route=*.example.org listener=tls pool=web clients=4711
 /// ```
 ///
 /// `state` follows `health` where there is more to say: `draining` (a weight of 0, or its agent says so), `agent-50%`,
 /// `agent-down`, `agent-silent`, `suspect`,
 /// `slow-start-40%`, `full`; several are separated by commas. Suspicions are those of the loop that answers.
+///
+/// A listener that asks something of its clients (``ListenerRules``) has counts of those that wait and of those that were
+/// sent away for it, at the first of its addresses, and a line for each of its routes; `*` is `otherwise`. Where that closes its
+/// clients, the listener has no pool of its own.
 ///
 /// A pool has a line where it has a queue or a limit; `state=full` stands at pools and listeners whose limit is reached.
 ///
@@ -110,11 +116,46 @@ public struct StatusReport: Hashable, Sendable {
         public var address: SocketAddress
         /// Sessions of all loops that came in by this name, and the most there may be; nil where there is no limit.
         public var load: Load?
+        /// Clients that were sent away before they had a pool; nil of a listener that asks nothing of them.
+        public var refusals: Refusals?
+
+        /// How many clients were sent away, and why.
+        public struct Refusals: Hashable, Sendable {
+            /// Their network may not come.
+            public var denied: UInt64
+            /// They had as many sessions as they may, or came too fast.
+            public var overLimit: UInt64
+            /// They wait for one of their own sessions to end, or for their rate.
+            public var waiting: Int
+            /// Their PROXY header was missing or wrong, or would not have been believed.
+            public var headersWrong: UInt64
+            /// They named no server in time, or one without a route.
+            public var namesWrong: UInt64
+
+            var text: String {
+                " waiting=\(waiting) denied=\(denied) over_limit=\(overLimit) headers_wrong=\(headersWrong) names_wrong=\(namesWrong)"
+            }
+        }
 
         // The path of a Unix socket may have spaces in it, so it ends the line.
         var text: String {
-            "listener=\(name) pool=\(pool)" + (load.map { $0.text } ?? "") + " address=\(address)\n"
+            "listener=\(name) pool=\(pool)" + (load.map { $0.text } ?? "") + (refusals.map { $0.text } ?? "")
+                + " address=\(address)\n"
         }
+    }
+
+    /// A way from a listener to a pool, by the server's name.
+    public struct RouteLine: Hashable, Sendable {
+        /// The name or wildcard, `alpn:` and a protocol, or `*` for `otherwise`.
+        public var title: String
+        /// The name of the listener.
+        public var listener: String
+        /// The name of the pool.
+        public var pool: String
+        /// Clients that have taken it.
+        public var clients: UInt64
+
+        var text: String { "route=\(title) listener=\(listener) pool=\(pool) clients=\(clients)\n" }
     }
 
     /// Sessions, and the most there may be.
@@ -172,6 +213,8 @@ public struct StatusReport: Hashable, Sendable {
     public var backends: [BackendLine]
     /// The addresses of all listeners.
     public var listeners: [ListenerLine] = []
+    /// The routes of all listeners.
+    public var routes: [RouteLine] = []
     /// Pools with a queue, or with a limit on their sessions.
     public var pools: [PoolLine] = []
     /// Sessions of all loops.
@@ -194,6 +237,9 @@ public struct StatusReport: Hashable, Sendable {
     /// that the balancer need not wait for its peer.
     public static let backendLinesMax = 256
 
+    /// The most routes that are listed, likewise.
+    public static let routeLinesMax = 256
+
     /// The lines, each ended by a newline.
     public var text: String {
         let unchecked = backends.count { $0.health == .unchecked }
@@ -207,6 +253,8 @@ public struct StatusReport: Hashable, Sendable {
         if others > 0 { text += "backends_not_listed=\(others)\n" }
         for pool in pools { text += pool.text }
         for listener in listeners { text += listener.text }
+        for route in routes.prefix(Self.routeLinesMax) { text += route.text }
+        if routes.count > Self.routeLinesMax { text += "routes_not_listed=\(routes.count - Self.routeLinesMax)\n" }
         return text
     }
 

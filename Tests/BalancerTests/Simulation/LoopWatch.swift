@@ -34,6 +34,8 @@ struct LoopWatch {
     private var poolSessionsBefore: [Int: Int32] = [:]
     /// Who waits, and for how long.
     private var queues = QueueWatch()
+    /// What happens before the first byte of sessions.
+    private(set) var prefaces = PrefaceWatch()
     /// Turns that began with a stall.
     private(set) var stalls = 0
     /// In the loop's time: when the last turn was, the earliest deadline after it, and the latest deadline before which
@@ -86,6 +88,7 @@ struct LoopWatch {
         for violation in shares.look(at: loop, kernel) where violations.isEmpty { note(violation) }
         for violation in queues.look(at: loop) where violations.isEmpty { note(violation) }
         lookAtPools(loop)
+        lookAtPrefaces(loop)
         prepare(loop)
     }
 
@@ -95,7 +98,7 @@ struct LoopWatch {
         kernel.connecting.removeAll()
         kernel.turn = TurnCalls()
         shares.prepare(loop)
-        kernel.newOutput = ""
+        kernel.endOutput()
         timedOut = loop.journal.cells[.failedTimedOut]
         let before = peers
         peers.removeAll()
@@ -191,6 +194,7 @@ struct LoopWatch {
             if !allowed.contains(address) { note("a connection to \(address), which was no backend") }
         }
         for record in PrintedRecord.all(in: kernel.newOutput) {
+            // Of clients that are led elsewhere: PrefaceWatch.
             guard let pool = kernel.client(at: record.client)?.pool else { continue }
             if let backend = record.backend, RosterScript.pool(of: backend) != pool {
                 note("\(record.client) was sent to a backend of another pool")
@@ -220,6 +224,7 @@ struct LoopWatch {
         if states.count != wanted.count || Set(states) != Set(wanted) {
             note("the loop knows \(states.count) backends, the roster has \(wanted.count)")
         }
+        for violation in PrefaceWatch.remains(of: loop) { note(violation) }
         guard loop.state == .running, let probed = loop.duties?.probedTargets() else { return }
         if probed.count != wanted.count || Set(probed) != Set(wanted.map(\.id)) {
             note("\(probed.count) backends are probed, the roster has \(wanted.count)")
@@ -244,7 +249,7 @@ struct LoopWatch {
     }
 
     private mutating func checkClosed(_ record: PrintedRecord) {
-        guard let number = kernel.client(at: record.client)?.pool else { return note("a record of nobody") }
+        guard let number = record.backend.flatMap(RosterScript.pool(of:)) else { return note("a record of nobody") }
         let pool = pools[number]
         let mayBe =
             record.reason == .backendRemoved
@@ -346,6 +351,13 @@ struct LoopWatch {
             guard let most = listener.settings.sessionsMax, loop.state == .running else { continue }
             if listener.places.sessions > Int(most) { note("a listener has more sessions than it may") }
         }
+    }
+
+    /// Also after a change between two turns.
+    mutating func lookAtPrefaces(_ loop: borrowing BalancerLoop) {
+        guard let book = kernel.book else { return }
+        book.noteClients(kernel)
+        for violation in prefaces.look(at: loop, kernel, book) where violations.isEmpty { note(violation) }
     }
 
     private mutating func note(_ violation: String) {

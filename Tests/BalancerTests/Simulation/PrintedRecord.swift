@@ -38,9 +38,12 @@ struct PrintedRecord {
     }
 
     private static func address(_ text: Substring) -> SocketAddress? {
-        let parts = text.split(separator: ":")
-        guard parts.count == 2, let port = UInt16(parts[1]) else { return nil }
-        return SocketAddress(host: String(parts[0]), port: port)
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
+        // An IPv6 address stands in brackets.
+        let host = text[..<colon].filter { $0 != "[" && $0 != "]" }
+        return SocketAddress(host: host, port: port)
     }
 
     /// The records in what a log printed.
@@ -58,6 +61,7 @@ struct PrintedRecord {
         // A client that had left before it was accepted gets no attempt.
         case .abandoned, .cut: return max(0, attempts - 1)
         case .connectFailed, .shortage, .noBackend, .backendsFull, .queueFull, .queueTimeout: return attempts
+        case .denied, .clientLimit, .badHeader, .prefaceTimeout, .noRoute: return attempts
         case .finished, .reset, .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .rebalanced: return -1
         }
     }

@@ -15,11 +15,12 @@ extension RosterScript {
             pools.append(pool(number, present, first.pools[number]))
         }
         pools.shuffle(using: &random)
-        let listeners = pools.indices.filter { $0 == 0 || !random.chance(15) }.map { index in
+        var listeners = pools.indices.filter { $0 == 0 || !random.chance(15) }.map { index in
             Configuration.ListenerSettings(
                 address: .ipv4(0x7F00_0001, port: UInt16(SimulatedKernel.firstPort + (Int(pools[index].name) ?? 0))),
                 pool: index, backlog: random.chance(50) ? nil : 7)
         }
+        kernel.book?.adjust(&listeners, pools: pools.map { Int($0.name) ?? 0 })
         var limits = first.limits
         limits.sessionsMax = random.chance(50) ? first.limits.sessionsMax : Int.random(in: 2...8, using: &random)
         guard
@@ -56,6 +57,7 @@ extension RosterScript {
             name: "\(number)", backends: backends, health: first.health, timeouts: first.timeouts,
             retries: random.chance(70) ? first.retries : .init(max: 2), whenDown: first.whenDown,
             whenRemoved: first.whenRemoved)
+        pool.proxy = first.proxy
         if random.chance(20) { pool.health.fall = 2 }
         return pool
     }

@@ -75,13 +75,15 @@ struct ShareWatch {
     private func lookAtMoves(_ loop: borrowing BalancerLoop, _ calls: TurnCalls) -> [String] {
         var found: [String] = []
         // What goes with a SYN is taken out of its socket later, and what is discarded has a share of its own.
-        let moved = calls.bytes - (Limits.lingerBytesPerTurn - loop.sessions.relay.discardsLeft)
+        // Headers of clients are taken out of their sockets beside the share of bytes, at a look that is charged.
+        let headers = loop.sessions.rules.isEmpty ? 0 : shares.reads * ProxyWire.lineBytesMax
+        let moved = calls.bytes - headers - (Limits.lingerBytesPerTurn - loop.sessions.relay.discardsLeft)
         let bytesMax = max(shares.chunks + shares.bulkChunks + 8, shares.bulkChunksAlone + 4) * chunkBytes
         if !hasFastOpen, moved > bytesMax { found.append("a turn has read \(moved) bytes of \(bytesMax)") }
         if calls.sent > bytesMax { found.append("a turn has written \(calls.sent) bytes of \(bytesMax)") }
         // A read may be two calls: a splice that could not decide, or a peek.
         let readsMax = 2 * (shares.reads + 5 * shares.readsPerQuantum)
-        if !hasFastOpen, moved == calls.bytes, calls.reads > readsMax {
+        if !hasFastOpen, moved + headers == calls.bytes, calls.reads > readsMax {
             found.append("a turn has read \(calls.reads) times, of \(readsMax)")
         }
         return found

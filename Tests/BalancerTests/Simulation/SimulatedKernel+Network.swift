@@ -33,7 +33,7 @@ extension SimulatedKernel {
 
     /// The client that came from an address.
     func client(at address: SocketAddress) -> SimulatedSocket? {
-        clients.first { $0.address == address }
+        clients.first { $0.address == address || $0.host.lead?.claimed == address }
     }
 
     /// Clients wait to be accepted.
@@ -53,9 +53,20 @@ extension SimulatedKernel {
         socket.address = .ipv4(0x0A00_0001, port: UInt16(20001 + clients.count))
         clients.append(socket)
         live.append(socket)
-        socket.pool = listener.pool
+        (socket.pool, socket.listener) = (listener.pool, listener.pool)
+        if let book { begin(socket, book) }
         listener.arrivals.append(socket)
         listener.isSignalled = true
+    }
+
+    /// The client comes from one of a few networks, and begins with a lead. The kernel has room for that.
+    private func begin(_ socket: SimulatedSocket, _ book: PrefaceBook) {
+        let host = 0x0A00_0101 + UInt32.random(in: 0...2, using: &random) << 8
+        socket.address = .ipv4(host + UInt32.random(in: 0...1, using: &random), port: UInt16(20_000 + clients.count))
+        let lead = ClientLead(number: clients.count, &random)
+        socket.host.begin(with: lead, stopPercent: book.stopPercent, &random)
+        socket.inboxRoom += lead.bytes.count
+        socket.pool = nil
     }
 
     /// True while the host has something to do that needs no move of the balancer's.
@@ -124,7 +135,7 @@ extension SimulatedKernel {
         }
         let room = min(socket.inboxRoom - socket.inbox.count, socket.host.planned - socket.host.sent)
         for _ in 0..<Int.random(in: 1...room, using: &random) {
-            socket.inbox.append(Host.byte(socket.host.id, socket.host.sent))
+            socket.inbox.append(socket.host.byte(at: socket.host.sent))
             socket.host.sent += 1
         }
         socket.isSignalled = true

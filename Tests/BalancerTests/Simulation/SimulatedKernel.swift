@@ -84,6 +84,9 @@ final class SimulatedKernel: ScriptedKernel {
     var output = ""
     /// What the watch has not read yet of it.
     var newOutput = ""
+    /// Likewise of the other output, for events; and both turn by turn, of runs with a book.
+    var newEvents = ""
+    var turnsOutput = ""
     /// What was closed since the watch looked last.
     var closed: [ClosedSocket] = []
     /// What began to connect since then.
@@ -96,6 +99,8 @@ final class SimulatedKernel: ScriptedKernel {
     /// With more of them it is time to look for those that are closed.
     var liveMax = 32
     var clientsToCome: Int
+    /// What listeners ask of clients, who then have leads; nil where they ask for nothing.
+    var book: PrefaceBook?
     private var nextID: UInt32 = 1
     /// Bytes that went along with a SYN.
     var sentWithSYN = 0
@@ -189,6 +194,12 @@ final class SimulatedKernel: ScriptedKernel {
         return SimulatedSocket(host: host, room: Int.random(in: 1...faults.roomMax, using: &random))
     }
 
+    /// The watch has looked at what was written in this turn.
+    func endOutput() {
+        if book != nil { turnsOutput += newEvents + newOutput }
+        (newEvents, newOutput) = ("", "")
+    }
+
     // MARK: epoll
 
     func epollCreate() -> CInt { allocate(.epoll) }
@@ -259,6 +270,7 @@ final class SimulatedKernel: ScriptedKernel {
         if random.chance(faults.abortedAcceptPercent) { return (-ECONNABORTED, nil) }
         let number = allocate(.socket(first))
         if number < 0 { return (number, nil) }
+        first.wasAccepted = true
         return (number, listener.arrivals.removeFirst().address)
     }
 
@@ -350,8 +362,12 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
-        guard descriptor == 1 else { return bytes.count }
+        guard descriptor == 1 || book != nil && descriptor == 2 else { return bytes.count }
         let text = unsafe String(decoding: bytes, as: UTF8.self)
+        guard descriptor == 1 else {
+            newEvents += text
+            return bytes.count
+        }
         output += text
         newOutput += text
         return bytes.count

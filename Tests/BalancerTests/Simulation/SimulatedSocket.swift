@@ -27,6 +27,10 @@ struct Host {
     var hasFinished = false
     /// It has reset the connection, or closed it altogether: it reads no more.
     var isGone = false
+    /// What it sends first, as `leadBytes`; nil for its own stream at once.
+    var lead: ClientLead?
+    var leadBytes: [UInt8] = []
+
     /// The balancer's FIN has come.
     var sawEnd = false
     /// The balancer's RST has come, and took what was not read yet.
@@ -62,8 +66,12 @@ final class SimulatedSocket {
     var host: Host
     /// The peer's address.
     var address: SocketAddress?
-    /// Of a client: the pool of the listener that it came to.
-    var pool = 0
+    /// Of a client: the pool of the listener that it came to, or was led to by its name; nil where that is not known.
+    var pool: Int? = 0
+    /// Of a client: the number of the listener that it came to.
+    var listener = 0
+    /// Of a client: it was accepted.
+    var wasAccepted = false
     /// Received and not read yet.
     var inbox: [UInt8] = []
     var inboxRoom: Int

@@ -33,7 +33,7 @@ struct SimulationRun {
         seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
         reloadPercent: Int = 0, faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
         latency: Configuration.Latency = .sleeping, timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
-        freezes: Bool = false, listenerMax: Int32? = nil,
+        freezes: Bool = false, listenerMax: Int32? = nil, prefaces book: PrefaceBook? = nil,
         backend: (SocketAddress) -> Configuration.Backend = { .init(address: $0) },
         adjustPool: (inout Configuration.Pool) -> Void = { _ in }, adjust: (inout Limits) -> Void = { _ in }
     ) throws {
@@ -48,18 +48,24 @@ struct SimulationRun {
         limits.chunkBytes = 128
         limits.pipesMax = 4
         adjust(&limits)
+        kernel.book = book
+        var listeners = (0..<pools).map {
+            var settings = Configuration.ListenerSettings(
+                address: .ipv4(0x7F00_0001, port: UInt16(SimulatedKernel.firstPort + $0)), pool: $0)
+            settings.sessionsMax = listenerMax
+            return settings
+        }
+        book?.adjust(&listeners, pools: Array(0..<pools))
         configuration = try Configuration(
-            listeners: (0..<pools).map {
-                var settings = Configuration.ListenerSettings(
-                    address: .ipv4(0x7F00_0001, port: UInt16(SimulatedKernel.firstPort + $0)), pool: $0)
-                settings.sessionsMax = listenerMax
-                return settings
-            },
+            listeners: listeners,
             pools: (0..<pools).map { pool in
                 var settings = Configuration.Pool(
                     name: "\(pool)",
                     backends: (1...backends).map { backend(RosterScript.address($0, in: pool)) },
                     timeouts: timeouts)
+                settings.proxy = book?.proxy(of: pool)
+                // Probes that begin with a header end with a FIN, and look like sessions here.
+                if settings.proxy != nil { settings.health.kind = .none }
                 adjustPool(&settings)
                 return settings
             },
@@ -86,7 +92,9 @@ struct SimulationRun {
         if isSignalled {
             for turn in [drainAfter, secondSignal] where turn == watch.turns { kernel.signals.terminate() }
         } else if watch.turns == drainAfter {
+            kernel.book?.noteClients(kernel)
             loop.drain()
+            watch.lookAtPrefaces(loop)
             // It has taken in clients, for whom a change would come too late.
             return
         }
@@ -96,7 +104,9 @@ struct SimulationRun {
             watch.begin(loop)
         }
         if loop.state == .running, script.isDue(reloadPercent) {
+            kernel.book?.noteClients(kernel)
             script.reload(&loop, from: configuration, kernel)
+            watch.lookAtPrefaces(loop)
             watch.beginReloaded(loop)
         }
     }
@@ -150,9 +160,14 @@ struct SimulationRun {
 
     // MARK: the oracle
 
-    /// The records by the addresses of their clients.
-    private func records() -> [SocketAddress: [PrintedRecord]] {
-        Dictionary(grouping: PrintedRecord.all(in: kernel.output), by: \.client)
+    /// The records by the places of their clients in ``SimulatedKernel/clients``.
+    func records() -> [Int: [PrintedRecord]] {
+        var places: [SocketAddress: Int] = [:]
+        for (place, client) in kernel.clients.enumerated() {
+            if let address = client.address { places[address] = place }
+            if let claimed = client.host.lead?.claimed { places[claimed] = place }
+        }
+        return Dictionary(grouping: PrintedRecord.all(in: kernel.output)) { places[$0.client] ?? -1 }
     }
 
     /// Everything that must hold, whatever happened; the violations, for people.
@@ -168,13 +183,14 @@ struct SimulationRun {
         let records = records()
         let recorded = records.values.joined().reduce(0) { $0 + $1.up + $1.down + $1.discarded }
         if recorded != received { found.append("the records count \(recorded) bytes, \(received) were received") }
-        for client in kernel.clients {
-            guard let address = client.address else { continue }
+        if let strangers = records[-1] { found.append("\(strangers.count) records are of nobody") }
+        for (place, client) in kernel.clients.enumerated() {
             let name = "client \(client.host.id)"
-            let own = records[address] ?? []
+            let own = records[place] ?? []
             if own.count > 1 { found.append("\(name) has \(own.count) records") }
             found += violations(of: client, own.first, name)
         }
+        if let book = kernel.book { found += PrefaceOracle(self, book).violations(records) }
         if kernel.faults.clientsAreFriendly { found += unheardBackends() }
         return found
     }
@@ -184,17 +200,18 @@ struct SimulationRun {
     private func unheardBackends() -> [String] {
         kernel.backends.filter { backend in
             !backend.resetsOnClose && backend.host.sent >= 4
-                && !kernel.clients.contains { carries($0.host.received, backend.host.id) }
+                && !kernel.clients.contains { carries($0.host.received[...], backend.host.id) }
         }.map { "what backend \($0.host.id) sent (\($0.host.sent) bytes) has reached nobody" }
     }
 
     private func violations(of client: SimulatedSocket, _ record: PrintedRecord?, _ name: String) -> [String] {
         var found: [String] = []
-        let backend = kernel.backends.first { carries($0.host.received, client.host.id) }
-        let source = kernel.backends.first { carries(client.host.received, $0.host.id) }
+        let carried = carried(client)
+        let backend = carried?.backend
+        let source = kernel.backends.first { carries(client.host.received[...], $0.host.id) }
         if let backend, let source, backend !== source { found.append("\(name) is connected to two backends") }
-        if let backend { found += compare(client, backend, name + " up") }
-        if let source { found += compare(source, client, name + " down") }
+        if let carried { found += compare(client, carried, name + " up") }
+        if let source { found += compare(source, .init(backend: client), name + " down") }
         if source == nil, !client.host.received.isEmpty, client.host.received.count >= 4 {
             found.append("\(name) received bytes of nobody")
         }
@@ -213,12 +230,20 @@ struct SimulationRun {
             break
         case .finished, .reset:
             let peer = backend ?? source
-            found += complete(client, to: backend, readerLeft: peer?.host.leavesBytes ?? true, record.up, name + " up")
+            let readerLeft = peer?.host.leavesBytes ?? true
+            // A stream that was too short to be known is no matter of this.
+            let isKnown = carried != nil || client.host.sent >= (client.host.lead?.bytes.count ?? 0) + 4
+            if isKnown {
+                found += complete(client, to: carried, readerLeft: readerLeft, record.up, name + " up")
+            }
             if let source {
-                found += complete(source, to: client, readerLeft: client.host.leavesBytes, record.down, name + " down")
+                let reader = Carried(backend: client)
+                found += complete(
+                    source, to: reader, readerLeft: client.host.leavesBytes, record.down, name + " down")
             }
             if record.reason == .finished, client.host.sawReset { found.append("\(name) finished, and was reset") }
-        case .noBackend, .backendsFull, .queueFull, .queueTimeout, .connectFailed, .abandoned, .shortage:
+        case .noBackend, .backendsFull, .queueFull, .queueTimeout, .connectFailed, .abandoned, .denied, .clientLimit,
+            .badHeader, .prefaceTimeout, .noRoute, .shortage:
             if !client.host.received.isEmpty { found.append("\(name) received bytes without a backend") }
         case .idle, .halfClosed:
             let hosts = [client.host, backend?.host, source?.host].compactMap { $0 }
@@ -240,16 +265,54 @@ struct SimulationRun {
         return found
     }
 
+    /// A stream, and how it has reached its reader.
+    private struct Carried {
+        let backend: SimulatedSocket
+        /// Bytes that do not go on: the client's header.
+        var skipped = 0
+        /// Bytes of the balancer's own before it.
+        var header = 0
+    }
+
+    private func carried(_ client: SimulatedSocket) -> Carried? {
+        for backend in kernel.backends {
+            if let carried = carried(client, to: backend) { return carried }
+        }
+        return nil
+    }
+
+    /// How a client's stream has reached a backend; nil when it has not, so far that it is known.
+    private func carried(_ client: SimulatedSocket, to backend: SimulatedSocket) -> Carried? {
+        let received = backend.host.received
+        guard received.count >= 4 else { return nil }
+        guard let lead = client.host.lead else {
+            return carries(received[...], client.host.id) ? Carried(backend: backend) : nil
+        }
+        let pool = backend.address.flatMap(RosterScript.pool(of:))
+        var header = 0
+        if pool.flatMap({ kernel.book?.proxy(of: $0) }) != nil {
+            guard case .header(_, let count) = ProxyHeader.read(received.span) else { return nil }
+            header = count
+        }
+        // A hello may have these four bytes, too.
+        for skipped in Set([0, lead.headerBytes.count]) {
+            let (first, own) = (received.dropFirst(header), client.host.leadBytes.dropFirst(skipped))
+            guard first.starts(with: own), carries(first.dropFirst(own.count), client.host.id) else { continue }
+            return Carried(backend: backend, skipped: skipped, header: header)
+        }
+        return nil
+    }
+
     /// True when `bytes` begin with the identity of a host.
-    private func carries(_ bytes: [UInt8], _ id: UInt32) -> Bool {
-        bytes.count >= 4 && (0..<4).allSatisfy { bytes[$0] == Host.byte(id, $0) }
+    private func carries(_ bytes: ArraySlice<UInt8>, _ id: UInt32) -> Bool {
+        bytes.count >= 4 && (0..<4).allSatisfy { bytes[bytes.startIndex + $0] == Host.byte(id, $0) }
     }
 
     /// What was received is what was sent, from the first byte on.
-    private func compare(_ from: SimulatedSocket, _ to: SimulatedSocket, _ name: String) -> [String] {
-        let received = to.host.received
-        if received.count > from.host.sent { return ["\(name): more bytes than were sent"] }
-        for place in received.indices where received[place] != Host.byte(from.host.id, place) {
+    private func compare(_ from: SimulatedSocket, _ to: Carried, _ name: String) -> [String] {
+        let received = Array(to.backend.host.received.dropFirst(to.header))
+        if received.count > from.host.sent - to.skipped { return ["\(name): more bytes than were sent"] }
+        for place in received.indices where received[place] != from.host.byte(at: to.skipped + place) {
             return ["\(name): byte \(place) of \(received.count) differs"]
         }
         return []
@@ -257,12 +320,13 @@ struct SimulationRun {
 
     /// All that was sent has arrived, unless the reader left.
     private func complete(
-        _ from: SimulatedSocket, to reader: SimulatedSocket?, readerLeft: Bool, _ counted: Int, _ name: String
+        _ from: SimulatedSocket, to reader: Carried?, readerLeft: Bool, _ counted: Int, _ name: String
     ) -> [String] {
         guard from.host.sent > 0, !readerLeft else { return [] }
-        let arrived = reader?.host.received.count ?? 0
+        let arrived = reader?.backend.host.received.count ?? 0
+        let expected = from.host.sent - (reader?.skipped ?? 0) + (reader?.header ?? 0)
         var found: [String] = []
-        if arrived != from.host.sent { found.append("\(name): \(arrived) of \(from.host.sent) bytes arrived") }
+        if arrived != expected { found.append("\(name): \(arrived) of \(expected) bytes arrived") }
         if counted != arrived { found.append("\(name): the record counts \(counted) bytes, \(arrived) arrived") }
         return found
     }
