@@ -58,9 +58,17 @@ public final class Discoverer: Sendable {
 }
 
 /// Hands the poller to the thread that uses it. Unchecked: only that thread does.
-private final class PollerBox: @unchecked Sendable {
+final class PollerBox: @unchecked Sendable {
     let poller: Poller
     init(_ poller: consuming Poller) { self.poller = poller }
+
+    /// For the thread's start. Otherwise a signal that is for the process might end it here, with the default action,
+    /// instead of reaching the loop that waits for it.
+    static func blockSignals() {
+        var all = sigset_t()
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_BLOCK, &all, nil)
+    }
 }
 
 /// What the threads share.
@@ -137,7 +145,7 @@ private final class Desk: @unchecked Sendable {
     // MARK: the thread that waits
 
     func wait(_ box: PollerBox) {
-        Self.blockSignals()
+        PollerBox.blockSignals()
         var events = EventBuffer(capacity: 2)
         while let timeout = beginQuestions() {
             do throws(SystemCallError) {
@@ -214,19 +222,11 @@ private final class Desk: @unchecked Sendable {
         defer { lock.unlock() }
         return body()
     }
-
-    /// Otherwise a signal that is for the process might end it here, with the default action, instead of reaching the loop
-    /// that waits for it.
-    private static func blockSignals() {
-        var all = sigset_t()
-        unsafe sigfillset(&all)
-        unsafe pthread_sigmask(SIG_BLOCK, &all, nil)
-    }
 }
 
 extension Duration {
     /// For poll(2): rounded up, so that what is waited for is due afterwards.
-    fileprivate var pollMilliseconds: CInt {
+    var pollMilliseconds: CInt {
         CInt(clamping: (wholeNanoseconds + 999_999) / 1_000_000)
     }
 }

@@ -3,11 +3,12 @@ import Reactor
 
 /// Tells when something has changed in the folders of files: inotify(7).
 ///
-/// What has changed is not told: whoever waits looks at its files. So a file that is replaced by rename, written in place,
-/// removed, or reached through a symbolic link in the folder that is exchanged (as Kubernetes does with the files of a
-/// ConfigMap) are one case.
+/// Whoever waits looks at its files: what has changed is only told for ``FileChanges``, which wants to know whether a
+/// file is complete. So a file that is replaced by rename, written in place, removed, or reached through a symbolic
+/// link in the folder that is exchanged (as Kubernetes does with the files of a ConfigMap) are one case.
 ///
-/// Unchecked `Sendable`: what changes is only accessed with the lock held, and the kernel takes calls of several threads.
+/// Unchecked `Sendable`: what changes is only accessed with the lock held, and the kernel takes calls of several
+/// threads.
 final class FolderWatch: @unchecked Sendable {
     /// Readable when something has changed.
     let descriptor: FileDescriptor
@@ -54,11 +55,46 @@ final class FolderWatch: @unchecked Sendable {
         for file in currentFiles().subtracting(files) { set([], of: file) }
     }
 
-    /// Takes what has been reported.
-    func drain() {
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        while unsafe read(descriptor.rawValue, &buffer, buffer.count) > 0 {}
+    /// What has happened in a folder that is watched.
+    struct Change: Hashable, Sendable {
+        /// The bits of inotify(7).
+        let what: UInt32
+        /// The name in the folder; empty for the folder itself.
+        let name: String
     }
+
+    /// Takes what has been reported.
+    @discardableResult func drain() -> [Change] {
+        var changes: [Change] = []
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        while case let count = unsafe read(descriptor.rawValue, &buffer, buffer.count), count > 0 {
+            changes += Self.changes(in: buffer[..<count])
+        }
+        return changes
+    }
+
+    /// Events as the kernel writes them: four numbers of 32 bits (watch, mask, cookie, bytes of the name), and the name
+    /// with zeros behind it. Source: inotify(7).
+    private static func changes(in bytes: ArraySlice<UInt8>) -> [Change] {
+        func number(_ start: Int) -> UInt32 {
+            unsafe bytes.withUnsafeBytes {
+                unsafe $0.loadUnaligned(fromByteOffset: start - bytes.startIndex, as: UInt32.self)
+            }
+        }
+        var changes: [Change] = []
+        var rest = bytes
+        while rest.count >= headBytes {
+            let nameStart = rest.startIndex + headBytes
+            let end = nameStart + Int(number(rest.startIndex + 12))
+            guard end <= rest.endIndex else { break }
+            let name = bytes[nameStart..<end].prefix { $0 != 0 }
+            changes.append(Change(what: number(rest.startIndex + 4), name: String(decoding: name, as: UTF8.self)))
+            rest = rest[end...]
+        }
+        return changes
+    }
+
+    private static let headBytes = 16
 
     private func currentFiles() -> Set<String> {
         lock.lock()
@@ -82,7 +118,7 @@ final class FolderWatch: @unchecked Sendable {
     }
 
     /// The file itself behind all symbolic links; nil when there is none.
-    private static func target(of path: String) -> String? {
+    static func target(of path: String) -> String? {
         guard let found = unsafe realpath(path, nil) else { return nil }
         defer { unsafe free(found) }
         return unsafe String(cString: found)

@@ -1,3 +1,4 @@
+import Balancer
 import Reactor
 import TestSupport
 import Testing
@@ -15,7 +16,9 @@ import Testing
         "\"", "'", "|\n", ">-\n", "#", "%", "@", "`", "!!int ", "!x ", "---\n", "...\n", "~", "null", "-1", "1e9",
         "99999999999999999999",
         "\u{FEFF}", "\u{85}", "\u{2028}", "\u{E000}", "[::]:80", "0.0.0.0:1-65535", "drain", "x-", "\\x41", "\u{1F600}",
-        "include: balancer.yaml\n", "backends", "pools:\n", "  ", "[[[[[[[[", "{{{{{{{{", "- - - - ",
+        "include: balancer.yaml\n", "{file: networks.txt}", "10.0.0.0/8", "::/0", "*.example.org: web", "10/s", "close",
+        "server_name: {routes: {a.example: web}}\n", "v1", "backends", "pools:\n",
+        "  ", "[[[[[[[[", "{{{{{{{{", "- - - - ",
     ]
 
     private static func mutate(_ bytes: [UInt8], _ dice: inout SplitMix64) -> [UInt8] {
@@ -70,6 +73,8 @@ import Testing
             let again = try Document.read(text: text)
             #expect(again.listeners.count == document.listeners.count, comment)
             #expect(again.pools.map(\.backends.count) == document.pools.map(\.backends.count), comment)
+            let (own, others) = (try? document.configuration(.staged), try? again.configuration(.staged))
+            #expect(own?.listeners == others?.listeners && own?.pools == others?.pools, comment)
         } catch {
             Issue.record("\(comment): \(error)\n\(text)")
         }

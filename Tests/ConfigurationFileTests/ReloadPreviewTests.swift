@@ -87,6 +87,26 @@ import Testing
                 "1 listener is added, 1 listener closes, listener web unchanged"
             ),
             (
+                [
+                    "0\", {unix: \"/run/a b.sock\"}], pool: web":
+                        "0\", {unix: \"/run/a b.sock\"}], server_name: {routes: {a: db, b: web}}",
+                    "127.0.0.1:5432\", pool: db": "127.0.0.1:5432\", server_name: {alpn: {h2: web}, otherwise: db}",
+                ],
+                ["listener web: new clients without a route of their own go to pool db instead of web"],
+                "1 listener changes, listener db unchanged"
+            ),
+            (
+                [
+                    "  db: {bind: \"127.0.0.1:5432\", pool: db":
+                        "  new: {bind: \"[::1]:1\", server_name: {routes: {a: web, b: db}}"
+                ],
+                [
+                    "listener new: added, at [::1]:1, for pools db, web by server name",
+                    "listener db: closes; its sessions continue",
+                ],
+                "1 listener is added, 1 listener closes, listener web unchanged"
+            ),
+            (
                 ["pool: db": "pool: sql", "  db:\n": "  sql:\n"],
                 [
                     "listener db: new clients go to pool sql instead of db", "pool sql: added, with 2 backends",

@@ -50,15 +50,18 @@ extension Resources {
 }
 
 extension Document {
+    /// The file of networks that `Right` has, and the examples name.
+    static let standingFiles = ["networks.txt": "10.0.0.0/8 # ours\n", "/etc/balancer/deny.txt": "10.6.6.6\n"]
+
     /// Reads a text as a file, with other files beside it.
     static func read(
-        text: String, besides files: [String: String] = [:], surroundings: Surroundings = .staged
+        text: String, besides files: [String: String] = standingFiles, surroundings: Surroundings = .staged
     ) throws(Mistakes) -> Document {
         try read(bytes: Array(text.utf8), besides: files, surroundings: surroundings)
     }
 
     static func read(
-        bytes: [UInt8], besides files: [String: String] = [:], surroundings: Surroundings = .staged
+        bytes: [UInt8], besides files: [String: String] = standingFiles, surroundings: Surroundings = .staged
     ) throws(Mistakes) -> Document {
         var loader = Loader(surroundings) { path, _ throws(FileReader.Fault) in
             if path == "balancer.yaml" { return bytes }

@@ -206,7 +206,7 @@ struct CheckAgainstTests {
         try Ports.waitForListener(on: port, of: program)
         let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
         let clients = try (0..<5).map { _ in try balancer.connectAndGreet() }
-        let remark = "not compared: settings, such as policies, limits, checks and timeouts"
+        let remark = "not compared: settings, such as policies, limits, checks, timeouts, networks and names of servers"
         let same = try check()
         #expect(try same.waitForExit() == .exited(0))
         #expect(same.output.texts == ["no backend, pool or listener changes, listener web unchanged", remark])

@@ -14,6 +14,7 @@ struct ExampleFilesTests {
             ("two-databases.yaml", ["LISTEN"], ["PRIMARY", "STANDBY"]),
             ("sidecar.yaml", ["LISTEN"], ["REDIS_1", "REDIS_2"]),
             ("web.yaml", ["LISTEN"], ["WEB_1", "WEB_2"]),
+            ("preface.yaml", ["LISTEN", "LISTEN_TLS"], ["WEB_1", "WEB_2", "DB"]),
             ("overload.yaml", ["LISTEN"], ["APP_1", "APP_2", "APP_3"]),
             (
                 "several-listeners.yaml", ["LISTEN", "LISTEN_TLS", "LISTEN_MAIL", "LISTEN_TENANTS"],

@@ -19,9 +19,10 @@ struct RunCommand: ParsableCommand {
               balancer run --listen 0.0.0.0:5432 db1:5432 db2:5432
 
             The file is YAML; docs/configuration.md has every key. `balancer check` finds its mistakes; with mistakes the \
-            exit code is 78, and nothing is served. After SIGHUP the file is read again, and what has changed is taken over \
-            without ending a session; with mistakes in it nothing changes. `balancer config` with the arguments of the second form prints the \
-            file that says the same, for whatever has no option here. Both forms log changes of health, and problems. A \
+            exit code is 78, and nothing is served. After SIGHUP, and when a file of networks has changed, the file is \
+            read again, and what has changed is taken over without ending a session; with mistakes in it nothing \
+            changes. `balancer config` with the arguments of the second form prints the file that says the same, for \
+            whatever has no option here. Both forms log changes of health, and problems. A \
             backend's name that has no address is looked up again and again; the backend is down until it has one.
             """)
 
@@ -93,7 +94,7 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    /// Serves as a file says, which is read again at SIGHUP.
+    /// Serves as a file says, which is read again at SIGHUP, and when a file of networks has changed.
     private static func serve(_ file: String, _ resources: Resources) throws {
         let document: Document
         let configuration: Configuration
@@ -109,6 +110,7 @@ struct RunCommand: ParsableCommand {
             configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) }
         ) { control in
             pools.update(document, configuration, control)
+            reader.watch(document, control)
             pools.waitForFirstAnswers()
         }
     }

@@ -16,14 +16,14 @@ enum Checks {
         let poolNames = pools.map(\.name)
         // Without any pool that is the mistake, and not that each listener misses its own.
         for listener in listeners where isComplete && !pools.isEmpty {
-            let path = Path.top.key("listeners").key(listener.name)
-            guard let pool = listener.fields.text("pool"), !poolNames.contains(pool) else { continue }
-            guard let place = listener.fields.place(of: "pool") else { continue }
-            let question = Suggestion.question(pool, among: poolNames).map { "; \($0)" } ?? ""
-            mistakes.add(
-                place, path.key("pool"), "there is no pool '\(pool)'\(question)",
-                allowed: poolNames.isEmpty ? nil : poolNames.prefix(namesShown).joined(separator: ", "))
+            for named in listener.namedPools where !poolNames.contains(named.pool) {
+                let question = Suggestion.question(named.pool, among: poolNames).map { "; \($0)" } ?? ""
+                mistakes.add(
+                    named.place, named.path, "there is no pool '\(named.pool)'\(question)",
+                    allowed: poolNames.prefix(namesShown).joined(separator: ", "))
+            }
         }
+        for listener in listeners { PrefaceChecks.run(listener, &mistakes) }
         var binds = BindChecks(threads: main.fields("process")?.count("threads") ?? 1)
         for listener in listeners { binds.add(listener, &mistakes) }
         if let fields = main.fields("administration"), let path = fields.text("socket") {

@@ -87,24 +87,38 @@ struct Decoder {
                 continue
             }
             fields[key.name] = value(entry.value, key, path, at: entry.keyPlace, base: base)
-            if key.condition != nil { conditional.append((key, entry.keyPlace)) }
+            if key.condition != nil || !key.companions.isEmpty { conditional.append((key, entry.keyPlace)) }
         }
         for key in section.present where !fields.written.contains(key.name) {
             guard case .required = key.absence else {
                 fields[key.name] = standard(key, base: base)
                 continue
             }
+            if let other = key.substitute, fields.written.contains(other) { continue }
             // It may be what is misspelt, or what a key of a later version stands for.
             if fields.hasLaterKeys || meant.contains(key.name) { continue }
-            let reason = "'\(key.name)' is missing: add it, for example '\(key.name): \(key.example)'"
+            let reason =
+                "'\(key.name)' is missing: add it, for example '\(key.name): \(key.example)'"
+                + (key.need.map { "; \($0)" } ?? "")
             if isFile { mistakes.add(file: place.file, reason) } else { mistakes.add(place, path, reason) }
         }
         for (key, place) in conditional { check(key, fields, path, at: place) }
+        if !section.anyOf.isEmpty, meant.isDisjoint(with: section.anyOf), fields.written.isDisjoint(with: section.anyOf)
+        {
+            let names = section.anyOf.map { "'\($0)'" }.joined(separator: " nor ")
+            mistakes.add(place, path, "there is neither \(names): give at least one of them")
+        }
         return fields
     }
 
     /// A key that means nothing beside what another one says.
     private mutating func check(_ key: Key, _ fields: Fields, _ path: Path, at place: Place) {
+        if !key.isMeaningful(fields), !key.companions.isEmpty {
+            let names = key.companions.map { "'\($0)'" }
+            mistakes.add(
+                place, path.key(key.name),
+                "it means nothing without \(names.joined(separator: " or ")): leave it out, or add one of them")
+        }
         guard let condition = key.condition, !condition.holds(fields), let other = fields[condition.key]?.value.text
         else { return }
         mistakes.add(
@@ -185,6 +199,8 @@ struct Decoder {
                     return found(.fields(fields))
                 }
             }
+        case .routes(let keys, let most):
+            return routes(node, keys, most, path).map { found(.pairs($0)) }
         case .forms(let usual, let sections):
             return form(node, usual, sections, path, at: place)
         case .later, .duration, .count, .share, .word, .flag, .text: break

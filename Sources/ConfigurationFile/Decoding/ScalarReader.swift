@@ -50,7 +50,7 @@ struct ScalarReader {
             return read(scalar, usual)
         case .list(let element, _):
             return read(scalar, element).map { .list([.init(value: $0, origin: .builtIn)]) }
-        case .section, .named, .later: break
+        case .section, .named, .routes, .later: break
         }
         return nil
     }
@@ -69,6 +69,7 @@ struct ScalarReader {
         case .either(let form, let section):
             "\(form.needed), or a map with \(section.oneOf.isEmpty ? section.present[0].name : section.oneOf.joined(separator: " or "))"
         case .list(let element, _): "\(needed(element)), or a list of such"
+        case .routes(let keys, _): "a map from \(keys.several), to pools"
         case .forms(let usual, let sections):
             "\(needed(usual)), or a map with one of \(sections.map(\.mark).joined(separator: ", "))"
         case .section(let section), .named(let section): section.title
@@ -143,6 +144,8 @@ struct ScalarReader {
                 guard isWord(text), text.hasPrefix("/") || form == .httpHost, !text.contains("/") || form == .httpPath
                 else { throw ArgumentFault("\(form.needed) is needed") }
                 return .text(text)
+            case .network, .rate, .serverName, .protocolName, .poolOrClose, .proxyVersion:
+                return try PrefaceForms.read(text, form)
             case .socketName, .include, .list:
                 guard !text.isEmpty, !text.utf8.contains(0) else { throw ArgumentFault("\(form.needed) is needed") }
                 return .text(text)

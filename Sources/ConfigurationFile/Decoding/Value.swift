@@ -25,6 +25,10 @@ indirect enum Value: Hashable, Sendable {
     case bytes([UInt8])
     /// Statuses of HTTP.
     case statuses(ClosedRange<Int>)
+    case network(Network)
+    case rate(Rate)
+    case serverName(ServerNamePattern)
+    case pairs([Pair])
     case fields(Fields)
     case named([Named])
     case list([Found])
@@ -35,6 +39,13 @@ indirect enum Value: Hashable, Sendable {
     struct Found: Hashable, Sendable {
         let value: Value
         let origin: Origin
+    }
+
+    /// An entry of a map from texts to texts.
+    struct Pair: Hashable, Sendable {
+        let key: Value
+        let place: Place
+        let value: Found
     }
 
     struct Named: Hashable, Sendable {
@@ -62,7 +73,10 @@ indirect enum Value: Hashable, Sendable {
         case .service(let name): YAMLWriter.quoted(name.description)
         case .bytes(let bytes): YAMLWriter.singleQuoted(EscapedBytes.text(bytes))
         case .statuses(let range): Configuration.HTTPCheck.text(range)
-        case .fields, .named, .list, .broken: nil
+        case .network(let network): YAMLWriter.quoted(network.description)
+        case .rate(let rate): RateText.text(rate)
+        case .serverName(let pattern): YAMLWriter.quoted(pattern.description)
+        case .fields, .named, .list, .pairs, .broken: nil
         }
     }
 }
@@ -97,6 +111,10 @@ struct Fields: Hashable, Sendable {
 
     func list(_ key: String) -> [Value.Found] {
         if case .list(let list) = settings[key]?.value { list } else { [] }
+    }
+
+    func pairs(_ key: String) -> [Value.Pair] {
+        if case .pairs(let list) = settings[key]?.value { list } else { [] }
     }
 
     func named(_ key: String) -> [Value.Named] {

@@ -11,7 +11,7 @@ public enum BackendList {
     ) throws(Mistakes) -> [Configuration.Backend] {
         let bytes: [UInt8]
         do throws(FileReader.Fault) {
-            bytes = try FileReader.read(path, mustBeRegular: true)
+            bytes = try FileReader.read(path, .init(mustBeRegular: true))
         } catch {
             var mistakes = MistakeList()
             mistakes.add(file: path, error.reason)

@@ -57,9 +57,8 @@ extension DiscoveredPool {
             source = .addresses(both.name, port: both.port.rawValue)
         } else if case .service(let name)? = fields["srv"]?.value {
             source = .services(name)
-        } else if let path = fields.text("file") {
-            let folder = fields["file"]?.origin.place.map { FileReader.folder(of: $0.file) } ?? ""
-            source = .file(path: path.hasPrefix("/") ? path : folder + path)
+        } else if let path = fields.path("file") {
+            source = .file(path: path)
         } else {
             throw MissingKey(name: "dns")
         }

@@ -73,9 +73,17 @@ extension Document {
         _ mistakes: inout MistakeList
     ) -> [Configuration.ListenerSettings] {
         var own = sockets(listener, besides: addresses, resources, &mistakes)
-        for index in own.indices { own[index].sessionsMax = listener.sessionsMax.value.map(Int32.init) }
+        let names = listener.serverNames?.setting(place(ofPool:))
+        for index in own.indices {
+            own[index].sessionsMax = listener.sessionsMax.value.map(Int32.init)
+            own[index].proxy = listener.proxy
+            own[index].serverNames = names
+            own[index].clients = listener.clients
+        }
         return own
     }
+
+    private func place(ofPool name: String) -> Int { pools.firstIndex { $0.name.value == name } ?? 0 }
 
     /// A listener's addresses and sockets, each with what applies to it.
     private func sockets(
@@ -83,7 +91,7 @@ extension Document {
         _ mistakes: inout MistakeList
     ) -> [Configuration.ListenerSettings] {
         let path = Path.top.key("listeners").key(listener.name.value).key("bind")
-        let pool = pools.firstIndex { $0.name.value == listener.pool.value } ?? 0
+        let pool = place(ofPool: listener.pool.value)
         let name = listener.name.value
         let backlog = listener.backlog.value.map(Int32.init)
         let options = Self.socketOptions(listener.userTimeout, listener.keepalive)
@@ -167,6 +175,7 @@ extension Document {
         wanted.rebalance = pool.rebalance.value
         wanted.passive = pool.passive.value
         wanted.slowStart = pool.slowStart.value
+        wanted.proxy = pool.proxy
         wanted.panicThreshold = pool.panicThreshold.value
         return wanted
     }
@@ -191,7 +200,7 @@ extension Document {
     /// Of a name with addresses of both families those of the source are taken, or of what clients come in by.
     func preferredFamily(of pool: Pool) -> CInt {
         if let source = pool.sources.first { return source.value.family }
-        for listener in listeners where listener.pool.value == pool.name.value {
+        for listener in listeners where listener.pools.contains(pool.name.value) {
             for case .addresses(let addresses) in listener.binds.map(\.value) {
                 if let address = addresses.first { return address.family }
             }

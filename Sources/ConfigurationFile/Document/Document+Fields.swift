@@ -4,9 +4,11 @@ import Reactor
 // The document from the keys that were found.
 extension Document {
     init(
-        file: String, _ fields: Fields, listeners: [Value.Named], pools: [Value.Named], _ mistakes: MistakeList
+        file: String, _ fields: Fields, listeners: [Value.Named], pools: [Value.Named], _ networks: NetworkFiles,
+        _ mistakes: MistakeList
     ) throws(MissingKey) {
         self.file = file
+        networkFiles = networks.files
         self.mistakes = mistakes
         var fields = fields
         fields["listeners"] = .init(value: .named(listeners), origin: .builtIn)
@@ -16,7 +18,7 @@ extension Document {
         self.fields = fields
         process = try Process(try fields.section("process"))
         var allListeners: [Listener] = []
-        for listener in listeners { allListeners.append(try Listener(listener)) }
+        for listener in listeners { allListeners.append(try Listener(listener, networks)) }
         self.listeners = allListeners
         var allPools: [Pool] = []
         for pool in pools { allPools.append(try Pool(pool)) }
@@ -42,7 +44,7 @@ extension Document.Process {
 }
 
 extension Document.Listener {
-    fileprivate init(_ named: Value.Named) throws(MissingKey) {
+    fileprivate init(_ named: Value.Named, _ networks: NetworkFiles) throws(MissingKey) {
         let fields = named.fields
         name = named.setting
         var binds: [Setting<Document.Bind>] = []
@@ -50,7 +52,14 @@ extension Document.Listener {
             binds.append(.init(value: try Document.Bind(found.value), origin: found.origin))
         }
         self.binds = binds
-        pool = try fields.setting("pool", \.asText)
+        serverNames = try fields.fields("server_name").map { names throws(MissingKey) in try .init(names) }
+        if let serverNames {
+            pool = .init(value: try serverNames.standardPool, origin: fields["server_name"]?.origin ?? .builtIn)
+        } else {
+            pool = try fields.setting("pool", \.asText)
+        }
+        proxy = try fields.fields("proxy_protocol").map { proxy throws(MissingKey) in try .init(proxy) }
+        clients = try Configuration.ClientRules(fields, networks)
         backlog = fields.optional("backlog", \.asCount)
         sessionsMax = try fields.section("limits").optional("sessions", \.asCount)
         userTimeout = fields.optional("user_timeout", \.asDuration)
@@ -127,6 +136,7 @@ extension Document.Pool {
                     every: try fields.setting("every", \.asDuration).value,
                     idle: try fields.setting("idle", \.asDuration).value)
             }, origin: fields["rebalance"]?.origin ?? .builtIn)
+        proxy = try fields["proxy_protocol"].map { found throws(MissingKey) in try .init(found.value) }
         slowStart = fields.optional("slow_start", \.asDuration)
         panicThreshold = try fields.setting("panic_threshold", \.asShare)
         closesWhenDown = try fields.setting("when_down") { $0.asWord.map { $0 == "close" } }

@@ -6,8 +6,8 @@ struct Loader {
     private var bytesLeft = FileLimits.bytesInAllMax
     private let read: Read
 
-    /// Reads a file; whether it must be a regular one.
-    typealias Read = (String, Bool) throws(FileReader.Fault) -> [UInt8]
+    /// Reads a file.
+    typealias Read = (String, FileReader.Terms) throws(FileReader.Fault) -> [UInt8]
 
     /// A loader of files; tests read them from elsewhere.
     init(_ surroundings: Surroundings, read: @escaping Read = FileReader.read) {
@@ -39,10 +39,12 @@ struct Loader {
             listeners += fields.named("listeners")
             pools += fields.named("pools")
         }
+        var networks = NetworkFiles()
+        for listener in listeners { networks.add(of: listener, read, &mistakes) }
         Checks.run(main, listeners: listeners, pools: pools, isComplete: isComplete, &mistakes)
         guard mistakes.isEmpty else { throw mistakes.sorted }
         do throws(MissingKey) {
-            return try Document(file: path, main, listeners: listeners, pools: pools, mistakes)
+            return try Document(file: path, main, listeners: listeners, pools: pools, networks, mistakes)
         } catch {
             mistakes.add(file: path, "this program lacks the key '\(error.name)': please report it")
             throw mistakes.sorted
@@ -55,7 +57,7 @@ struct Loader {
     private mutating func tree(_ file: String, from place: Place? = nil) -> Node? {
         let bytes: [UInt8]
         do throws(FileReader.Fault) {
-            bytes = try read(file, place != nil)
+            bytes = try read(file, .init(mustBeRegular: place != nil))
         } catch {
             if let place {
                 mistakes.add(place, Path.top.key("include"), "'\(file)': \(error.reason)")
@@ -124,8 +126,10 @@ extension Document {
     public static func read(
         _ path: String, surroundings: Surroundings = .process, mustBeRegular: Bool = false
     ) throws(Mistakes) -> Document {
-        var loader = Loader(surroundings) { path, isFound throws(FileReader.Fault) in
-            try FileReader.read(path, mustBeRegular: isFound || mustBeRegular)
+        var loader = Loader(surroundings) { path, terms throws(FileReader.Fault) in
+            var terms = terms
+            terms.mustBeRegular = terms.mustBeRegular || mustBeRegular
+            return try FileReader.read(path, terms)
         }
         return try loader.load(path)
     }

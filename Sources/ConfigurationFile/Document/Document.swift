@@ -17,6 +17,8 @@ public struct Document: Sendable {
     public let log: Log
     /// Where `balancer status` asks; nil for nowhere.
     public let statusSocket: Setting<String?>
+    /// The files of networks that listeners name.
+    public let networkFiles: [NetworkFile]
     /// All of that as the table of keys has it.
     let fields: Fields
     /// The texts, so that what is found later can still be shown with its line.
@@ -46,8 +48,15 @@ public struct Document: Sendable {
         public let name: Setting<String>
         /// Where it listens; at least one.
         public let binds: [Setting<Bind>]
-        /// The name of its pool, which exists.
+        /// The name of its pool, which exists; with ``serverNames`` that of clients without a route, or where these are
+        /// closed, of the first route.
         public let pool: Setting<String>
+        /// The names that lead to pools; nil where all clients go to ``pool``.
+        public let serverNames: ServerNames?
+        /// Whose headers of the PROXY protocol are believed; nil for nobody's.
+        public let proxy: Configuration.ProxyAccept?
+        /// Which clients may come, and how many.
+        public let clients: Configuration.ClientRules
         /// How many clients wait in the kernel; nil for as many as it allows.
         public let backlog: Setting<Int?>
         /// The most sessions at the same time; nil for no limit.
@@ -112,6 +121,8 @@ public struct Document: Sendable {
         public let sessionsMax: Setting<Int?>
         /// How idle sessions of backends that have too many are ended; nil for not at all.
         public let rebalance: Setting<Configuration.Rebalance?>
+        /// The header that backends are sent; nil for none.
+        public let proxy: Configuration.ProxySend?
         /// The share of backends below which all are used, in millionths.
         public let panicThreshold: Setting<Int>
         /// Whether the sessions of a backend that goes down are closed.

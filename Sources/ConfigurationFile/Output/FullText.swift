@@ -1,3 +1,4 @@
+import Balancer
 import Wording
 
 extension Document {
@@ -31,13 +32,24 @@ extension Kind {
     }
 }
 
+extension Value {
+    /// As it would be written as a key, in which a dollar sign stands for itself.
+    fileprivate var keyText: String {
+        switch self {
+        case .text(let text): YAMLWriter.key(text)
+        case .serverName(let pattern): YAMLWriter.key(pattern.description)
+        default: ""
+        }
+    }
+}
+
 private struct FullWriter {
     private(set) var text = ""
     /// Comments stand in this column, where the value leaves room for it.
     private static let commentColumn = 44
 
     mutating func write(_ fields: Fields, _ section: Section, depth: Int) {
-        for key in section.present where key.name != "include" && key.condition?.holds(fields) ?? true {
+        for key in section.present where key.name != "include" && key.isMeaningful(fields) {
             let start = indent(depth) + key.name + ":"
             guard let found = fields[key.name] else {
                 // What may be absent is shown, but says nothing.
@@ -55,6 +67,16 @@ private struct FullWriter {
         case (.fields(let fields), .section(let section)):
             line(start)
             write(fields, section, depth: depth + 1)
+        case (.fields(let fields), .either(_, let section)):
+            line(start)
+            write(fields, section, depth: depth + 1)
+        case (.pairs(let list), _):
+            line(start)
+            for pair in list {
+                line(
+                    "\(indent(depth + 1))\(pair.key.keyText): \(pair.value.value.text ?? "")",
+                    Self.origin(pair.value.origin))
+            }
         case (.named(let list), .named(let section)):
             line(start)
             for named in list {

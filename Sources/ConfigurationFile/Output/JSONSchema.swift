@@ -23,12 +23,12 @@ public enum JSONSchema {
             ("additionalProperties", .bool(false)),
         ]
         if section.allowsExtensions { pairs.append(("patternProperties", .object([("^x-", .bool(true))]))) }
-        let required = section.keys.filter(\.isRequired).map { JSON.string($0.name) }
+        let required = section.keys.filter { $0.isRequired && $0.substitute == nil }.map { JSON.string($0.name) }
         if !required.isEmpty { pairs.append(("required", .array(required))) }
-        if !section.oneOf.isEmpty {
-            let forms = section.oneOf.map { JSON.object([("required", .array([.string($0)]))]) }
-            pairs.append(("oneOf", .array(forms)))
-        }
+        func each(_ names: [String]) -> JSON { .array(names.map { .object([("required", .array([.string($0)]))]) }) }
+        let either = section.keys.compactMap { key in key.substitute.map { [key.name, $0] } }
+        for names in [section.oneOf] + either where !names.isEmpty { pairs.append(("oneOf", each(names))) }
+        if !section.anyOf.isEmpty { pairs.append(("anyOf", each(section.anyOf))) }
         // `<<` is resolved before: a validator sees the map with what was merged into it.
         pairs.append(("properties", .object(section.present.map { ($0.name, property($0)) })))
         return pairs
@@ -44,7 +44,7 @@ public enum JSONSchema {
     private static func plain(_ key: Key) -> String {
         var text = key.summary.filter { $0 != "`" }
         if case .nothing(let meaning) = key.absence { text += " Default: \(meaning.filter { $0 != "`" })." }
-        if let condition = key.condition { text += " Only with '\(condition.text)'." }
+        if let circumstances = key.circumstances("'") { text += " \(circumstances)" }
         return text
     }
 
@@ -84,6 +84,11 @@ public enum JSONSchema {
                 ("type", .string("object")), ("minProperties", .number(1)),
                 ("propertyNames", .object([("pattern", .string("^[A-Za-z0-9._-]{1,\(FileLimits.nameBytesMax)}$"))])),
                 ("additionalProperties", .object(object(section))),
+            ]
+        case .routes(_, let most):
+            return [
+                ("type", .string("object")), ("minProperties", .number(1)), ("maxProperties", .number(most)),
+                ("additionalProperties", .object(text(.name))),
             ]
         case .list(let element, let most):
             let one = JSON.object(schema(element))

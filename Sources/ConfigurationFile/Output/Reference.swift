@@ -11,7 +11,7 @@ public enum Reference {
         var lines = ["### \(heading(section))", "", section.summary, ""]
         lines += ["| key | value | without it | meaning | example |", "|---|---|---|---|---|"]
         for key in section.present {
-            let condition = key.condition.map { " Only with `\($0.text)`." } ?? ""
+            let condition = key.circumstances("`").map { " \($0)" } ?? ""
             let cells = [
                 "`\(key.name)`", cell(kind(key.kind)), cell(absence(key)), cell(key.summary + condition),
                 "`\(cell(key.example))`",
@@ -37,6 +37,11 @@ public enum Reference {
         case Section.discoveredByFile.title: "pools.NAME.backends with file"
         case "check", "agent", "passive", "queue", "rebalance", "retries", "source_hash": "pools.NAME.\(section.title)"
         case "limits": "listeners.NAME.limits"
+        case "per_client": "listeners.NAME.limits.per_client"
+        case "server_name": "listeners.NAME.server_name"
+        case Section.networkFile.title: "listeners.NAME.allow and deny with file"
+        case Section.proxyAccept.title: "listeners.NAME.proxy_protocol"
+        case Section.proxySend.title: "pools.NAME.proxy_protocol"
         case Section.exchangeStep.title: "pools.NAME.check.steps"
         default: section.title
         }
@@ -55,6 +60,7 @@ public enum Reference {
         case .text(let form): form.needed
         case .section: "a map, see below"
         case .named(let section): "a map from names to \(section.title) each, see below"
+        case .routes(_, let most): "\(ScalarReader.needed(kind)); at most \(most)"
         case .forms(let usual, let sections):
             "\(self.kind(usual)); or a map with \(sections.map { "`\($0.mark)`" }.joined(separator: " or ")), see below"
         case .list(.either(let form, _), let most): "\(form.needed); or a map, see below; or a list of at most \(most)"
@@ -67,7 +73,7 @@ public enum Reference {
 
     private static func absence(_ key: Key) -> String {
         switch key.absence {
-        case .required: "must be there"
+        case .required: "must be there" + (key.substitute.map { ", unless `\($0)` is" } ?? "")
         case .standard(let text): text.isEmpty ? "see below" : "`\(text)`"
         case .nothing(let meaning): meaning
         case .inherited: "as in `defaults`"

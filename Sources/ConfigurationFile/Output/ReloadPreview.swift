@@ -29,7 +29,8 @@ public struct ReloadPreview {
     }
 
     /// What it says nothing of.
-    public static let remark = "not compared: settings, such as policies, limits, checks and timeouts"
+    public static let remark =
+        "not compared: settings, such as policies, limits, checks, timeouts, networks and names of servers"
 
     /// One line: `2 backends drain, 418 sessions affected, listener web unchanged`
     public var summary: String {
@@ -79,10 +80,11 @@ public struct ReloadPreview {
         for listener in document.listeners {
             let name = listener.name.value
             let pool = listener.pool.value
+            let isRouted = listener.serverNames != nil
             let addresses = listener.addressTexts
             guard let old = before[name] else {
                 let places = addresses?.joined(separator: ", ") ?? "sockets of the service manager"
-                note(.listenerAdded, "listener \(name): added, at \(places), for pool \(pool)")
+                note(.listenerAdded, "listener \(name): added, at \(places), for \(listener.poolTexts)")
                 continue
             }
             var parts: [String] = []
@@ -92,8 +94,9 @@ public struct ReloadPreview {
                 if !new.isEmpty { parts.append("listens at \(new.joined(separator: ", ")) too") }
                 if !gone.isEmpty { parts.append("no longer at \(gone.joined(separator: ", "))") }
             }
-            if let former = old.first?.pool, former != pool {
-                parts.append("new clients go to pool \(pool) instead of \(former)")
+            if let former = old.first?.pool, former != pool, former != "-" {
+                let who = isRouted ? "new clients without a route of their own" : "new clients"
+                parts.append("\(who) go to pool \(pool) instead of \(former)")
             }
             if parts.isEmpty {
                 unchanged.append(name)
@@ -181,6 +184,13 @@ public struct ReloadPreview {
 }
 
 extension Document.Listener {
+    /// `pool web`, or `pools db, web by server name`
+    fileprivate var poolTexts: String {
+        guard serverNames != nil else { return "pool \(pool.value)" }
+        let names = Set(pools).sorted()
+        return "pool\(names.count == 1 ? "" : "s") \(names.joined(separator: ", ")) by server name"
+    }
+
     /// Its addresses as a status report has them; nil where it has sockets of the service manager, whose addresses the file
     /// does not say.
     fileprivate var addressTexts: [String]? {

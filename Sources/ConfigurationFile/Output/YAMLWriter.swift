@@ -2,9 +2,13 @@
 enum YAMLWriter {
     /// A value that a configuration file reads as this text: in quotes where YAML would read something else without, and
     /// with `$$` for a dollar sign, which would begin a variable.
-    static func quoted(_ text: String) -> String {
-        let isPlain =
-            !text.isEmpty && !["~", "null", "Null", "NULL", "true", "false"].contains(text) && text.first != "-"
+    static func quoted(_ text: String) -> String { isPlain(text) ? text : string(text.replacing("$", with: "$$")) }
+
+    /// A key: it has no variables.
+    static func key(_ text: String) -> String { isPlain(text) ? text : string(text) }
+
+    private static func isPlain(_ text: String) -> Bool {
+        !text.isEmpty && !["~", "null", "Null", "NULL", "true", "false"].contains(text) && text.first != "-"
             && text.utf8.allSatisfy { byte in
                 switch byte {
                 case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -14,7 +18,6 @@ enum YAMLWriter {
                 default: false
                 }
             }
-        return isPlain ? text : string(text.replacing("$", with: "$$"))
     }
 
     /// A text in single quotes, in which a backslash stands for itself. For printable ASCII.

@@ -16,6 +16,12 @@ struct Key: Sendable {
     let example: String
     /// The key means something only then; nil for always.
     private(set) var condition: Condition?
+    /// Other keys of the same map, without which it means nothing; empty for none.
+    private(set) var companions: [String] = []
+    /// Another key of the same map, beside which a required one is left out; nil for none.
+    private(set) var substitute: String?
+    /// Why a required key has to be there, for the message that it is missing; nil where that is plain.
+    private(set) var need: String?
 
     /// What another key of the same map must say.
     struct Condition: Sendable {
@@ -79,6 +85,39 @@ struct Key: Sendable {
         return copy
     }
 
+    /// The same key, for maps that have one of these keys. Elsewhere it is a mistake.
+    func only(beside keys: [String]) -> Key {
+        var copy = self
+        copy.companions = keys
+        return copy
+    }
+
+    /// True when the key means something beside others.
+    func isMeaningful(_ fields: Fields) -> Bool {
+        (condition?.holds(fields) ?? true) && (companions.isEmpty || !fields.written.isDisjoint(with: companions))
+    }
+
+    /// When it means something, for the reference and the schema, with a mark around what is written; nil for always.
+    func circumstances(_ mark: String) -> String? {
+        if let condition { return "Only with \(mark)\(condition.text)\(mark)." }
+        guard !companions.isEmpty else { return nil }
+        return "Only with \(companions.map { mark + $0 + mark }.joined(separator: " or "))."
+    }
+
+    /// The same key, which is left out where the map has another one. Both together are for ``Checks`` to refuse.
+    func unless(_ key: String) -> Key {
+        var copy = self
+        copy.substitute = key
+        return copy
+    }
+
+    /// The same key, with the reason why it has to be there.
+    func because(_ need: String) -> Key {
+        var copy = self
+        copy.need = need
+        return copy
+    }
+
     var isLater: Bool {
         if case .later = kind { true } else { false }
     }
@@ -110,6 +149,8 @@ indirect enum Kind: Sendable {
     case list(Kind, most: Int)
     /// A text, or a map instead.
     case either(TextForm, Section)
+    /// A map from texts of this form to names of pools.
+    case routes(TextForm, most: Int)
     /// The first kind; or one of these maps, each of which is told by its first key.
     case forms(Kind, [Section])
     /// Not in this version.
@@ -128,14 +169,20 @@ struct Section: Sendable {
     let keys: [Key]
     /// Keys of which one must be there, and no two. Those that are not among them belong to the first.
     let oneOf: [String]
+    /// Keys of which at least one must be there.
+    let anyOf: [String]
     /// True when keys that begin with `x-` are allowed, for anchors.
     let allowsExtensions: Bool
 
-    init(_ title: String, _ summary: String, oneOf: [String] = [], allowsExtensions: Bool = false, _ keys: [Key]) {
+    init(
+        _ title: String, _ summary: String, oneOf: [String] = [], anyOf: [String] = [], allowsExtensions: Bool = false,
+        _ keys: [Key]
+    ) {
         self.title = title
         self.summary = summary
         self.keys = keys
         self.oneOf = oneOf
+        self.anyOf = anyOf
         self.allowsExtensions = allowsExtensions
     }
 
@@ -149,10 +196,10 @@ struct Section: Sendable {
 
     /// Every section, from the top of the file downwards.
     static let all: [Section] = [
-        .file, .process, .defaults, .listener, .bind, .limits, .pool, .backend, .discoveredByName, .discoveredByService,
-        .discoveredByFile, .sourceHash, .queue, .rebalance, .passive, .check, .exchangeStep, .agent, .retries,
-        .keepaliveKeys, .log,
-        .logSessions, .logEvents,
+        .file, .process, .defaults, .listener, .bind, .proxyAccept, .networkFile, .serverName, .limits, .perClient,
+        .pool,
+        .backend, .discoveredByName, .discoveredByService, .discoveredByFile, .sourceHash, .queue, .rebalance, .passive,
+        .check, .exchangeStep, .agent, .retries, .proxySend, .keepaliveKeys, .log, .logSessions, .logEvents,
         .administration,
     ]
 }
@@ -197,6 +244,18 @@ enum TextForm: Sendable {
     case httpPath
     /// The `Host` of a request in HTTP.
     case httpHost
+    /// An address, or a prefix of addresses.
+    case network
+    /// So many in a time.
+    case rate
+    /// A name that clients ask for, or a wildcard.
+    case serverName
+    /// An identifier of ALPN.
+    case protocolName
+    /// A pool, or `close`.
+    case poolOrClose
+    /// A version of the PROXY protocol.
+    case proxyVersion
 
     /// What is needed, for messages, the reference and the schema.
     var needed: String {
@@ -221,6 +280,21 @@ enum TextForm: Sendable {
         case .status: "a status or a range of them, from 100 to 599, as in 200 or 200-399"
         case .httpPath: "a path that begins with '/', without spaces, as in /health"
         case .httpHost: "a host, without spaces and '/', as in example.org"
+        case .network: "an address or a network, as in 10.0.0.1, 10.0.0.0/8 or fd00::/8"
+        case .rate: "a rate from 1 to \(Limits.rateMax), as in 10/s, 600/m or 5/h"
+        case .serverName: "a name or a wildcard, as in db.example.org or *.example.org"
+        case .protocolName: "a protocol of ALPN, 1 to 255 printable characters without spaces, as in h2 or http/1.1"
+        case .poolOrClose: "close, or the name of a pool"
+        case .proxyVersion: "v1 or v2"
+        }
+    }
+
+    /// Several of them, as keys of a map.
+    var several: String {
+        switch self {
+        case .serverName: "names and wildcards, as db.example.org and *.example.org"
+        case .protocolName: "protocols of ALPN, as h2 and http/1.1"
+        default: needed
         }
     }
 }

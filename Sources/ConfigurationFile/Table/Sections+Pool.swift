@@ -3,7 +3,7 @@ import Wording
 
 // The keys of pools, and those that `defaults` shares with pools and listeners.
 extension Section {
-    private static let times = Configuration.timeoutMin...Configuration.durationMax
+    static let times = Configuration.timeoutMin...Configuration.durationMax
 
     static let pool = Section(
         "a pool", "Backends that serve the same clients, how one of them is picked, and how they are probed.",
@@ -91,7 +91,7 @@ extension Section {
                 """,
                 example: "{share: 5%, every: 1m}"
             ).only(with: "policy", Configuration.Rebalance.policies.map(\.rawValue)),
-            .later("proxy_protocol"),
+            proxySendKey,
         ])
 
     /// Backends as they are listed, also in a file that a pool is discovered from.

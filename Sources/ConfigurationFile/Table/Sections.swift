@@ -108,25 +108,31 @@ extension Section {
                 \(FileLimits.portRangeMax) ports, Unix sockets, or sockets of the service manager.
                 """,
                 example: "[\"0.0.0.0:80\", \"[::]:80\"]"),
-            Key("pool", .text(.name), .required, "The name of the pool that serves its clients.", example: "web"),
+            Key(
+                "pool", .text(.name), .required,
+                """
+                The name of the pool that serves its clients. With `server_name` that says it, and this key is left \
+                out.
+                """,
+                example: "web"
+            ).unless("server_name"),
             Key(
                 "backlog", .count(1...Limits.backlogMax), .nothing("net.core.somaxconn, which is also the most"),
                 "How many clients the kernel keeps until they are accepted.", example: "4096"),
             userTimeout(.inherited(.value("none")), "clients"), keepalive(.inherited(.map)),
             Key(
                 "limits", .section(limits), .standard(""), "What its clients may use, all together.",
-                example: "{sessions: 10000}"),
-            .later("proxy_protocol"), .later("allow"), .later("deny"), .later("server_name"),
-        ])
+                example: "{sessions: 10000, rate: 500/s}"),
+        ] + prefaceKeys)
 
     static let limits = Section(
-        "limits", "What the clients of the listener may use, all together.",
+        "limits", "What the clients of the listener may use, all together, and each of them.",
         [
             Key(
                 "sessions", .count(1...Limits.sessionsCeiling), .nothing("no limit but `process.sessions_max`"),
                 "The most sessions at the same time, over all its addresses; further clients wait in the kernel's backlog.",
                 example: "10000"),
-            .later("rate"), .later("per_client"),
+            rate, perClientKey,
         ])
 
     static let bind = Section(

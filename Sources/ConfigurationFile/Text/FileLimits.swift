@@ -27,6 +27,14 @@ public enum FileLimits {
     /// The most backends that are discovered for a pool, unless it says otherwise. Sixteen such pools are as many as there
     /// can be (`Limits.backendsMax`), and what no such pool needs is a sign of a wrong answer.
     public static let discoveredMax = 256
+    /// The most networks that a list has in the file itself; a file of networks may have more.
+    public static let networksListedMax = 4096
+    /// The most bytes of one file of networks: `Limits.networksMax` of them with their line breaks take some 20.
+    public static let networkFileBytesMax = 32 << 20
+    /// The most bytes of all files of networks together.
+    public static let networkFilesBytesMax = 64 << 20
+    /// After so many mistakes in a file of networks the rest of it is not read.
+    static let networkMistakesMax = 1000
     /// The most source addresses of a pool.
     public static let sourcesMax = 64
 }

@@ -11,10 +11,20 @@ enum FileReader {
 
     private static let chunkBytes = 64 << 10
 
-    /// The bytes of a file, a pipe or a device, at most ``FileLimits/bytesMax``.
-    ///
-    /// - Parameter mustBeRegular: To be given for what a pattern finds: to open a pipe there would wait for its writer.
-    static func read(_ path: String, mustBeRegular: Bool = false) throws(Fault) -> [UInt8] {
+    /// What a file must be.
+    struct Terms {
+        /// To open a pipe would wait for its writer: so it is for what a pattern finds, and what is read while sessions
+        /// live.
+        var mustBeRegular = false
+        /// The most bytes.
+        var bytesMax = FileLimits.bytesMax
+        /// What to do about a larger one.
+        var remedy = "which no configuration is: divide it with 'include'"
+    }
+
+    /// The bytes of a file, a pipe or a device.
+    static func read(_ path: String, _ terms: Terms = Terms()) throws(Fault) -> [UInt8] {
+        let mustBeRegular = terms.mustBeRegular
         guard !path.isEmpty, !path.utf8.contains(0) else { throw Fault("this is no path of a file") }
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (mustBeRegular ? O_NONBLOCK : 0))
         guard descriptor >= 0 else { throw Fault(explain(errno)) }
@@ -33,9 +43,8 @@ enum FileReader {
             guard count >= 0 else { throw Fault(explain(errno)) }
             guard count > 0 else { return bytes }
             bytes += buffer[..<count]
-            guard bytes.count <= FileLimits.bytesMax else {
-                throw Fault(
-                    "larger than \(FileLimits.bytesMax >> 20) MiB, which no configuration is: divide it with 'include'")
+            guard bytes.count <= terms.bytesMax else {
+                throw Fault("larger than \(terms.bytesMax >> 20) MiB, \(terms.remedy)")
             }
         }
     }

@@ -35,6 +35,20 @@ struct MistakeList {
                 excerpt: sources[place.file]?.excerpt(at: place)))
     }
 
+    /// Makes a file known, each of whose mistakes comes with its line.
+    mutating func add(known file: String) {
+        if sources[file] == nil, !order.contains(file) { order.append(file) }
+    }
+
+    /// Adds a mistake in a line of a file that is not known as a whole.
+    mutating func add(_ place: Place, _ reason: String, in line: [Unicode.Scalar]) {
+        guard seen.insert(Key(place: place, file: place.file, reason: reason)).inserted else { return }
+        found.append(
+            Mistake(
+                file: place.file, place: place, path: "", reason: reason, allowed: nil,
+                excerpt: SourceText.excerpt(of: line, at: place.column)))
+    }
+
     /// Adds a mistake of a whole file.
     mutating func add(file: String, _ reason: String) {
         guard seen.insert(Key(place: nil, file: file, reason: reason)).inserted else { return }

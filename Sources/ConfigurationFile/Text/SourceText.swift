@@ -45,8 +45,12 @@ struct SourceText: Sendable {
     /// The line of a place, as much of it as fits.
     func excerpt(at place: Place) -> Mistake.Excerpt? {
         guard lines.indices.contains(place.line - 1) else { return nil }
-        let line = lines[place.line - 1]
-        let column = min(place.column - 1, line.count)
+        return Self.excerpt(of: lines[place.line - 1], at: place.column)
+    }
+
+    /// As much of a line as fits, around a column from 1.
+    static func excerpt(of line: [Unicode.Scalar], at column: Int) -> Mistake.Excerpt {
+        let column = min(column - 1, line.count)
         let start = line.count > Self.shownMax ? max(0, column - Self.shownBefore) : 0
         let end = min(line.count, start + Self.shownMax)
         var text = start > 0 ? "..." : ""
@@ -86,7 +90,7 @@ struct SourceText: Sendable {
         }
     }
 
-    private static func wrongEncoding(_ bytes: [UInt8]) -> Fault? {
+    static func wrongEncoding(_ bytes: [UInt8]) -> Fault? {
         guard bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) else { return nil }
         return Fault(reason: "it is UTF-16 text: save it as UTF-8", position: nil)
     }
