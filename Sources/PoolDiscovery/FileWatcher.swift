@@ -59,6 +59,8 @@ private final class Watcher: @unchecked Sendable {
             due = Clock.monotonic.now()
         }
         watch?.keep(Set(files.map(\.path)))
+        // Not only at the first look: a change before that would be told of when the file has been quiet for long.
+        for file in files { _ = watch?.watch(file: file.path) }
         waker.wake()
     }
 

@@ -128,8 +128,11 @@ struct PrefaceWatch {
     private mutating func lookAtListeners(_ rows: [Row], _ now: UInt64, _ book: PrefaceBook) -> [String] {
         var found: [String] = []
         for row in rows where !known.contains(row.key) {
-            let rates = (book.versions[row.socket.listener] ?? []).compactMap(\.settings.clients.rate)
-            guard !rates.isEmpty else { continue }
+            let versions = book.versions[row.socket.listener] ?? []
+            let rates = versions.compactMap(\.settings.clients.rate)
+            // Who is sent away after the accept takes nothing: another comes at once.
+            let isFinal = versions.allSatisfy { $0.settings.proxy == nil && $0.settings.clients.perClient == nil }
+            guard !rates.isEmpty, isFinal else { continue }
             if !Self.take(&listenerBuckets[ObjectIdentifier(row.rules.standing)], rates, now) {
                 found.append("clients of \(row.rules.name) come too fast")
             }

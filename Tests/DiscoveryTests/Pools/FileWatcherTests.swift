@@ -21,7 +21,7 @@ import Testing
 
     private static let start = Instant(nanoseconds: 1_000_000_000)
     /// Longer than several changes are taken for one, by the clock of files.
-    private static func settle() { usleep(60_000) }
+    private static func settle() throws { try FileClock.waitUntilLater(by: .milliseconds(60)) }
 
     @Test func whatIsAsItWasIsUnchanged() throws {
         let folder = try Folder()
@@ -37,9 +37,9 @@ import Testing
         let folder = try Folder()
         try folder.write("a", to: "a")
         var changes = Self.watched(folder, "a")
-        Self.settle()
+        try Self.settle()
         try folder.write("b", to: "a")
-        Self.settle()
+        try Self.settle()
         // Nobody was seen to close it: another file's event has led here.
         changes.note(Self.change(CInt(IN_CLOSE_WRITE), "log"))
         #expect(changes.look(now: Self.start) { FileStamp($0) } == .unsettled(FileChanges.absence))
@@ -56,7 +56,7 @@ import Testing
         try folder.write("a", to: "a")
         var changes = Self.watched(folder, "a")
         try folder.write("b", to: "new")
-        Self.settle()
+        try Self.settle()
         unsafe rename(folder.path("new"), folder.path("a"))
         changes.note(Self.change(CInt(IN_MOVED_TO), "a"))
         #expect(changes.look(now: Self.start) { FileStamp($0) } == .changed)
@@ -67,9 +67,9 @@ import Testing
         let folder = try Folder()
         for name in ["a", "b"] { try folder.write("a", to: name) }
         var changes = Self.watched(folder, "a", "b")
-        Self.settle()
+        try Self.settle()
         for name in ["a", "b"] { try folder.write("b", to: name) }
-        Self.settle()
+        try Self.settle()
         changes.note(Self.change(CInt(IN_CLOSE_WRITE), "a"))
         #expect(changes.look(now: Self.start) { FileStamp($0) } == .unsettled(FileChanges.absence))
         // But not for ever.
@@ -91,7 +91,7 @@ import Testing
         let folder = try Folder()
         try folder.write("a", to: "a")
         var changes = Self.watched(folder, "a")
-        Self.settle()
+        try Self.settle()
         unsafe chmod(folder.path("a"), 0o600)
         unsafe chmod(folder.path("a"), 0o644)
         #expect(changes.look(now: Self.start) { FileStamp($0) } == .changed)
@@ -113,16 +113,24 @@ import Testing
 @Suite struct FileWatcherTests {
     /// How often it was told.
     private final class Count: @unchecked Sendable {
-        private let lock = NSLock()
+        private let condition = NSCondition()
         private var count = 0
 
-        func add() { lock.withLock { count += 1 } }
-        var value: Int { lock.withLock { count } }
+        func add() {
+            condition.withLock { count += 1 }
+            condition.broadcast()
+        }
 
-        /// True once it is as much; waits for it.
+        var value: Int { condition.withLock { count } }
+
+        /// True once it is as much; waits for it, for 60 s at most. A change that meets the watch's own look is told of only
+        /// when the file has been quiet for 10 s.
         func reaches(_ value: Int) -> Bool {
-            for _ in 0..<1000 where self.value < value { usleep(10_000) }
-            return self.value == value
+            let deadline = Date(timeIntervalSinceNow: 60)
+            return condition.withLock {
+                while count < value, condition.wait(until: deadline) {}
+                return count == value
+            }
         }
     }
 
@@ -155,10 +163,10 @@ import Testing
         let descriptor = unsafe open(folder.path("deny.txt"), O_WRONLY | O_TRUNC)
         for round in 0..<5 {
             _ = unsafe Glibc.write(descriptor, "10.0.0.1\n", 9)
-            usleep(70_000)
+            try FileClock.waitUntilLater(by: .milliseconds(70))
             // Something else happens in the folder.
             try folder.write("\(round)", to: "other")
-            usleep(70_000)
+            try FileClock.waitUntilLater(by: .milliseconds(70))
         }
         #expect(count.value == 0)
         close(descriptor)
@@ -189,5 +197,21 @@ import Testing
         let folder = try Folder()
         let count = Count()
         for _ in 0..<20 { _ = try Self.start(count, folder.path("none")) }
+    }
+}
+
+/// The clock by which files get their times: it goes on in steps, and changes within one cannot be told apart.
+private enum FileClock {
+    /// Waits until a file that is written now is later by so much than one that was written at the call.
+    static func waitUntilLater(by duration: Duration) throws {
+        let folder = try Folder()
+        func now() throws -> Duration {
+            try folder.write("", to: "clock")
+            var status = stat()
+            guard unsafe stat(folder.path("clock"), &status) == 0 else { return .zero }
+            return .seconds(status.st_mtim.tv_sec) + .nanoseconds(status.st_mtim.tv_nsec)
+        }
+        let start = try now()
+        while try now() < start + duration { sched_yield() }
     }
 }
