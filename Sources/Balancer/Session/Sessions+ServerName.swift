@@ -18,9 +18,9 @@ extension Sessions {
         switch result {
         case .hello(let hello):
             if let name = hello.name { keep(name, of: index) }
-            let cause = hello.name.map { "'\($0)' has no route" } ?? "it names none"
             return go(
-                index, by: names.route(hello.name, hello.protocols), or: cause, &targets, &core, &journal)
+                index, by: names.route(hello.name, hello.protocols),
+                or: hello.name.map { "'\($0)' has no route" } ?? "it names none", &targets, &core, &journal)
         case .incomplete where !hasEnded(index): return .continues
         case .incomplete:
             return go(index, by: names.route(nil, []), or: "it ends too early", &targets, &core, &journal)
