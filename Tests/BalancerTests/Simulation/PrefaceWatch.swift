@@ -58,8 +58,8 @@ struct PrefaceWatch {
             if row.isHeld { held.insert(ObjectIdentifier(row.socket)) }
             let all = book.versions[row.socket.listener] ?? []
             let longest =
-                (all.compactMap(\.settings.proxy?.timeout).max() ?? .zero)
-                + (all.compactMap(\.settings.clients.perClient?.timeout).max() ?? .zero)
+                (all.compactMap { $0.settings.proxy?.timeout }.max() ?? .zero)
+                + (all.compactMap { $0.settings.clients.perClient?.timeout }.max() ?? .zero)
             if row.age > longest + Self.slack { found.append("client \(row.socket.host.id) waits for \(row.age)") }
         }
         known = Set(rows.map(\.key))
@@ -117,7 +117,7 @@ struct PrefaceWatch {
     private mutating func lookAtRates(_ rows: [Row], _ now: UInt64, _ book: PrefaceBook) -> [String] {
         var found: [String] = []
         for row in rows where row.isIn && !entered.contains(row.key) {
-            let rates = (book.versions[row.socket.listener] ?? []).compactMap(\.settings.clients.perClient?.rate)
+            let rates = (book.versions[row.socket.listener] ?? []).compactMap { $0.settings.clients.perClient?.rate }
             guard !rates.isEmpty, let client = Self.client(row) else { continue }
             if !Self.take(&buckets[client], rates, now) { found.append("\(client.network) comes in too fast") }
         }
