@@ -286,15 +286,16 @@ struct Admission: ~Copyable {
     mutating func expired(_ core: inout LoopCore, _ journal: inout Journal) {
         timerEnd = nil
         resume()
+        // Not at each accept that finds nobody, as the others: there may be thousands in a second that are sent away.
+        if !troubles.isEmpty {
+            endTroubles(&core, &journal)
+            if !troubles.isEmpty { resume(at: core.now + Episode.quiet, &core) }
+        }
         endEpisodes(&core, &journal)
     }
 
     /// Logs the end of an episode, once no client waits and none was affected for ``Episode/quiet``.
     private mutating func endEpisodes(_ core: inout LoopCore, _ journal: inout Journal) {
-        if !troubles.isEmpty {
-            endTroubles(&core, &journal)
-            if !troubles.isEmpty { resume(at: core.now + Episode.quiet, &core) }
-        }
         // Clients may wait at a paused listener; this is called again when it has resumed.
         guard paused == 0, full.isOn || shortage.isOn || hasFullListener else { return }
         if full.end(now: core.now) != nil {

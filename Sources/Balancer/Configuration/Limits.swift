@@ -64,6 +64,8 @@ public struct Limits: Hashable, Sendable {
     static let prefaceBytesMax = ProxyHeader.bytesMax + ClientHello.bytesMax
     /// The memory for a PROXY header that is sent and the client's first bytes behind it, in one write.
     static let openingBytes = 8192
+    /// When a client is looked at again whose time is over, and whose bytes the turn had no share for.
+    static let shareLook: Duration = .milliseconds(1)
     /// How often a client that waits for one of its own sessions to end is looked at.
     static let clientLook: Duration = .milliseconds(100)
     /// The longest label of a backend, in bytes.

@@ -25,7 +25,8 @@ extension EventLog {
         event(trouble.endKind) {
             $0.field("listener", listener)
             $0.words(trouble.end)
-            $0.value("clients", sum)
+            // A listener that has reached its rate keeps clients waiting, and does not know how many.
+            $0.value(trouble == .rate ? "pauses" : "clients", sum)
         }
     }
 }

@@ -73,7 +73,7 @@ struct NameRoutes: Sendable {
         let title: String
         let pool: PoolID
         /// Clients that have taken it.
-        let count: RouteCount
+        let count: SharedCount
     }
 
     let timeout: Duration
@@ -116,22 +116,22 @@ struct NameRoutes: Sendable {
 
 /// What lasts as long as a listener's name: its clients, its rate, and what is counted of it.
 ///
-/// Unchecked: `counts` is accessed only with the lock held, which the compiler cannot see.
+/// Unchecked: `counts` is accessed only with the lock held, and `latestRate` with the roster's, which the compiler cannot see.
 final class ListenerStanding: @unchecked Sendable {
     /// Who is there, by listener and client.
     let clients: SharedClients
     /// New clients of the listener as a whole.
     let rate: SharedRate
     /// Clients closed at the accept, or after their PROXY header, because of their network.
-    let denied = RouteCount()
+    let denied = SharedCount()
     /// Clients closed because they had as many sessions as they may, or came too fast.
-    let overLimit = RouteCount()
+    let overLimit = SharedCount()
     /// Clients closed for their PROXY header.
-    let headersWrong = RouteCount()
+    let headersWrong = SharedCount()
     /// Clients closed for the server that they named, or did not name.
-    let namesWrong = RouteCount()
+    let namesWrong = SharedCount()
     private let lock = Lock()
-    private var counts: [String: RouteCount] = [:]
+    private var counts: [String: SharedCount] = [:]
     /// Only with the roster's lock held, under which reloads are taken over.
     private var latestRate: Rate?
 
@@ -155,7 +155,7 @@ final class ListenerStanding: @unchecked Sendable {
     }
 
     /// The count of those that were sent away for this reason; nil where nobody is.
-    func count(of trouble: ListenerTrouble) -> RouteCount? {
+    func count(of trouble: ListenerTrouble) -> SharedCount? {
         switch trouble {
         case .denied: denied
         case .overLimit: overLimit
@@ -166,20 +166,20 @@ final class ListenerStanding: @unchecked Sendable {
     }
 
     /// The count of a route: one that comes again goes on from where it was.
-    func count(of title: String) -> RouteCount {
+    func count(of title: String) -> SharedCount {
         lock.lock()
         defer { lock.unlock() }
         if let known = counts[title] { return known }
         // Titles that have come and gone with reloads.
         if counts.count >= 4 * Limits.routesMax { counts = [:] }
-        let count = RouteCount()
+        let count = SharedCount()
         counts[title] = count
         return count
     }
 }
 
 /// A count that all loops add to. Relaxed: it orders nothing.
-final class RouteCount: Sendable {
+final class SharedCount: Sendable {
     private let atomic = Atomic<UInt64>(0)
 
     /// The sum.

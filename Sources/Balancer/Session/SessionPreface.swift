@@ -46,6 +46,13 @@ struct SessionPreface: BitwiseCopyable {
         self.deadline = deadline
     }
 
+    /// It waits for its client's limits, until `deadline` at most.
+    mutating func hold(_ entry: ClientTable.Entry, atMost deadline: Instant) {
+        self.entry = entry
+        self.deadline = deadline
+        (isEntered, stage) = (true, .held)
+    }
+
     /// Its client has named a server.
     var hasName: Bool { name != .none }
 

@@ -21,8 +21,7 @@ extension Sessions {
             guard let until = rules.retryTime(verdict, core.now), let entry = rules.standing.clients.hold(client) else {
                 return refuse(index, .clientLimit, nil, &targets, &core, &journal)
             }
-            (preface.entry, preface.isEntered, preface.stage) = (entry, true, .held)
-            preface.deadline = rules.waitEnd(core.now)
+            preface.hold(entry, atMost: rules.waitEnd(core.now))
             prefaces.set(preface, at: index)
             core.timers.arm(slab[index].timer, at: min(until, preface.deadline))
             return .continues

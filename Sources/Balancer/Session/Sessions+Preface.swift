@@ -48,8 +48,7 @@ extension Sessions {
         case .free, .admitted(nil): break
         case .admitted(let entry?): (preface.entry, preface.isEntered) = (entry, true)
         case .held(let entry, let until):
-            (preface.entry, preface.isEntered, preface.stage) = (entry, true, .held)
-            preface.deadline = rules.waitEnd(core.now)
+            preface.hold(entry, atMost: rules.waitEnd(core.now))
             core.timers.arm(slab[index].timer, at: min(until, preface.deadline))
         case .header:
             preface.stage = .header
@@ -169,7 +168,7 @@ extension Sessions {
         // Its bytes have come, and the turn had no share for them: events win over timers.
         if slab[index].isQueued {
             guard relay.hasShare else {
-                core.timers.arm(slab[index].timer, at: core.now + .milliseconds(1))
+                core.timers.arm(slab[index].timer, at: core.now + Limits.shareLook)
                 return .continues
             }
             let step = prefaceReady(index, &targets, &core, &journal)
@@ -188,7 +187,8 @@ extension Sessions {
             &targets, &core, &journal)
     }
 
-    /// Ends a session before its first byte. What it has sent is not read: a RST tells so.
+    /// Ends a session before its first byte. One that has sent something gets a RST, since that is not read; to a silent one
+    /// the close is a FIN.
     mutating func refuse(
         _ index: Int, _ reason: EndReason, _ cause: String?, _ targets: inout Targets, _ core: inout LoopCore,
         _ journal: inout Journal

@@ -2,6 +2,7 @@ import Reactor
 
 // The PROXY header with which a client of another proxy begins.
 extension Sessions {
+    /// Looks for a header, and goes on when it is whole, or when it is known that there is none.
     mutating func readHeader(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {

@@ -2,6 +2,7 @@ import Reactor
 
 // The server that a client names in TLS, which leads to its pool.
 extension Sessions {
+    /// Looks for a ClientHello, and goes on when its name is known, or when it is known that there is none.
     mutating func readName(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {

@@ -157,6 +157,45 @@ import Testing
         }
     }
 
+    @Test func rulesOfListenersThatHaveLeftAreForgotten() throws {
+        func named(_ name: String) throws -> Configuration {
+            var settings = Configuration.ListenerSettings(address: .ipv4(0x7F00_0001, port: 20_000), name: name)
+            settings.clients.deny = [try Network("192.0.2.1")]
+            return try PrefaceStage.configuration { $0 = settings }
+        }
+        try withStagedLoop(try named("first")) { kernel, _, loop in
+            let stays = try #require(try loop.come(kernel, from: Self.client(1)))
+            for round in 0..<20 {
+                _ = try loop.reload(named("\(round)"))
+                try loop.turn(.immediately)
+                let client = try #require(try loop.come(kernel, from: Self.client(2)))
+                try loop.finish(client, kernel)
+            }
+            // That of the session that stays, and the present one.
+            let kept = loop.sessions.rules.count
+            #expect(kept == 2)
+            try loop.finish(stays, kernel)
+        }
+    }
+
+    /// Where sessions have been accepted, nothing is remembered of them that rules need.
+    @Test func rulesCannotComeToALoopThatKeepsNoOrigins() throws {
+        func rules(_ most: Int32?) throws -> Configuration {
+            let with = try PrefaceStage.configuration {
+                guard let most else { return }
+                $0.clients.perClient = .init()
+                $0.clients.perClient?.sessionsMax = most
+            }
+            return try Configuration(listeners: with.listeners, pools: with.pools, log: .none)
+        }
+        try withStagedLoop(try rules(nil)) { _, _, loop in
+            let wanted = try rules(1)
+            var refusal: String?
+            do throws(ReloadError) { _ = try loop.reload(wanted) } catch { refusal = error.description }
+            #expect(refusal?.contains("rules for clients") == true, "\(refusal ?? "taken over")")
+        }
+    }
+
     @Test func oneThatWaitsIsDeniedByAReload() throws {
         func rules(_ denies: Bool) throws -> Configuration {
             try PrefaceStage.configuration {
