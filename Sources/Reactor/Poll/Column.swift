@@ -31,4 +31,10 @@
         precondition(place >= 0 && place < capacity, "no such place in this column")
         return unsafe values[place]
     }
+
+    /// Changes the value of a place in place; it must be one at which a value was set.
+    public mutating func update(at place: Int, _ change: (inout Value) -> Void) {
+        precondition(place >= 0 && place < capacity, "no such place in this column")
+        unsafe change(&values[place])
+    }
 }

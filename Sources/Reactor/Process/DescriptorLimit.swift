@@ -16,6 +16,12 @@ public enum DescriptorLimit {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// How many descriptors this process may have now.
+    public static var present: Int {
+        var limit = rlimit()
+        return LinuxKernel.descriptorLimit(&limit) == 0 ? Int(clamping: limit.rlim_cur) : fallback
+    }
+
     /// Has the kernel make its table of descriptors large enough for `count` of them, at most ``tableMax``; before the process
     /// has a second thread.
     ///

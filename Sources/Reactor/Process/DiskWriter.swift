@@ -71,6 +71,9 @@ final class DiskWriter {
     /// How many of the lines taken are missing although no line says so.
     func missingLines() -> Int { desk.missingLines() }
 
+    /// How many of the lines taken were lost since the start.
+    func lostLines() -> Int { desk.lostLines() }
+
     /// Lets the thread end after what it has, and waits for it at most ``endMilliseconds``.
     func end() {
         guard hasStarted, desk.isWorking else { return }
@@ -99,6 +102,8 @@ private final class Desk: @unchecked Sendable {
     private let gap: LineLog.GapLine?
     private let lock = Lock()
     private var lines: ByteQueue
+    /// Lines that the thread has lost.
+    private var lost = 0
     /// Lines that are missing after `lines`: nothing can be appended before the thread has taken this over.
     private var missing = 0
     private var state = State.none
@@ -182,6 +187,8 @@ private final class Desk: @unchecked Sendable {
         }
     }
 
+    func lostLines() -> Int { locked { lost } }
+
     func missingLines() -> Int {
         locked { unreported + inHand + missing + (unsafe LineLog.Record.lines(in: lines.bytes)) }
     }
@@ -259,6 +266,7 @@ private final class Desk: @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         unreported = log.missingLines
+        lost = log.lostLines()
         inHand = 0
         var isNews = isAwaited
         if log.failure != nil, !isFailing {

@@ -1,3 +1,5 @@
+import Glibc
+
 extension LineLog {
     /// The record that is being written: its pieces are appended to the bytes that the log has pending.
     ///
@@ -63,7 +65,16 @@ extension LineLog {
 
         /// The number of line ends.
         static func lines(in bytes: UnsafeRawBufferPointer) -> Int {
-            unsafe bytes.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
+            var count = 0
+            var place = 0
+            // A call per line costs a tenth of a look at each byte: each line of a log in a file is counted.
+            while place < bytes.count, let start = bytes.baseAddress,
+                let end = unsafe memchr(start + place, CInt(UInt8(ascii: "\n")), bytes.count - place)
+            {
+                count += 1
+                place = unsafe UnsafeRawPointer(end) - start + 1
+            }
+            return count
         }
 
         mutating func begin(refusing: Bool) {

@@ -55,6 +55,12 @@ public struct LineLog: ~Copyable {
     /// How many records were dropped because there was no room for them.
     public private(set) var droppedRecords = 0
 
+    /// Lines that were lost since the start, whether or not a line tells of them: dropped for lack of room, or not written.
+    private var lost = 0
+
+    /// Lines that were lost since the start, also by the thread that writes to a disk.
+    public func lostLines() -> Int { lost + (disk?.lostLines() ?? 0) }
+
     /// Room for the line that reports dropped lines.
     private static let capacityMin = 256
 
@@ -105,6 +111,7 @@ public struct LineLog: ~Copyable {
         if let refusedLines = record.end() {
             droppedRecords += 1
             unreportedLines += refusedLines
+            lost += refusedLines
         }
         if pendingBytes > capacity / 2, !isStalled { flush() }
     }
@@ -173,7 +180,9 @@ public struct LineLog: ~Copyable {
     mutating func append(_ lines: UnsafeRawBufferPointer, missing: Int) {
         record.begin(refusing: unreportedLines > 0)
         unsafe record.append(copying: lines.bindMemory(to: UInt8.self))
-        unreportedLines += (record.end() ?? 0) + missing
+        let refused = record.end() ?? 0
+        unreportedLines += refused + missing
+        lost += refused
     }
 
     /// How many lines are missing from the output although no line there says so.
@@ -243,7 +252,9 @@ public struct LineLog: ~Copyable {
         if failure == nil { isFailureUntold = true }
         failure = errno
         if isCut, cutSize == nil { cutSize = stream.size }
-        unreportedLines += unsafe Record.lines(in: record.pending.bytes)
+        let pending = unsafe Record.lines(in: record.pending.bytes)
+        unreportedLines += pending
+        lost += pending
         record.pending.removeFirst(pendingBytes)
         // A full disk may have room again, and a log daemon be restarted; a reader that has gone does not come back.
         hasEnded = !stream.mayRecover && [EPIPE, EBADF, ECONNRESET, ENOTCONN, EIO].contains(errno.rawValue)

@@ -94,6 +94,17 @@ public struct Signals: ~Copyable {
         _ = LinuxKernel.signalMask(block: true, &set)
     }
 
+    /// Blocks all signals while `body` runs: threads that it starts take none.
+    public static func withAllBlocked<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var (all, before) = (sigset_t(), sigset_t())
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+        return try body()
+    }
+
     /// Makes signals have no effect, in all threads.
     public static func ignore(_ signals: [Signal]) {
         for signal in signals { cepoll_ignore(signal.rawValue) }
