@@ -46,12 +46,12 @@ LABEL org.opencontainers.image.description="A layer 4 (TCP) load balancer, with 
       org.opencontainers.image.licenses=Apache-2.0 \
       org.opencontainers.image.base.name=docker.io/library/debian:bookworm-slim \
       org.opencontainers.image.version=$VERSION
-ENV BALANCER_STATUS_SOCKET=/run/balancer/status.sock
+ENV BALANCER_ADMIN_SOCKET=/run/balancer/admin.sock
 USER 65532:65532
 EXPOSE 20000
 ENTRYPOINT ["docker-entrypoint"]
 CMD ["--help"]
 # Healthy means that the balancer serves and a backend is up, or that clients wait because all sessions are taken: to replace
-# the container would cut them. A chat server or client has no status socket and always passes.
+# the container would cut them. A chat server or client has no administration socket and always passes.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=2 \
-    CMD test ! -S "$BALANCER_STATUS_SOCKET" || balancer status || balancer status | grep '^state=full '
+    CMD test ! -S "$BALANCER_ADMIN_SOCKET" || balancer status || balancer status --lines | grep '^state=full '

@@ -18,6 +18,12 @@ let cSettings: [CSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
 let isScripted = Context.environment["BALANCER_SCRIPTED"] != nil
 let seam: [SwiftSetting] = [.define("SCRIPTED_KERNEL", isScripted ? nil : .when(configuration: .debug))]
 
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let nio: [Target.Dependency] = ["NIOConcurrencyHelpers", "NIOCore", "NIOPosix", "NIOHTTP1"].map {
+    .product(name: $0, package: "swift-nio")
+}
+
 // Compiled and linked by Tests/Scripts/fuzz.
 let fuzzers: [Target] =
     Context.environment["BALANCER_FUZZ"] == nil
@@ -29,10 +35,10 @@ let fuzzers: [Target] =
         .target(
             name: "PrefaceFuzz", dependencies: ["Balancer", "Reactor"], path: "Tests/FuzzPreface", exclude: ["Corpus"],
             swiftSettings: swiftSettings),
+        .target(
+            name: "AdministrationFuzz", dependencies: ["Administration", "AdministrationAPI"] + nio,
+            path: "Tests/FuzzAdministration", exclude: ["Corpus"], swiftSettings: swiftSettings),
     ]
-
-let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "balancer",
@@ -52,17 +58,39 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         .target(name: "CEpoll", cSettings: cSettings),
         .target(name: "Reactor", dependencies: ["CEpoll"], swiftSettings: swiftSettings + seam),
         .target(name: "Discovery", dependencies: ["Reactor"], swiftSettings: swiftSettings),
-        .target(name: "Balancer", dependencies: ["Reactor"], swiftSettings: swiftSettings),
+        // What administration says and hears, as values: nothing but the standard library.
+        .target(name: "AdministrationAPI", swiftSettings: swiftSettings),
+        .target(name: "Balancer", dependencies: ["AdministrationAPI", "Reactor"], swiftSettings: swiftSettings),
+        // HTTP and JSON, on a thread of its own: SwiftNIO, and Foundation's essentials.
+        .target(
+            name: "Administration", dependencies: ["AdministrationAPI"] + nio, resources: [.embedInCode("Page")],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "AdministrationClient", dependencies: ["AdministrationAPI"] + nio, swiftSettings: swiftSettings),
+        // What `balancer top` shows, without a terminal.
+        .target(name: "Top", dependencies: ["AdministrationAPI", "Chat"], swiftSettings: swiftSettings),
+        // What a drill measures, and what it says of that. CDrill: namespaces and processes, which Glibc's module lacks.
+        .target(name: "Drill", swiftSettings: swiftSettings),
+        .target(name: "CDrill", cSettings: cSettings),
+        .target(
+            name: "AdministrationCommands",
+            dependencies: [
+                "AdministrationAPI", "AdministrationClient", "Balancer", "CDrill", "CEpoll", "CommandSupport",
+                "ConfigurationFile", "Drill", "Reactor", "Top", "Wording", argumentParser,
+            ],
+            swiftSettings: swiftSettings),
         .target(name: "Chat", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         .target(name: "Wording", dependencies: ["Reactor"], swiftSettings: swiftSettings),
         // The only target that needs Foundation, through Yams.
         .target(
-            name: "ConfigurationFile", dependencies: ["Balancer", "Discovery", "Reactor", "Wording", yams],
+            name: "ConfigurationFile",
+            dependencies: ["AdministrationAPI", "Balancer", "Discovery", "Reactor", "Wording", yams],
             swiftSettings: swiftSettings),
 
         .target(
@@ -75,7 +103,8 @@ let package = Package(
         .executableTarget(
             name: "BalancerCommand",
             dependencies: [
-                "Balancer", "Chat", "CommandSupport", "ConfigurationFile", "PoolDiscovery", argumentParser,
+                "Administration", "AdministrationAPI", "AdministrationClient", "AdministrationCommands", "Balancer",
+                "Chat", "CommandSupport", "ConfigurationFile", "PoolDiscovery", argumentParser,
             ],
             path: "Sources/Commands/balancer", swiftSettings: swiftSettings),
         .executableTarget(
@@ -117,17 +146,31 @@ let package = Package(
             ],
             swiftSettings: swiftSettings + seam),
         .testTarget(
-            name: "BalancerTests", dependencies: ["Balancer", "Reactor", "TestSupport"], exclude: ["Preface/Hellos"],
-            swiftSettings: swiftSettings + seam),
+            name: "BalancerTests", dependencies: ["AdministrationAPI", "Balancer", "Reactor", "TestSupport"],
+            exclude: ["Preface/Hellos"], swiftSettings: swiftSettings + seam),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "Reactor"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ConfigurationFileTests",
-            dependencies: ["Balancer", "BalancerCommand", "ConfigurationFile", "Discovery", "Reactor", "TestSupport"],
+            dependencies: [
+                "AdministrationAPI", "Balancer", "BalancerCommand", "ConfigurationFile", "Discovery", "Reactor",
+                "TestSupport",
+            ],
             // Read from the source folder: a test rewrites the expected messages on request.
             exclude: ["Right", "Wrong"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: ["Administration", "AdministrationAPI", "AdministrationClient", "TestSupport"] + nio,
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TopTests", dependencies: ["AdministrationAPI", "Top"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AdministrationCommandsTests",
+            dependencies: ["AdministrationAPI", "AdministrationCommands", "Drill", "Reactor", "Top", argumentParser],
+            swiftSettings: swiftSettings),
+        .testTarget(name: "DrillTests", dependencies: ["Drill"], swiftSettings: swiftSettings),
         .testTarget(
             name: "BenchmarkTests", dependencies: ["Benchmark", "BenchmarkCommand", "Reactor"],
             swiftSettings: swiftSettings),
@@ -135,7 +178,10 @@ let package = Package(
             name: "ByteExactTests", dependencies: ["ByteExact"], swiftSettings: swiftSettings),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["BalancerCommand", "ChatServerCommand", "ChatClientCommand", "TestSupport"],
+            dependencies: [
+                "AdministrationAPI", "AdministrationClient", "BalancerCommand", "ChatServerCommand",
+                "ChatClientCommand", "Drill", "TestSupport",
+            ],
             swiftSettings: swiftSettings),
     ] + fuzzers
 )

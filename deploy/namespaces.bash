@@ -91,7 +91,7 @@ switches() {
 # otherwise each case in which backends go down would take a minute.
 balancer_on() {
   start "balancer-$1" "$1" balancer --log sessions --probe-interval 500ms --probe-timeout 300ms \
-    --status-socket /run/balancer/status.sock 0.0.0.0 198.51.100.50 8090
+    --admin-socket /run/balancer/admin.sock 0.0.0.0 198.51.100.50 8090
 }
 backend() { start backend backend chat-server 8090; }
 watch_address() {

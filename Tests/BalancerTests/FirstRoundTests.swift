@@ -39,7 +39,7 @@ import Testing
         /// What the manager was told since the last call: its READY messages alone.
         func ready() -> [String] { inbox.all().filter { $0.hasPrefix("READY=1\n") } }
 
-        var state: StatusReport.Service { loop.facts.service.state }
+        var state: ServiceState { loop.facts.service.state }
     }
 
     private static func staged(

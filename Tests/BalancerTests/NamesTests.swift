@@ -195,12 +195,9 @@ private struct Places: ~Copyable {
         named.table.set("server", [places.second.address, places.first.address])
         let isBack = try named.prints("balancer: server can be looked up again: \(places.first.address)\n")
         #expect(isBack)
-        #expect(
-            StatusReport(named.loop.facts, RecentTurns(), uptime: .zero).backends.map { [$0.name, "\($0.health)"] } == [
-                ["server", "up"]
-            ])
-        let told0 = StatusReport(named.loop.facts, RecentTurns(), uptime: .zero).backends.first
-        #expect(told0?.address == places.first.address && told0?.sessions == 1)
+        let targets = Array(named.loop.facts.roster.targets)
+        #expect(targets.map(\.name) == ["server:\(places.first.address.port)"] && targets.map(\.stateWord) == ["up"])
+        #expect(targets.first?.address == places.first.address && targets.first?.counters.sessions == 1)
         let told = named.output().split(separator: "\n").count { $0.contains("cannot look up") }
         #expect(told == 1)
         NamedLoop.end(ends.client)

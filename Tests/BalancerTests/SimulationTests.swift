@@ -17,7 +17,8 @@ import Testing
 
     func simulate(
         clients: Int = 12, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
-        reloadPercent: Int = 0, _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
+        reloadPercent: Int = 0, orderPercent: Int = 0, _ faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
+        isSignalled: Bool = false,
         latency: Configuration.Latency = .sleeping,
         timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
         adjustPool: (inout Configuration.Pool) -> Void = { _ in },
@@ -27,7 +28,8 @@ import Testing
         for seed in Self.seeds {
             var run = try SimulationRun(
                 seed: seed, clients: clients, pools: pools, backends: backends, changePercent: changePercent,
-                reloadPercent: reloadPercent, faults: faults, drainAfter: drainAfter, isSignalled: isSignalled,
+                reloadPercent: reloadPercent, orderPercent: orderPercent, faults: faults, drainAfter: drainAfter,
+                isSignalled: isSignalled,
                 latency: latency,
                 timeouts: timeouts, adjustPool: adjustPool, adjust: adjust)
             try run.run()

@@ -5,7 +5,7 @@ import Testing
     private static let options = [
         "--port", "--probe-interval", "--probe-timeout", "--connect-timeout", "--idle-timeout", "--sessions-max",
         "--fall",
-        "--rise", "--log", "--fast-open", "--status-socket", "--help",
+        "--rise", "--log", "--fast-open", "--admin-socket", "--help",
     ]
 
     @Test(arguments: [

@@ -16,9 +16,9 @@ import Testing
         "127.0.0.1 127.0.0.1:80 --fall 2 --rise 3 --connect-timeout 1500ms --idle-timeout 2h --drain-time 0s",
         "127.0.0.1 127.0.0.1:80 --busy-poll off --fast-open --warm-connections 3",
         "127.0.0.1 127.0.0.1:80 --busy-poll always", "127.0.0.1 127.0.0.1:80 --busy-poll 20us",
-        "127.0.0.1 127.0.0.1:80 --sessions-max 99 --backlog 77 --status-socket /run/a/b.sock --log none",
+        "127.0.0.1 127.0.0.1:80 --sessions-max 99 --backlog 77 --admin-socket /run/a/b.sock --log none",
         "0.0.0.0 0.0.0.0:80 [::]:81 --log sessions", "--listen 0.0.0.0:5432 db1:5432 db2 5433",
-        "--listen [::]:80 --listen 0.0.0.0:80 --listen 10.0.0.9:90-93 10.0.0.1:80 --threads 2 --status-socket /run/s",
+        "--listen [::]:80 --listen 0.0.0.0:80 --listen 10.0.0.9:90-93 10.0.0.1:80 --threads 2 --admin-socket /run/s",
         "--listen=[::]:80 [fd00::1]:80 --source fd00::2 --source fd00::3",
     ])
     func theFileIsTheCommand(line: String) throws {
@@ -37,7 +37,7 @@ import Testing
         #expect(fromFile.latency == fromLine.latency)
         #expect(fromFile.log == fromLine.log)
         #expect(fromFile.threads == fromLine.threads)
-        #expect(fromFile.status == fromLine.status)
+        #expect(fromFile.administration == fromLine.administration)
     }
 
     private static func configuration(_ arguments: [String], _ resources: Resources) throws -> Configuration {

@@ -45,7 +45,7 @@ import Wording
         #expect(pool.check.kind.value == .none)
         #expect(pool.check.closesInOrder.value)
         #expect(document.log.mode.value == .sessions)
-        #expect(document.statusSocket.value == "/run/balancer/status.sock")
+        #expect(document.administration.socket.value == "/run/balancer/admin.sock")
     }
 
     @Test func discoveredPoolsAreRead() throws {
@@ -215,7 +215,7 @@ import Wording
         #expect(configuration.latency.warmConnections == 1)
         #expect(configuration.threads == 2)
         #expect(configuration.log == LogSettings.none)
-        #expect(configuration.status == .path("/run/s"))
+        #expect(configuration.administration.socket == .path("/run/s"))
     }
 
     @Test func socketsOfTheServiceManagerAreCheckedOnlyWhereTheyAreKnown() throws {

@@ -181,7 +181,7 @@ struct CheckAgainstTests {
         let folder = try TestFolder()
         let backends = [try EchoBackend(named: "A"), try EchoBackend(named: "B")]
         let port = try Ports.free()
-        let socket = folder.path(of: "status.sock")
+        let socket = folder.path(of: "admin.sock")
         let path = folder.path(of: "balancer.yaml")
         func write(_ backends: [EchoBackend]) throws {
             try """

@@ -22,10 +22,10 @@ struct ExampleFilesTests {
             ),
         ] as [(String, [String], [String])])
     func served(name: String, listen: [String], backends: [String]) throws {
-        let socket = try TestFolder().path(of: "status.sock")
+        let socket = try TestFolder().path(of: "admin.sock")
         let servers = try backends.map { try EchoBackend(named: $0) }
         let ports = try Ports.free(listen.count)
-        var environment = ["STATUS_SOCKET": socket]
+        var environment = ["ADMIN_SOCKET": socket]
         for (variable, port) in zip(listen, ports) { environment[variable] = "127.0.0.1:\(port)" }
         for (variable, server) in zip(backends, servers) { environment[variable] = "127.0.0.1:\(server.port)" }
         let program = try RunningProgram.start(
@@ -48,7 +48,7 @@ struct ExampleFilesTests {
         ] as [(String, [String])])
     func listening(name: String, listen: [String]) throws {
         let ports = try Ports.free(listen.count)
-        var environment = ["STATUS_SOCKET": try TestFolder().path(of: "status.sock")]
+        var environment = ["ADMIN_SOCKET": try TestFolder().path(of: "admin.sock")]
         for (variable, port) in zip(listen, ports) { environment[variable] = "127.0.0.1:\(port)" }
         let program = try RunningProgram.start(
             .balancer, ["run", "\(Self.folder)/\(name)"], environment: environment)

@@ -46,9 +46,11 @@ struct MachineTests {
 
     @Test(
         "with little address space the balancer serves, or says in one line which limit is in the way",
-        .enabled(if: !Program.areSanitized), arguments: [1, 4])
-    func addressSpaceLimit(threads: Int) throws {
+        .enabled(if: !Program.areSanitized), arguments: [(1, false), (4, false), (2, true)])
+    func addressSpaceLimit(threads: Int, isAdministered: Bool) throws {
         let backend = try EchoBackend(named: "A")
+        let folder = try TestFolder()
+        let administration = isAdministered ? ["--admin-socket", folder.path(of: "admin.sock")] : []
         var served = 0
         for mebibytes in [40, 44, 48, 60, 80, 120, 160, 250, 400] {
             let port = try Ports.free()
@@ -57,7 +59,7 @@ struct MachineTests {
                     "/bin/sh", "-c", "ulimit -v \(mebibytes * 1024); exec \"$0\" \"$@\"", try Program.balancer.path(),
                     "127.0.0.1", "127.0.0.1", "\(backend.port)", "--port", "\(port)", "--threads", "\(threads)",
                     "--sessions-max", "1000000",
-                ], named: "balancer")
+                ] + administration, named: "balancer")
             try program.wait("serves or ends") { !program.isRunning || Ports.isListening(port) }
             if program.isRunning {
                 let balancer = BalancerUnderTest(program: program, host: "127.0.0.1", port: port)
@@ -72,7 +74,8 @@ struct MachineTests {
             } else {
                 #expect(try program.waitForExit() == .exited(71), "\(program.summary)")
                 #expect(program.errors.texts.count { $0.contains("\(mebibytes) MiB of address space") } == 1)
-                #expect(program.errors.text.contains("raise it to"))
+                let advice = program.errors.text.firstMatch(of: /raise it to (\d+) MiB/).flatMap { Int($0.1) }
+                #expect(try #require(advice) > mebibytes, "\(program.summary)")
                 #expect(program.errors.text.contains("--threads") == (threads > 1), "\(program.summary)")
             }
         }

@@ -66,7 +66,7 @@ struct SocketActivationTests {
         let listener = try ListeningSocket()
         let backend = try EchoBackend(named: "A")
         let status = try TestFolder().path(of: "status")
-        let program = try start([listener.socket], to: backend, "--threads", "3", "--status-socket", status)
+        let program = try start([listener.socket], to: backend, "--threads", "3", "--admin-socket", status)
         let clients = try (0..<60).map { _ in try greeted(at: listener, "A", by: program) }
         for (number, client) in clients.enumerated() {
             try client.send("number \(number)")
@@ -78,8 +78,8 @@ struct SocketActivationTests {
     }
 
     @Test(
-        "a socket named status is the status socket, in any position",
-        arguments: ["clients:status", "status:clients"])
+        "a socket named admin is the administration socket, in any position",
+        arguments: ["clients:admin", "admin:clients"])
     func status(names: String) throws {
         let path = try TestFolder().path(of: "status")
         let listener = try ListeningSocket()
@@ -100,13 +100,13 @@ struct SocketActivationTests {
         #expect(try StatusRun(path).answer.balancer["pid"] == "\(next.pid)")
     }
 
-    @Test("when only a status socket is handed over, clients connect to --port")
+    @Test("when only an administration socket is handed over, clients connect to --port")
     func statusAlone() throws {
         let path = try TestFolder().path(of: "status")
         let backend = try EchoBackend(named: "A")
         let port = try Ports.free()
         let program = try start(
-            [try UnixSocket.listen(at: path)], names: "status", to: backend, "--port", "\(port)")
+            [try UnixSocket.listen(at: path)], names: "admin", to: backend, "--port", "\(port)")
         try Ports.waitForListener(on: port, of: program)
         try TCPSocket.connect(to: SocketAddress("127.0.0.1", port)).expect("A\n")
         #expect(try StatusRun(path).exitCode == .exited(0))
@@ -130,7 +130,7 @@ struct SocketActivationTests {
 
     /// A socket on which clients cannot be served.
     enum Mistake: String, Sendable, CaseIterable {
-        case unknownName, twoForStatus, datagrams, connected, file, missing, notANumber, tooMany
+        case unknownName, twoForAdministration, datagrams, connected, file, missing, notANumber, tooMany
     }
 
     @Test("a wrong socket from the manager: exit code 78, and one line with the reason", arguments: Mistake.allCases)
@@ -145,10 +145,10 @@ struct SocketActivationTests {
         case .unknownName:
             sockets.append(try ListeningSocket().socket)
             hints = ["'wrong'", "FileDescriptorName="]
-        case .twoForStatus:
+        case .twoForAdministration:
             sockets = try ["1", "2"].map { try UnixSocket.listen(at: folder.path(of: $0)) }
-            names = "status:status"
-            hints = ["'status'", folder.path(of: "2"), "FileDescriptorName="]
+            names = "admin:admin"
+            hints = ["'admin'", folder.path(of: "2"), "FileDescriptorName="]
         case .datagrams:
             sockets.append(try UnixSocket.receiving(at: folder.path(of: "1")))
             hints = ["'wrong'", "ListenStream="]

@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import Testing
 
-/// The socket that `balancer status` queries: its file, and that queries have no side effects.
-@Suite("Status socket", .ownThread)
+/// The Unix socket of administration: its file, and that questions have no side effects.
+@Suite("Administration socket", .ownThread)
 struct StatusSocketTests {
     // MARK: The socket's file
 
@@ -25,7 +25,7 @@ struct StatusSocketTests {
         let program = try RunningProgram.start(
             [
                 "/bin/sh", "-c", "umask \(umask); exec \"$0\" \"$@\"", try Program.balancer.path(), "127.0.0.1",
-                "127.0.0.1", "8090", "--port", "\(try Ports.free())", "--status-socket", path,
+                "127.0.0.1", "8090", "--port", "\(try Ports.free())", "--admin-socket", path,
             ], named: "balancer")
         try program.wait("makes its socket") { try folder.names == ["s"] }
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
@@ -52,7 +52,7 @@ struct StatusSocketTests {
         let first = try start(at: path)
         let second = try RunningProgram.start(
             .balancer,
-            ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(try Ports.free())", "--status-socket", path])
+            ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(try Ports.free())", "--admin-socket", path])
         #expect(try second.waitForExit() == .exited(69), "\(second.summary)")
         #expect(second.errors.text.contains("unix:\(path)") && second.errors.text.contains("another process answers"))
         #expect(try StatusAnswer.read(at: path).balancer["pid"] == "\(first.program.pid)")
@@ -67,7 +67,7 @@ struct StatusSocketTests {
         let path = folder.path(of: "s")
         let backend = try EchoBackend(named: "A")
         let first = try BalancerUnderTest.start(
-            backends: [backend.port].onLoopback, "--status-socket", path, "--drain-time", "1h")
+            backends: [backend.port].onLoopback, "--admin-socket", path, "--drain-time", "1h")
         let (client, _) = try first.connectAndGreet()
         first.program.signal(SIGTERM)
         try first.waitForStatus(at: path, "draining") { $0.state == "draining" }
@@ -91,7 +91,7 @@ struct StatusSocketTests {
         let program = try RunningProgram.start(
             .balancer,
             ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(balancer.port)", "--threads", "\(threads)"]
-                + ["--status-socket", path])
+                + ["--admin-socket", path])
         #expect(try program.waitForExit() == .exited(69), "\(program.summary)")
         #expect(try StatusAnswer.read(at: path).balancer["pid"] == "\(balancer.program.pid)")
         #expect(try folder.names == ["s"])
@@ -125,7 +125,7 @@ struct StatusSocketTests {
             let port = try Ports.free()
             let program = try RunningProgram.start(
                 .balancer,
-                ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(port)", "--threads", threads, "--status-socket", path])
+                ["127.0.0.1", "127.0.0.1", "8090", "--port", "\(port)", "--threads", threads, "--admin-socket", path])
             #expect(try program.waitForExit() == .exited(wrong.exitCode), "\(program.summary)")
             #expect(program.errors.texts.count == 1 || wrong.exitCode == 64, "\(program.summary)")
             #expect(program.errors.text.contains(path), "\(program.summary)")
@@ -142,7 +142,7 @@ struct StatusSocketTests {
         let path = try TestFolder().path(of: "s")
         let backend = try EchoBackend(named: "A")
         let balancer = try BalancerUnderTest.start(
-            backends: [backend.port].onLoopback, "--status-socket", path, "--probe-interval", "1h")
+            backends: [backend.port].onLoopback, "--admin-socket", path, "--probe-interval", "1h")
         try balancer.waitUntilAlive(backend.port)
         let (client, _) = try balancer.connectAndGreet()
         try balancer.waitForStatus(at: path, "of one session") { $0.sessions == 1 }
@@ -153,15 +153,18 @@ struct StatusSocketTests {
         var unread: [TCPSocket] = []
         for number in 1...200 {
             if number.isMultiple(of: 4) {
-                unread.append(try UnixSocket.connect(to: path))
+                let socket = try UnixSocket.connect(to: path)
+                try socket.send(Self.question)
+                unread.append(socket)
             } else {
                 let answer = try StatusAnswer.read(at: path)
                 #expect(answer.state == "serving" && answer.sessions == 1, "answer \(number): \(answer)")
             }
         }
-        // The balancer has closed its end while the answers are still unread at the other end.
-        try balancer.program.wait("the descriptors are as they were") {
-            try balancer.program.descriptors().sorted() == descriptors
+        // The balancer has closed its end while the answers are still unread at the other end. (That of the question before
+        // may have been open at the beginning.)
+        try balancer.program.wait("no more descriptors are open than before") {
+            try balancer.program.descriptors().count <= descriptors.count
         }
         for socket in unread { socket.close() }
         #expect(try StatusRun(path).exitCode == .exited(0))
@@ -179,34 +182,41 @@ struct StatusSocketTests {
         let balancer = try start(at: path)
         // The balancer is stopped until all clients have connected.
         balancer.program.signal(SIGSTOP)
-        let askers = try (0..<100).map { _ in try UnixSocket.connect(to: path) }
+        let askers = try (0..<50).map { _ in try UnixSocket.connect(to: path) }
+        for asker in askers { try asker.send(Self.question) }
         balancer.program.signal(SIGCONT)
         for asker in askers {
             let (bytes, ending) = try asker.receiveToEnd()
-            #expect(StatusAnswer(String(decoding: bytes, as: UTF8.self)).state == "serving")
+            let text = String(decoding: bytes, as: UTF8.self)
+            #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n") && text.contains("\"state\":\"serving\""), "\(text)")
             #expect(ending == .finished)
         }
     }
 
-    @Test("a query that sends data is answered, and the data is ignored")
+    /// A question of one who reads to the end.
+    private static let question = "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    @Test("who sends something else, or leaves without an answer, disturbs nobody")
     func chatter() throws {
         let path = try TestFolder().path(of: "s")
         let balancer = try start(at: path)
-        let asker = try UnixSocket.connect(to: path)
-        try? asker.send("GET / HTTP/1.0\r\n\r\n")
-        asker.reset()
+        for text in ["hello\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", Self.question] {
+            let asker = try UnixSocket.connect(to: path)
+            try? asker.send(text)
+            asker.reset()
+        }
         let answer = try balancer.waitForStatus(at: path, "of any kind")
         #expect(answer.state == "serving")
         #expect(balancer.errors.texts == [], "\(balancer.program.summary)")
     }
 
-    /// Starts a balancer with a backend and waits until its status socket says that it serves.
+    /// Starts a balancer with a backend and waits until its administration socket says that it serves.
     private func start(
         at path: String, _ options: String..., at location: SourceLocation = #_sourceLocation
     ) throws -> BalancerUnderTest {
         let backend = try EchoBackend(named: "A", at: location)
         let balancer = try BalancerUnderTest.start(
-            backends: [backend.port].onLoopback, ["--status-socket", path] + options, at: location)
+            backends: [backend.port].onLoopback, ["--admin-socket", path] + options, at: location)
         let pid = "\(balancer.program.pid)"
         try balancer.waitForStatus(at: path, "of its own", at: location) {
             $0.balancer["pid"] == pid && $0.state == "serving"

@@ -71,8 +71,8 @@ struct WrongArgumentTests {
             .serve("--threads", "65", says: "'65'", "--threads", "1 to 64"),
             .serve("--warm-connections", "-1", says: "'-1'", "--warm-connections", "0 to 256"),
             .serve("--log", "loudly", says: "'loudly'", "--log", "'guide', 'changes', 'sessions' or 'none'"),
-            .serve("--status-socket", "", says: "''", "--status-socket", "1 to 96 bytes"),
-            .serve("--status-socket", "@name", says: "'@name'", "--status-socket", "1 to 96 bytes"),
+            .serve("--admin-socket", "", says: "''", "--admin-socket", "1 to 96 bytes"),
+            .serve("--admin-socket", "@name", says: "'@name'", "--admin-socket", "1 to 96 bytes"),
             .serve("--allow-unresolved=1", says: "--allow-unresolved", "'1'"),
             .serve("--no-such", says: "'--no-such'", "`balancer serve --help`"),
             .serve(
@@ -107,7 +107,7 @@ struct WrongArgumentTests {
             WrongCall(.balancer, "127.0.0.1", says: "no backend", "HOST PORT or HOST:PORT"),
             WrongCall(.balancer, "127.0.0.1:8090", says: "SOURCE_IP '127.0.0.1:8090'", "--port"),
             WrongCall(.balancer, "[::1]:8090", "::1", "8091", says: "SOURCE_IP '[::1]:8090'", "--port"),
-            WrongCall(.balancer, "reload", says: "'reload' is not a command", "status, demo, help"),
+            WrongCall(.balancer, "restart", says: "'restart' is not a command", "status, top"),
             WrongCall(.balancer, "statuss", says: "'statuss' is not a command", "'status'"),
             WrongCall(.balancer, "stauts", "/run/socket", says: "'stauts' is not a command", "'status'"),
             WrongCall(.balancer, "version", says: "'version' is not a command", "'--version'"),
@@ -141,17 +141,17 @@ struct WrongArgumentTests {
     @Test(
         "of the other commands and programs: the error names the argument and the remedy",
         arguments: [
-            WrongCall(.balancer, "help", "nothing", says: "'nothing'", "serve, run, check, config, status, demo"),
+            WrongCall(.balancer, "help", "nothing", says: "'nothing'", "serve, run, check, config, demo, status"),
             WrongCall(.balancer, "help", "status", "demo", says: "'demo'"),
             WrongCall(.balancer, "status", "a", "b", says: "'b'", "<path>"),
             WrongCall(.balancer, "status", "--time", "1s", says: "'--time'", "'--timeout'"),
             WrongCall(
-                .balancer, "status", "--status-socket", "/run/socket", says: "'--status-socket'", "`balancer serve`"),
+                .balancer, "status", "--admin-socket", "/run/socket", says: "'--admin-socket'", "`balancer serve`"),
             WrongCall(.balancer, "demo", "status", says: "'status'", "one command", "`balancer status`"),
             WrongCall(.balancer, "help", "--no-such", says: "'--no-such'", "--help"),
             WrongCall(.balancer, "status", "", says: "''", "1 to 107 bytes"),
-            WrongCall(.balancer, "status", "--timeout", "0", says: "'0'", "--timeout", "1ms to 365d"),
-            WrongCall(.balancer, "status", "--timeout", "-1s", says: "'-1s'", "--timeout", "1ms to 365d"),
+            WrongCall(.balancer, "status", "--timeout", "0", says: "'0'", "--timeout", "1ms to 1d"),
+            WrongCall(.balancer, "status", "--timeout", "-1s", says: "'-1s'", "--timeout", "1ms to 1d"),
             WrongCall(.balancer, "status", "--port", "80", says: "'--port'"),
             WrongCall(.balancer, "demo", "extra", says: "'extra'", "takes options only"),
             WrongCall(.balancer, "demo", "--port", "0", says: "'0'", "--port", "1 to 65535"),
@@ -198,9 +198,9 @@ struct WrongArgumentTests {
     func statusOfNobody() throws {
         let path = try TestFolder().path(of: "socket")
         let program = try RunningProgram.start(
-            .balancer, ["status"], environment: ["BALANCER_STATUS_SOCKET": path])
+            .balancer, ["status"], environment: ["BALANCER_ADMIN_SOCKET": path])
         #expect(try program.waitForExit() == .exited(1))
-        for part in ["\(path) ($BALANCER_STATUS_SOCKET)", "--status-socket PATH", "balancer status PATH"] {
+        for part in ["\(path) ($BALANCER_ADMIN_SOCKET)", "there is no such file", "--admin-socket"] {
             #expect(program.errors.text.contains(part), "\(program.summary)")
         }
         #expect(program.errors.lines.count == 1)
@@ -224,7 +224,7 @@ struct WrongArgumentTests {
         let program = try RunningProgram.start(.balancer, ["status", "/etc/passwd"])
         #expect(try program.waitForExit() == .exited(1))
         #expect(program.errors.text.contains("/etc/passwd"))
-        #expect(program.errors.text.contains("not a socket"), "\(program.summary)")
+        #expect(program.errors.text.contains("no Unix socket: name the administration socket"), "\(program.summary)")
     }
 }
 

@@ -52,8 +52,7 @@
                         backends: (1...backends).map { .init(address: .ipv4(0x0A01_0000 + $0, port: 80)) },
                         health: health)
                 ],
-                timeouts: .init(), limits: Limits(sessionsMax: sessionsMax), latency: .init(), log: .none, threads: 1,
-                status: nil)
+                timeouts: .init(), limits: Limits(sessionsMax: sessionsMax), latency: .init(), log: .none, threads: 1)
         }
 
         /// Turns until nothing is left to do at this instant.

@@ -8,15 +8,17 @@ extension Admission {
     // MARK: limits that come and change
 
     /// Takes over what the names of the listeners allow, that were bound at the start.
-    mutating func limit(_ listeners: [ListenerEntry]) {
+    mutating func limit(_ listeners: [ListenerEntry], _ now: Instant) {
         let entries = Dictionary(uniqueKeysWithValues: listeners.map { ($0.id, $0) })
         for index in entrances.indexRange where entrances.isTaken(index) {
-            if let entry = entries[entrances[index].id] { limit(index, entry) }
+            if let entry = entries[entrances[index].id] { limit(index, entry, now) }
         }
     }
 
     /// Takes over what the listener's name allows.
-    mutating func limit(_ index: Int, _ entry: ListenerEntry) {
+    mutating func limit(_ index: Int, _ entry: ListenerEntry, _ now: Instant) {
+        entrances[index].counters = entry.counters
+        hold(index, entry.isPaused, now)
         if entrances[index].rules !== entry.rules {
             entrances[index].set(entry.rules)
             // It may stand still for a rate that is another one now.
@@ -29,6 +31,25 @@ extension Admission {
         entry.places.tryAnew(loop)
         if entrances[index].places !== entry.places { newlyLimited.append(index) }
         entrances[index].limit(by: entry.places)
+        resumeAll()
+    }
+
+    /// Takes over which listeners an operator has paused.
+    mutating func hold(_ listeners: [ListenerEntry], _ now: Instant) {
+        let paused = Dictionary(uniqueKeysWithValues: listeners.map { ($0.id, $0.isPaused) })
+        for index in entrances.indexRange where entrances.isTaken(index) {
+            hold(index, paused[entrances[index].id] ?? false, now)
+        }
+    }
+
+    /// One that is paused stays so when others go on: ``next(_:_:_:_:)`` looks.
+    private mutating func hold(_ index: Int, _ isHeld: Bool, _ now: Instant) {
+        guard isHeld != entrances[index].isHeld else { return }
+        entrances[index].isHeld = isHeld
+        if isHeld, entrances[index].pausedSince == nil { entrances[index].pausedSince = now }
+        guard !isHeld else { return }
+        // Where nobody came meanwhile the listener has not even noticed.
+        if !entrances[index].acceptor.isPaused { endPause(index, now) }
         resumeAll()
     }
 
@@ -64,7 +85,7 @@ extension Admission {
         _ index: Int, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Bool {
         guard let own = entrances[index].places, !own.reserve(loop) else { return true }
-        pause(index)
+        pause(index, core)
         guard entrances[index].acceptor.listener.hasWaiting, entrances[index].full.add(now: core.now) else {
             return false
         }

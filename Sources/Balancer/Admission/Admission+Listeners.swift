@@ -42,7 +42,7 @@ extension Admission {
         for index in entrances.indexRange where entrances.isTaken(index) {
             if let entry = wanted[entrances[index].id] {
                 entrances[index].apply(entry.settings, backlog: backlog)
-                limit(index, entry)
+                limit(index, entry, core.now)
                 entrances[index].pool = targets.place(of: entry.pool) ?? entrances[index].pool
             } else {
                 close(index, core)
@@ -62,7 +62,7 @@ extension Admission {
                 close(place, core)
                 continue
             }
-            limit(place, entry)
+            limit(place, entry, core.now)
         }
         _ = waiting.reserve(entrances.count)
         // The clients that waited may have been those of a listener that has gone.

@@ -53,7 +53,7 @@ extension Admission {
             entrances[index].isBeyondRate = false
             return true
         }
-        pause(index)
+        pause(index, core)
         resume(at: core.now.advanced(nanoseconds: wait), &core)
         if entrances[index].acceptor.listener.hasWaiting { noteRate(index, &core, &journal) }
         return false

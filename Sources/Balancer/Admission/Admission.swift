@@ -164,6 +164,10 @@ struct Admission: ~Copyable {
                 queue(index)
                 return .none
             }
+            if entrances[index].isHeld, !entrances[index].isLeaving {
+                pause(index, core)
+                return .none
+            }
             attemptsLeft -= 1
             guard places.reserve() else {
                 pauseWhileFull(index, &core, &journal)
@@ -182,6 +186,7 @@ struct Admission: ~Copyable {
                 share.clients -= 1
                 clientsLeft -= 1
                 entrances[index].failures = 0
+                if entrances[index].pausedSince != nil { endPause(index, core.now) }
                 lastServed = index
                 if entrances[index].hasRules {
                     guard let admittance = judge(address, stream, at: index, &core, &journal) else {
@@ -196,6 +201,7 @@ struct Admission: ~Copyable {
             case .wouldBlock:
                 entrances[index].haveWaited = false
                 entrances[index].isBeyondRate = false
+                if entrances[index].pausedSince != nil { endPause(index, core.now) }
                 giveUp(index)
                 endEpisodes(&core, &journal)
                 return .none
@@ -233,7 +239,7 @@ struct Admission: ~Copyable {
     private mutating func pauseWhileFull(
         _ index: Int, _ core: inout LoopCore, _ journal: inout Journal
     ) {
-        pause(index)
+        pause(index, core)
         guard entrances[index].acceptor.listener.hasWaiting else { return }
         if places.isFull {
             logIfFull(core, &journal)
@@ -252,7 +258,7 @@ struct Admission: ~Copyable {
     }
 
     private mutating func pauseForAMoment(_ index: Int, _ core: inout LoopCore) {
-        pause(index)
+        pause(index, core)
         resume(at: core.now + Acceptor.pauseAfterShortage, &core)
     }
 
@@ -263,9 +269,18 @@ struct Admission: ~Copyable {
         core.timers.arm(timer, at: time)
     }
 
-    mutating func pause(_ index: Int) {
+    mutating func pause(_ index: Int, _ core: borrowing LoopCore) {
         if entrances[index].acceptor.pause() { paused += 1 }
         entrances[index].haveWaited = true
+        if entrances[index].pausedSince == nil { entrances[index].pausedSince = core.now }
+    }
+
+    /// The listener has accepted a client, or nobody waits: a pause is over, and is counted.
+    @inline(never) mutating func endPause(_ index: Int, _ now: Instant) {
+        guard let since = entrances[index].pausedSince else { return }
+        entrances[index].pausedSince = nil
+        entrances[index].counters?.cells(ofLoop: places.loop)
+            .add(.pausedNanoseconds, now.nanoseconds &- since.nanoseconds)
     }
 
     /// Resumes the paused listeners if a place is free: after a session has ended, or a pause is over.

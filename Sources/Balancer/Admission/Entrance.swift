@@ -34,6 +34,12 @@ struct Entrance: ~Copyable {
     var origin: SessionOrigin?
     /// Clients wait because the limit is reached.
     var full = Episode()
+    /// What is counted of its name; nil until the roster was taken over.
+    var counters: LoopCounters?
+    /// An operator lets it accept nobody.
+    var isHeld = false
+    /// Since when it accepts nobody; nil while it does.
+    var pausedSince: Instant?
     /// Failed accepts since the last one that succeeded.
     var failures = 0
 

@@ -4,4 +4,10 @@ final class SharedPool: Sendable {
     let queue = SharedQueue()
     /// Sessions on its backends; only maintained while the pool has a limit.
     let load = SharedLoad()
+    /// What is counted of it.
+    let counters: LoopCounters
+
+    init(loops: Int) {
+        counters = LoopCounters(loops: loops)
+    }
 }

@@ -76,14 +76,6 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// Where the balancer reports its state: see ``StatusReport``.
-    public enum StatusSocket: Hashable, Sendable {
-        /// A Unix socket of its own.
-        case path(String)
-        /// A socket that the service manager made.
-        case inherited(InheritedSocket)
-    }
-
     /// The timeouts of the process. Those of a pool's sessions are ``PoolTimeouts``.
     public struct Timeouts: Hashable, Sendable {
         /// How long sessions may continue after the request to stop.
@@ -152,8 +144,8 @@ public struct Configuration: Sendable {
     public let threads: Int
     /// When all checks fail at once, verdicts stay what they were until one succeeds: see ``Limits/frozenBackendsMin``.
     public let freezesWhenAllFail: Bool
-    /// Where the balancer reports its state; nil for nowhere.
-    public let status: StatusSocket?
+    /// Where it is asked and steered.
+    public let administration: Administration
     /// Which networks may come to a listener, by its name, where not all may. Made here, since a million of them take a
     /// quarter of a second, which no loop has.
     let networks: [String: NetworkTable]
@@ -162,7 +154,7 @@ public struct Configuration: Sendable {
     public init(
         listeners: [ListenerSettings], pools: [Pool], timeouts: Timeouts = .init(), limits: Limits = .init(),
         latency: Latency = .init(), log: LogSettings = .guide, threads: Int = 1, freezesWhenAllFail: Bool = false,
-        status: StatusSocket? = nil
+        administration: Administration = .init()
     ) throws(ConfigurationError) {
         self.freezesWhenAllFail = freezesWhenAllFail
         self.listeners = listeners
@@ -172,7 +164,7 @@ public struct Configuration: Sendable {
         self.latency = latency
         self.log = log
         self.threads = threads
-        self.status = status
+        self.administration = administration
         networks = Dictionary(
             listeners.filter { !$0.clients.allow.isEmpty || !$0.clients.deny.isEmpty }.map {
                 ($0.name, NetworkTable(allow: $0.clients.allow, deny: $0.clients.deny))
@@ -184,7 +176,7 @@ public struct Configuration: Sendable {
     public func with(_ pools: [Pool]) throws(ConfigurationError) -> Configuration {
         try Configuration(
             listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log,
-            threads: threads, freezesWhenAllFail: freezesWhenAllFail, status: status)
+            threads: threads, freezesWhenAllFail: freezesWhenAllFail, administration: administration)
     }
 
     /// All backends of all pools.
@@ -254,13 +246,7 @@ extension Configuration {
             throw ConfigurationError(
                 "\(threads) threads: it must be 1 to \(Limits.threadsMax) (--threads); one per core at the most pays")
         }
-        if case .path(let path) = status,
-            path.isEmpty || path.hasPrefix("@") || path.utf8.count > SocketFile.pathBytesMax || path.utf8.contains(0)
-        {
-            throw ConfigurationError(
-                "status socket '\(path)': a path of 1 to \(SocketFile.pathBytesMax) bytes, not an abstract name, is needed "
-                    + "(--status-socket, $BALANCER_STATUS_SOCKET)")
-        }
+        try administration.check()
         var names: Set<String> = []
         for pool in pools {
             guard names.insert(pool.name).inserted else {
@@ -314,6 +300,6 @@ extension Configuration {
 
     /// It is remembered of each session by which listener it came in.
     var keepsOrigins: Bool {
-        if case .transitions = log { true } else { hasListenerLimits || hasPrefaces }
+        if case .transitions = log { true } else { administration.isOn || hasListenerLimits || hasPrefaces }
     }
 }

@@ -163,8 +163,10 @@ public struct Limits: Hashable, Sendable {
     public static let lookUpsPerTurn = 16
     /// Answers to look-ups that are handled in one turn.
     public static let lookUpAnswersPerTurn = 64
-    /// How many peers of the status socket may be answered in one turn.
-    public static let statusAnswersPerTurn = 16
+    /// Questions of other threads that a loop answers in a turn.
+    static let questionsPerTurn = 4
+    /// Places of the session table that it looks at for one question: at some 200 ns each.
+    static let placesPerQuestion = 64
     /// The most bytes that are read and discarded from a side whose other side has gone, while its host has not
     /// acknowledged everything: one that must finish a write before it reads can still finish that one.
     public static let lingerBytesMax: UInt32 = 1 << 20

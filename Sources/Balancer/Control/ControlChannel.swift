@@ -1,3 +1,4 @@
+import AdministrationAPI
 import Reactor
 
 /// What another thread of the process asks of the loops.
@@ -14,6 +15,12 @@ public enum ControlRequest: Sendable {
     case backends([Configuration.Backend], pool: String)
     /// The backends of a discovered pool could not be found out, for this reason: those that it has stay.
     case undiscovered(pool: String, reason: String)
+    /// An operator wants something else: carried out, or only looked at. `answer` is called by a loop, and must not wait.
+    case order(Order, by: String, isDryRun: Bool, answer: @Sendable (Result<Change, Refusal>) -> Void)
+    /// An operator has ended sessions.
+    case killed(Int, subject: String, by: String)
+    /// An operator wants the configuration to be read again.
+    case reloadAsked(by: String)
     /// The operator is to know this about how the backends of a discovered pool were found out.
     case remark(String, pool: String)
 }

@@ -40,11 +40,20 @@ enum Counter: Int, CaseIterable {
         endedConnectFailed, endedAbandoned, endedDenied, endedClientLimit, endedBadHeader, endedPrefaceTimeout,
         endedNoRoute,
         endedShortage
-    case endedCut
+    case endedKilled, endedCut
 
     // Why attempts to connect failed: ``Counter/init(failure:)``.
     case failedRefused, failedTimedOut, failedUnreachable, failedReset, failedNoDescriptor, failedNoPort, failedNoMemory
     case failedOtherwise
+
+    /// Times that bytes of sessions waited for a side that did not take them, when that was over: for clients, and for
+    /// backends. In microseconds. Only per backend.
+    case clientStallMicroseconds, backendStallMicroseconds
+    /// Nanoseconds for which a listener has accepted nobody. Only per listener.
+    case pausedNanoseconds
+
+    /// How many there are.
+    static var count: Int { Counter.pausedNanoseconds.rawValue + 1 }
 }
 
 extension EndReason {
@@ -70,6 +79,7 @@ extension EndReason {
         case .prefaceTimeout: .endedPrefaceTimeout
         case .noRoute: .endedNoRoute
         case .shortage: .endedShortage
+        case .killed: .endedKilled
         case .cut: .endedCut
         }
     }

@@ -26,6 +26,21 @@ import Synchronization
     subscript(counter: Counter) -> UInt64 {
         unsafe cells[counter.rawValue].load(ordering: .relaxed)
     }
+
+    /// Counts a time in a distribution; only for the loop that owns the row.
+    @inline(__always) func add(_ distribution: Distribution, nanoseconds: UInt64) {
+        add(at: distribution.firstPlace + distribution.bucket(of: nanoseconds), 1)
+        add(at: distribution.sumPlace, nanoseconds / 1000)
+    }
+
+    @inline(__always) private func add(at place: Int, _ count: UInt64) {
+        unsafe cells[place].store(cells[place].load(ordering: .relaxed) &+ count, ordering: .relaxed)
+    }
+
+    /// What is at a place beyond those of ``Counter``.
+    func value(at place: Int) -> UInt64 {
+        unsafe cells[place].load(ordering: .relaxed)
+    }
 }
 
 /// The memory of ``CounterCells``, on cache lines of its own: a loop that counts does not invalidate another's lines.
@@ -36,7 +51,7 @@ import Synchronization
     private static let alignment = 128
 
     init() {
-        let count = Counter.allCases.count
+        let count = Distribution.placesEnd
         let bytes = (count * MemoryLayout<Atomic<UInt64>>.stride + Self.alignment - 1) & ~(Self.alignment - 1)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
         let cells = unsafe memory.bindMemory(to: Atomic<UInt64>.self, capacity: count)
@@ -45,7 +60,7 @@ import Synchronization
     }
 
     deinit {
-        unsafe cells.cells.deinitialize(count: Counter.allCases.count)
+        unsafe cells.cells.deinitialize(count: Distribution.placesEnd)
         unsafe UnsafeMutableRawPointer(cells.cells).deallocate()
     }
 }
@@ -78,13 +93,9 @@ struct SharedLoad: ~Copyable, Sendable {
     }
 }
 
-/// The counters of one backend: a block for each loop. Readable through any roster, without a lock.
-final class TargetCounters: Sendable {
+/// The counters of one thing, a block for each loop. Readable from any thread, without a lock.
+final class LoopCounters: Sendable {
     private let blocks: [CounterBlock]
-    let load = SharedLoad()
-    private let suspicionCount = Atomic<UInt32>(0)
-    /// Failures that clients have met and the prober has not taken yet: ``FailureReports``.
-    private let clientFailures = Atomic<UInt32>(0)
 
     init(loops: Int) {
         blocks = (0..<loops).map { _ in CounterBlock() }
@@ -92,9 +103,80 @@ final class TargetCounters: Sendable {
 
     func cells(ofLoop loop: Int) -> CounterCells { blocks[loop].cells }
 
+    /// One loop's row, with what keeps its memory.
+    func row(ofLoop loop: Int) -> CounterRow { CounterRow(cells: blocks[loop].cells, owner: self) }
+
+    /// The sum over all loops.
+    subscript(counter: Counter) -> UInt64 { blocks.reduce(0) { $0 &+ $1.cells[counter] } }
+
+    /// The sum over all loops.
+    subscript(times distribution: Distribution) -> DistributionCounts {
+        DistributionCounts(distribution, blocks.map(\.cells))
+    }
+}
+
+/// One loop's row of ``LoopCounters``.
+struct CounterRow: Sendable {
+    let cells: CounterCells
+    /// Keeps `cells` alive.
+    private let owner: LoopCounters
+
+    fileprivate init(cells: CounterCells, owner: LoopCounters) {
+        self.cells = cells
+        self.owner = owner
+    }
+
+    /// True when it is one of these counters.
+    func isOf(_ counters: LoopCounters) -> Bool { owner === counters }
+}
+
+/// The counters of one backend, and what loops tell each other of it. Readable through any roster.
+final class TargetCounters: Sendable {
+    private let counts: LoopCounters
+    let load = SharedLoad()
+    private let suspicionCount = Atomic<UInt32>(0)
+    /// Failures that clients have met and the prober has not taken yet: ``FailureReports``.
+    private let clientFailures = Atomic<UInt32>(0)
+
+    init(loops: Int) {
+        counts = LoopCounters(loops: loops)
+    }
+
+    func cells(ofLoop loop: Int) -> CounterCells { counts.cells(ofLoop: loop) }
+
+    /// The sum over all loops.
+    subscript(counter: Counter) -> UInt64 { counts[counter] }
+
+    /// The sum over all loops.
+    subscript(times distribution: Distribution) -> DistributionCounts { counts[times: distribution] }
+
     /// How often a loop has come to suspect it: see ``Suspicion``. Relaxed: a probe that misses the latest one leaves it to
     /// the next probe.
     var suspicions: UInt32 { suspicionCount.load(ordering: .relaxed) }
+
+    /// One bit for each loop that suspects it.
+    private let suspecting = Atomic<UInt64>(0)
+    /// How much of its weight it has, in percent, as the loop says that has noted it last.
+    private let share = Atomic<Int32>(100)
+
+    /// A loop notes what it makes of the backend, for those who ask. Relaxed: nothing depends on it.
+    func mark(_ loop: Int, isSuspect: Bool, percent: Int32) {
+        let bit: UInt64 = 1 << UInt64(loop)
+        if isSuspect != (suspecting.load(ordering: .relaxed) & bit != 0) {
+            if isSuspect {
+                suspecting.bitwiseOr(bit, ordering: .relaxed)
+            } else {
+                suspecting.bitwiseAnd(~bit, ordering: .relaxed)
+            }
+        }
+        if share.load(ordering: .relaxed) != percent { share.store(percent, ordering: .relaxed) }
+    }
+
+    /// Some loop lets clients go to others first.
+    var isSuspect: Bool { suspecting.load(ordering: .relaxed) != 0 }
+
+    /// How much of its weight it has while it starts slowly, in percent.
+    var percent: Int32 { share.load(ordering: .relaxed) }
 
     /// Counts a failure that a client has met; true when it is the first since ``takeClientFailures()``.
     func addClientFailure() -> Bool { clientFailures.wrappingAdd(1, ordering: .relaxed).oldValue == 0 }
@@ -112,7 +194,4 @@ final class TargetCounters: Sendable {
         let came = self[.connects]
         return came > left ? Int(truncatingIfNeeded: came - left) : 0
     }
-
-    /// The sum over all loops.
-    subscript(counter: Counter) -> UInt64 { blocks.reduce(0) { $0 &+ $1.cells[counter] } }
 }

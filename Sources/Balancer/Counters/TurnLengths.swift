@@ -11,17 +11,23 @@ final class TurnLengths: Sendable {
     private let buckets = InlineArray<80, Atomic<UInt64>> { _ in Atomic(0) }
     /// In nanoseconds, since ``takeLongest()``.
     private let longest = Atomic<UInt64>(0)
+    /// All turns together, in nanoseconds.
+    private let sum = Atomic<UInt64>(0)
 
     /// Counts a turn; only for the loop that owns the histogram.
     @inline(__always) func add(nanoseconds: UInt64) {
         let bucket = Self.bucket(of: nanoseconds)
         buckets[bucket].store(buckets[bucket].load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+        sum.store(sum.load(ordering: .relaxed) &+ nanoseconds, ordering: .relaxed)
         // A reader that resets it at the same moment may be overwritten; then the longest is told once more.
         if nanoseconds > longest.load(ordering: .relaxed) { longest.store(nanoseconds, ordering: .relaxed) }
     }
 
     /// The longest turn since the last call, in nanoseconds.
     func takeLongest() -> UInt64 { longest.exchange(0, ordering: .relaxed) }
+
+    /// All turns together, in nanoseconds: the time in which the loop did not wait for events.
+    var totalNanoseconds: UInt64 { sum.load(ordering: .relaxed) }
 
     /// How many turns have fallen into each bucket.
     func counts() -> [UInt64] { (0..<Self.bucketCount).map { buckets[$0].load(ordering: .relaxed) } }

@@ -102,11 +102,18 @@ extension LineLog.Record {
     /// Appends the value of a field of a text line: as it is, where it is one word of harmless characters, and in quotes
     /// otherwise.
     mutating func append(value: String) {
-        let isWord = !value.isEmpty && value.utf8.allSatisfy(Self.isHarmless)
-        guard !isWord else { return append(value) }
+        var value = value
+        value.makeContiguousUTF8()
+        let text = value.utf8Span.span
+        guard !Self.isWord(text) else { return append(text) }
         append("\"")
-        append(value, .quotes)
+        append(text, .quotes)
         append("\"")
+    }
+
+    private static func isWord(_ text: Span<UInt8>) -> Bool {
+        for place in text.indices where !isHarmless(text[place]) { return false }
+        return !text.isEmpty
     }
 
     private static func isHarmless(_ byte: UInt8) -> Bool {

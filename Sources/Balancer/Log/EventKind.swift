@@ -17,6 +17,9 @@ enum EventKind: String, CaseIterable, Sendable {
     case backendAgentUnknown = "backend-agent-unknown"
     case backendAgentSilent = "backend-agent-silent"
     case backendAgentHeard = "backend-agent-heard"
+    case backendSteered = "backend-steered"
+    case backendAdded = "backend-added"
+    case backendRemoved = "backend-removed"
     case backendMoved = "backend-moved"
     case backendNameLost = "backend-name-lost"
     case backendNameFound = "backend-name-found"
@@ -37,6 +40,7 @@ enum EventKind: String, CaseIterable, Sendable {
     case listenerOpened = "listener-opened"
     case listenerFull = "listener-full"
     case listenerHasRoom = "listener-has-room"
+    case listenerSteered = "listener-steered"
     case listenerLost = "listener-lost"
     case listenerDenies = "listener-denies"
     case listenerDeniesOver = "listener-denies-over"
@@ -63,6 +67,9 @@ enum EventKind: String, CaseIterable, Sendable {
     case processLooksUp = "process-looks-up"
     case processReloaded = "process-reloaded"
     case processReloadRefused = "process-reload-refused"
+    case processReloadAsked = "process-reload-asked"
+    case processKilled = "process-sessions-killed"
+    case processReachable = "process-reachable"
     case processDraining = "process-draining"
     case processStopped = "process-stopped"
     case logReopened = "log-reopened"
@@ -78,13 +85,15 @@ enum EventKind: String, CaseIterable, Sendable {
         case .backendDown, .backendEjected, .backendAgentUnknown, .backendNameLost, .poolFull, .poolQueueFull,
             .poolPanic, .backendAgentSilent,
             .listenerFull, .listenerDenies, .listenerOverLimit, .listenerHeaderWrong, .listenerNameWrong, .listenerRate,
-            .processFull, .processFewDescriptors, .processLittleMemory, .logLinesLost, .poolUndiscovered:
+            .processReachable, .processFull, .processFewDescriptors, .processLittleMemory, .logLinesLost,
+            .poolUndiscovered:
             .warning
         case .backendUp, .backendReturned, .backendAgent, .backendFailing, .backendRecovered, .backendRising,
             .backendMoved,
             .backendNameFound,
             .backendUnspecified, .poolServesAgain, .poolHasRoom, .poolQueueHasRoom, .poolWaiting, .poolWaitsNoMore,
             .poolPanicOver, .backendAgentHeard,
+            .backendSteered, .backendAdded, .backendRemoved, .listenerSteered, .processReloadAsked, .processKilled,
             .poolRemoved, .listenerOpened, .listenerHasRoom, .listenerDeniesOver, .listenerOverLimitOver,
             .listenerHeaderWrongOver, .listenerNameWrongOver, .listenerRateOver, .processStarted,
             .processHasRoom, .processChecksThawed, .processAcceptsAgain, .processConnectsAgain, .processSignal,

@@ -5,8 +5,11 @@ extension EventLog {
     mutating func probeSucceeded(
         _ backend: BackendTitle, _ verdict: Health.Verdict, rise: Int, _ facts: BackendFacts? = nil
     ) {
-        guard mode == nil else { return resultOfSuccess(backend, verdict, rise: rise) }
-        let facts = facts ?? BackendFacts(backend)
+        if mode != nil { resultOfSuccess(backend, verdict, rise: rise) }
+        withOwnLines { $0.tellSuccess(verdict, rise: rise, facts ?? BackendFacts(backend)) }
+    }
+
+    private mutating func tellSuccess(_ verdict: Health.Verdict, rise: Int, _ facts: BackendFacts) {
         checked(facts) { $0.words("a check succeeded") }
         switch verdict {
         case .alive(changed: true) where facts.wasUp:
@@ -39,8 +42,13 @@ extension EventLog {
         _ backend: BackendTitle, named name: HostName?, _ cause: ProbeFailure, _ verdict: Health.Verdict, fall: Int,
         _ facts: BackendFacts? = nil
     ) {
-        guard mode == nil else { return resultOfFailure(backend, named: name, cause, verdict, fall: fall) }
-        let facts = facts ?? BackendFacts(backend)
+        if mode != nil { resultOfFailure(backend, named: name, cause, verdict, fall: fall) }
+        withOwnLines { $0.tellFailure(cause, verdict, fall: fall, facts ?? BackendFacts(backend)) }
+    }
+
+    private mutating func tellFailure(
+        _ cause: ProbeFailure, _ verdict: Health.Verdict, fall: Int, _ facts: BackendFacts
+    ) {
         checked(facts) {
             $0.words("a check failed: ")
             $0.value("cause", cause.text)

@@ -81,6 +81,11 @@ extension EventLog {
 
     /// Writes the lines recorded since the last call. When results or sessions begin to fail, the other output says so.
     mutating func flush() {
+        flushOutputs()
+        recorder?.note(lostLines: outputs.lostLines())
+    }
+
+    private mutating func flushOutputs() {
         if let errno = outputs.flush() {
             event(.logFailed) {
                 $0.remedy(command: "standard output", file: "the destination of sessions")

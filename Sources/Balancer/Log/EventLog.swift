@@ -14,6 +14,10 @@ public struct EventLog: ~Copyable {
     /// Which sessions have a line.
     let selection: SessionSelection
     var outputs: LogOutputs
+    /// Keeps the last events for administration; nil where there is none.
+    public var recorder: EventRecorder?
+    /// See ``withOwnLines(_:)``.
+    private var isOnlyRecorded = false
     let eventWriter: LineWriter
     let sessionWriter: LineWriter
     /// Failures that several loops may have at the same time. `troubles` has those of the pools that had one.
@@ -60,6 +64,12 @@ public struct EventLog: ~Copyable {
     /// Writes an event, if the log has events of its level. This is all that a part needs that has something to tell:
     /// ``EventKind`` says what an event is, and `build` what it is about.
     mutating func event(_ kind: EventKind, _ build: (inout LogEvent) -> Void) {
+        if let recorder, kind.level < .debug {
+            var event = LogEvent(kind)
+            build(&event)
+            recorder.add(event)
+        }
+        guard !isOnlyRecorded else { return }
         switch settings {
         case .lines(let mode):
             guard mode != .none, kind.level < .debug else { return }
@@ -73,6 +83,15 @@ public struct EventLog: ~Copyable {
             let writer = eventWriter
             outputs.error { writer.write(event, to: &$0) }
         }
+    }
+
+    /// Events for which the one-line command has lines of its own, which were written: there they are only recorded.
+    mutating func withOwnLines(_ body: (inout EventLog) -> Void) {
+        guard mode != nil else { return body(&self) }
+        guard recorder != nil else { return }
+        isOnlyRecorded = true
+        body(&self)
+        isOnlyRecorded = false
     }
 
     /// A line of the one-line command, in every mode but `none`: failures, new addresses of names, signals.

@@ -37,6 +37,9 @@ struct LogOutputs: ~Copyable {
         self.errors = LineLog(errors, gap: errorGap)
     }
 
+    /// Lines that were dropped since the start.
+    func lostLines() -> Int { output.lostLines() + (errors?.lostLines() ?? 0) }
+
     func add(to poller: borrowing Poller, _ token: Token) {
         output.add(to: poller, token)
         errors?.add(to: poller, token)

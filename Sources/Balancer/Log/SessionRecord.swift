@@ -52,6 +52,8 @@ public enum EndReason: String, Sendable, CaseIterable {
     case noRoute = "no-route"
     /// This machine lacked descriptors, memory or ports.
     case shortage
+    /// An operator has ended it.
+    case killed
     /// The balancer stopped before the session had ended.
     case cut
 }

@@ -44,12 +44,9 @@ extension BalancerLoop {
         return subject
     }
 
-    /// The state of the loop, for the service manager and the status socket.
+    /// The state of the loop, for the service manager.
     var facts: LoopFacts {
-        LoopFacts(
-            configuration: configuration, roster: targets.roster, conditions: shared.conditions, turns: shared.turns,
-            marks: targets.marks,
-            sessions: admission.sessionCount, isDraining: state != .running)
+        LoopFacts(roster: targets.roster, conditions: shared.conditions, isDraining: state != .running)
     }
 
     /// Stops accepting clients and probing; the loop stops when the last session has ended, or when the drain time is
@@ -64,6 +61,7 @@ extension BalancerLoop {
             accept(listener, admission.backlogShare(of: listener, configuration.limits))
         }
         state = .draining
+        shared.beginDraining()
         let facts = facts
         let time = targets.roster.process.drain
         duties?.drain(facts, within: time, &core)
@@ -81,7 +79,9 @@ extension BalancerLoop {
     public mutating func stop() {
         guard isRunning else { return }
         let cut = cutSessions()
+        mailbox?.close()
         if targets.hasOffers { wakeForPlaces() }
+        mailbox?.close()
         if let seat {
             journal.log.flush()
             seat.board.end(seat.loop, cut: cut)

@@ -42,6 +42,10 @@ extension BalancerLoop {
             if let pool = targets.roster.pools.first(where: { $0.name == pool }) {
                 duties?.prober.undiscovered(pool.id)
             }
+        case .order(let order, let asker, let isDryRun, let answer):
+            answer(carryOut(order, by: asker, isDryRun: isDryRun))
+        case .killed(let count, let subject, let asker): journal.log.killed(count, subject, by: asker)
+        case .reloadAsked(let asker): journal.log.reloadAsked(by: asker)
         case .remark(let text, let pool):
             journal.log.remark(text, ofPool: pool)
         }
@@ -172,26 +176,5 @@ extension BalancerLoop {
         } catch {
             journal.log.undiscovered(name, error.description)
         }
-    }
-}
-
-extension Configuration {
-    /// Throws an error that names what of `wanted` is another than here and cannot change while the balancer runs.
-    fileprivate func checkReload(_ wanted: Configuration) throws(ReloadError) {
-        func check(_ isSame: Bool, _ key: String) throws(ReloadError) {
-            guard !isSame else { return }
-            throw ReloadError(
-                description: "\(key) has changed, which takes a restart: change it back, or restart the balancer")
-        }
-        try check(threads == wanted.threads, "process.threads")
-        try check(latency.busyPoll == wanted.latency.busyPoll, "process.busy_poll")
-        try check(latency.fastOpen == wanted.latency.fastOpen, "process.fast_open")
-        try check(latency.warmConnections == wanted.latency.warmConnections, "process.warm_connections")
-        try check(status == wanted.status, "administration.socket")
-        try check(log == wanted.log, "log")
-        try check(keepsOrigins || !wanted.hasListenerLimits, "limits of listeners, where the log names no sessions,")
-        try check(
-            keepsOrigins || !wanted.hasPrefaces,
-            "PROXY headers, server names and rules for clients, where there were none and the log names no sessions,")
     }
 }

@@ -34,6 +34,12 @@ public struct BalancerLoop: ~Copyable {
     /// The prober ran in this turn, or another loop has woken this one: there may be something to publish.
     var mayHaveNews = false
     var drainTimer: DrainTimer
+    /// Questions of other threads; nil where nobody asks.
+    let mailbox: Mailbox?
+    /// What goes back by itself, in the loop with the duties.
+    var reversions: Reversions
+    /// Which pauses of listeners the loop has taken over.
+    private var listenerSteers: UInt64 = 0
 
     /// Binds the listeners and starts the first probes.
     ///
@@ -47,15 +53,16 @@ public struct BalancerLoop: ~Copyable {
         output: consuming EventLog
     ) throws(SystemCallError) {
         let duties = ProcessDuties(signals: signals, service: service, control: control, lookUp: lookUp)
-        try self.init(configuration, clock: clock, salt: SessionIDs.makeSalt(), duties, output: output)
+        try self.init(configuration, clock: clock, salt: SessionIDs.makeSalt(), duties, access: nil, output: output)
     }
 
     /// The only loop of the process. With the same `salt` it makes the same choices.
     init(
         _ configuration: Configuration, clock: Clock = .monotonic, salt: UInt64, _ duties: consuming ProcessDuties,
-        output: consuming EventLog
+        access: LoopAccess? = nil, output: consuming EventLog
     ) throws(SystemCallError) {
-        let shared = SharedState(configuration, salt: salt)
+        let shared = SharedState(configuration, salt: salt, access: access)
+        access?.open(shared, configuration)
         try shared.bindListeners(configuration)
         try self.init(configuration, clock: clock, shared, seat: nil, duties, LoopLog(output))
     }
@@ -70,14 +77,19 @@ public struct BalancerLoop: ~Copyable {
         let places = Places(max: configuration.limits.sessionsMax, seat: seat)
         let loop = seat?.loop ?? 0
         let admission = try Admission(shared.bound[loop].take(), places, configuration.limits.shares, &core)
-        let sessions = try Sessions(configuration, SessionIDs(salt: shared.sessionSalt, loop: loop), &core)
+        let sessions = try Sessions(
+            configuration, SessionIDs(salt: shared.sessionSalt, loop: loop), loop: loop, &core)
         var journal = Journal(log, shared.counters[loop], shared.turns[loop], shared.conditions, loop: loop)
         let duties = try Duties.make(
             duties, configuration, shared.roster, ownAddresses: admission.addresses, &core, &journal)
+        let mailbox = shared.access?.mailboxes[loop]
+        try mailbox?.add(to: core.poller)
         targets = Targets(
             shared.roster, loop: loop, of: configuration.threads,
             warmMax: configuration.latency.warmConnections, seed: shared.sessionSalt, &core)
         drainTimer = DrainTimer(&core)
+        reversions = Reversions(&core)
+        self.mailbox = mailbox
         journal.endTurn()
         core.endTurn()
         self.sessions = sessions
@@ -88,7 +100,7 @@ public struct BalancerLoop: ~Copyable {
         self.configuration = configuration
         self.shared = shared
         self.seat = seat
-        self.admission.limit(targets.roster.listeners)
+        self.admission.limit(targets.roster.listeners, self.core.now)
         countLimitedSessions()
         pass(targets.roster.reload)
     }
@@ -153,7 +165,7 @@ public struct BalancerLoop: ~Copyable {
         if targets.hasOffers { serveQueues() }
         while admission.waitingCount > 0, isRunning, let index = admission.nextWaiting() { accept(index) }
         for _ in 0..<core.ready.count where isRunning {
-            if let token = core.ready.popFirst() { perform(.rest(token)) }
+            if core.ready.popFirst() != nil { perform(.rest) }
         }
         if !sessions.bulk.isEmpty { serve(.bulk) }
         if isRunning { endTurn(isCounted: isCounted) }
@@ -172,6 +184,7 @@ public struct BalancerLoop: ~Copyable {
     @inline(never) private mutating func serveQueues() {
         for pool in targets.roomy {
             while isRunning, let index = sessions.popWaiting(pool, &targets) {
+                sessions.countWait(index, &targets, core.now)
                 settle(sessions.connectNext(index, &targets, &core, &journal))
             }
             // The turn's connects are used up: it goes on in the next one.
@@ -188,6 +201,10 @@ public struct BalancerLoop: ~Copyable {
         if duties?.adopt(targets.roster, &core, &journal) ?? false, state == .running {
             let facts = facts
             duties?.steward.notifyState(facts.service, seat, &core)
+        }
+        if listenerSteers != targets.roster.listenerSteers {
+            listenerSteers = targets.roster.listenerSteers
+            admission.hold(targets.roster.listeners, core.now)
         }
         let hasNewTimeouts = targets.takeNewTimeouts()
         if targets.takeClosing() || hasNewTimeouts { sessions.beginSweep(hasNewTimeouts: hasNewTimeouts) }
@@ -231,6 +248,7 @@ public struct BalancerLoop: ~Copyable {
     @inline(never) private mutating func handleStall() {
         journal.countStall(core.stall)
         drainTimer.catchUp(&core)
+        reversions.catchUp(&core)
         duties?.catchUp(seat, &core)
     }
 
@@ -244,10 +262,11 @@ public struct BalancerLoop: ~Copyable {
             guard let index = sessions.index(ofBackend: token) else { return journal.countStale() }
             settle(sessions.backendReady(index, event.readiness, &targets, &core, &journal))
         case .acceptor: admission.listenerReady(token, &core, &journal)
-        case .probe, .resolver, .status: perform(.event(event))
+        case .probe, .resolver: perform(.event(event))
         case .signals: handleSignals()
         case .log: journal.log.flush()
         case .waker where ControlChannel.isToken(token): handleRequests()
+        case .waker where Mailbox.isToken(token): answerQuestions()
         case .waker: handleWake()
         // Nothing to do: each turn reads the clock, which shows the timers that are due.
         case .clock: break
@@ -269,10 +288,11 @@ public struct BalancerLoop: ~Copyable {
         case .drainTimer where Targets.isCrowdToken(token): targets.endCrowds(&core, &journal)
         case .drainTimer where Targets.isRebalanceToken(token):
             if targets.rebalance(&core) { sessions.beginSweep() }
+        case .drainTimer where Reversions.isToken(token): revert()
         case .drainTimer: stop()
         case .warmTimer: targets.warmExpired(&core)
         case .pauseTimer: admission.expired(&core, &journal)
-        case .probeTimer, .resolver, .watchdogTimer, .status: perform(.timer(token))
+        case .probeTimer, .resolver, .watchdogTimer: perform(.timer(token))
         case .clock, .signals, .log, .waker, .acceptor, .client, .backend, .probe:
             assertionFailure("a token of the kernel's came from a timer")
         }
@@ -304,6 +324,7 @@ public struct BalancerLoop: ~Copyable {
                     let origin = admission.origin(of: listener, &sessions.listenerNames, &sessions.localAddresses)
                     sessions.origins.set(origin, at: index)
                     sessions.slab[index].isCounted = admission.entrances[listener].isLimited
+                    if sessions.isTraced { sessions.beginTrace(index, admission.entrances[listener].counters) }
                 }
                 admission.admitted(listener)
                 journal.cells.add(.accepted)

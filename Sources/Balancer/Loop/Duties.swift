@@ -19,7 +19,7 @@ struct Duties: ~Copyable {
         let lookUp = wanted.lookUp
         let control = wanted.control
         try control?.add(to: core.poller)
-        let steward = try Steward(configuration, signals: wanted.signals, service: wanted.service, &core)
+        let steward = try Steward(signals: wanted.signals, service: wanted.service, &core)
         let prober = try Prober(roster, configuration, lookUp, ownAddresses: ownAddresses, &core)
         journal.log.add(to: core.poller, Token(.log))
         journal.log.started(configuration)
@@ -28,12 +28,12 @@ struct Duties: ~Copyable {
 
     /// What a loop asks for.
     enum Work {
-        /// An event of a probe, of the resolver or of the status socket.
+        /// An event of a probe or of the resolver.
         case event(Event)
-        /// A timer of a probe, of the look-ups, of the watchdog or of the status socket.
+        /// A timer of a probe, of the look-ups or of the watchdog.
         case timer(Token)
-        /// What exceeded its share of the last turn: the prober's work, or peers of the status socket.
-        case rest(Token)
+        /// The prober's work that exceeded its share of the last turn.
+        case rest
     }
 
     /// Does what is asked for. False when the event is of a probe that has ended.
@@ -43,7 +43,9 @@ struct Duties: ~Copyable {
         switch work {
         case .event(let event): return handle(event, facts, &core, &journal)
         case .timer(let token): expire(token, facts, seat, &core, &journal)
-        case .rest(let token): continueWork(token, facts, &core, &journal)
+        case .rest:
+            prober.continueWork(&core, &journal)
+            endReload(facts, &core)
         }
         return true
     }
@@ -62,8 +64,7 @@ struct Duties: ~Copyable {
         case .resolver:
             prober.namesAnswered(&core, &journal)
             endReload(facts, &core)
-        default:
-            answerStatus(facts, &core)
+        default: break
         }
         return true
     }
@@ -77,23 +78,8 @@ struct Duties: ~Copyable {
         case .resolver where Prober.isEjectionToken(token): prober.ejectionsExpired(&core, &journal)
         case .resolver: prober.namesExpired(&core, &journal)
         case .watchdogTimer: steward.beat(seat, &core)
-        default: answerStatus(facts, &core)
+        default: break
         }
-    }
-
-    private mutating func continueWork(
-        _ token: Token, _ facts: LoopFacts, _ core: inout LoopCore, _ journal: inout Journal
-    ) {
-        if case .probeTimer = TokenOwner(of: token) {
-            prober.continueWork(&core, &journal)
-            return endReload(facts, &core)
-        }
-        steward.leaveQueue()
-        answerStatus(facts, &core)
-    }
-
-    private mutating func answerStatus(_ facts: LoopFacts, _ core: inout LoopCore) {
-        steward.answerStatus(facts, &core)
     }
 
     // MARK: signals

@@ -9,27 +9,30 @@ public enum LoopGroup {
     /// Binds the listeners, then runs until a signal has ended all loops. The signals that end a
     /// process by default are blocked from then on, and handled by loop 0.
     ///
-    /// `service` is notified of the process's state; `control` brings requests of other threads; `lookUp` resolves the
-    /// names of backends.
+    /// `service` is notified of the process's state; `control` brings requests of other threads, `access` their questions;
+    /// `lookUp` resolves the names of backends.
     ///
     /// Throws when a system call fails, in the set-up or in any loop. The other loops then get the command to stop, but
     /// their threads are not joined: one that hangs must not keep a failed process alive.
     public static func run(
         _ configuration: Configuration, output: consuming EventLog, service: consuming ServiceManager? = nil,
-        control: ControlChannel? = nil, lookUp: @escaping BackgroundResolver.Lookup = BackgroundResolver.system
+        control: ControlChannel? = nil, access: LoopAccess? = nil,
+        lookUp: @escaping BackgroundResolver.Lookup = BackgroundResolver.system
     ) throws(LoopFailure) {
         guard configuration.threads > 1 else {
             do throws(SystemCallError) {
+                let duties = ProcessDuties(
+                    signals: try makeSignals(), service: service, control: control, lookUp: lookUp)
                 var loop = try BalancerLoop(
-                    configuration, signals: makeSignals(), service: service, control: control, lookUp: lookUp,
-                    output: output)
+                    configuration, salt: SessionIDs.makeSalt(), duties, access: access, output: output)
                 return try loop.run()
             } catch {
                 throw LoopFailure(loop: nil, cause: error)
             }
         }
         let board: Board
-        let shared = SharedState(configuration)
+        let shared = SharedState(configuration, access: access)
+        access?.open(shared, configuration)
         do throws(SystemCallError) {
             try shared.bindListeners(configuration)
             board = try Board(configuration, log: output)

@@ -16,12 +16,11 @@ enum TokenOwner: UInt8, CaseIterable, TokenKind {
     case backend
     /// The probe of a backend; the lap distinguishes successive probes.
     case probe
-    /// The eventfd by which other loops wake this one; with an index of 1 that of the ``ControlChannel``.
+    /// The eventfd by which other loops wake this one; with an index of 1 that of the ``ControlChannel``, of 2 that of the
+    /// ``Mailbox``.
     case waker
     /// Answers of the resolver; on a timer, the next look-up of all names; as the tag of a look-up, its backend.
     case resolver
-    /// The status socket, also in the ready queue; on a timer, the next attempt after a shortage.
-    case status
     /// A session's timer, or a session in the ready queue.
     case session
     /// A backend's probe timer.

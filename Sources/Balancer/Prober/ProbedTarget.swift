@@ -61,6 +61,8 @@ struct ProbedTarget: ~Copyable {
     var isOfTheFrozen = false
     /// The first round of probes waits for it.
     var isInFirstRound = false
+    /// What an operator has set.
+    var steered = TargetSteering.State.ready
 
     init(
         _ entry: TargetEntry, of pool: PoolEntry, rhythm: ProbeRhythm, timer: TimerID, agentTimer: TimerID? = nil,
@@ -85,6 +87,7 @@ struct ProbedTarget: ~Copyable {
         probe = Probe(timer: timer, due: due)
         agentProbe = Probe(timer: agentTimer ?? timer, due: due)
         standing = pool.settings.agent == nil ? AgentStanding() : entry.agent
+        steered = entry.steering?.state ?? .ready
         published = Finding(
             id: entry.id, pool: pool.id, isUp: entry.isUp, isEjected: entry.isEjected, comebacks: entry.comebacks,
             probes: entry.probes, address: entry.address, boundSource: entry.boundSource, agent: entry.agent)
@@ -174,6 +177,13 @@ struct ProbedTarget: ~Copyable {
     mutating func forgetSuspicions() {
         probes.answer(suspicions: probe.suspicions)
         noteSuspicions()
+    }
+
+    /// Nothing is known of it any more.
+    mutating func forget() {
+        if check.startsUnknown { health = Health(rise: health.rise, fall: health.fall) }
+        probes.forget()
+        notMade = 0
     }
 
     /// Sets its address. The source binding and the history of its probes start again: they were found at the old

@@ -64,12 +64,28 @@ extension Prober {
             targets[index].published.probes = entry.probes
             note(index)
         }
+        steer(index, entry.steering?.state ?? .ready, &core)
         guard entry.address != targets[index].published.address, let address = entry.address else { return }
         targets[index].published.address = address
         targets[index].published.boundSource = entry.boundSource
         targets[index].move(to: address)
         note(index)
         targets[index].announced = address
+        targets[index].probe.abandon()
+        targets[index].probe.due = core.now
+        core.timers.arm(targets[index].probe.timer, at: core.now)
+    }
+
+    /// An operator has set another state: a probe under way says nothing of it any more, and the next one begins now.
+    private mutating func steer(_ index: Int, _ state: TargetSteering.State, _ core: inout LoopCore) {
+        guard targets[index].steered != state else { return }
+        let was = exchange(&targets[index].steered, with: state)
+        guard !isStopped else { return }
+        if was == .maintain {
+            // What was known of it is of before: its next check decides.
+            targets[index].forget()
+            note(index)
+        }
         targets[index].probe.abandon()
         targets[index].probe.due = core.now
         core.timers.arm(targets[index].probe.timer, at: core.now)

@@ -120,6 +120,7 @@ struct Prober: ~Copyable {
         if targets[index].isItself || isOwn(address) { return probeEnded(index, .itself, &core, &journal) }
         targets[index].probe.lap &+= 1
         targets[index].noteSuspicions()
+        if targets[index].steered != .ready, startSteered(index, address, &core, &journal) { return }
         do throws(Errno) {
             var stream = try probeSocket(index, address)
             var result = stream.connect(to: address)
@@ -147,6 +148,28 @@ struct Prober: ~Copyable {
             }
             probeEnded(index, .error(error), &core, &journal)
         }
+    }
+
+    /// A probe of a backend for which an operator has set a state. False when that changes nothing for it.
+    private mutating func startSteered(
+        _ index: Int, _ address: SocketAddress, _ core: inout LoopCore, _ journal: inout Journal
+    ) -> Bool {
+        switch targets[index].steered {
+        case .ready, .drain: return false
+        case .maintain:
+            firstProbeEnded(index)
+            setNextProbe(index, &core)
+        case .refusing: probeEnded(index, .error(.connectionRefused), &core, &journal)
+        case .silent:
+            do throws(Errno) {
+                // It connects to nobody, so that its deadline is its result.
+                targets[index].probe.stream = try probeSocket(index, address)
+                setDeadline(index, &core)
+            } catch {
+                probeEnded(index, .error(error), &core, &journal)
+            }
+        }
+        return true
     }
 
     /// True of an address at which a listener of the balancer is reached.

@@ -10,10 +10,14 @@ struct ListenerEntry: Sendable {
     var pool: PoolID
     /// The limit on its sessions, which all entries of its name share.
     let places: ListenerPlaces
+    /// What is counted of it, for as long as its name is known.
+    let counters: LoopCounters
     /// What is asked of its clients before they get a backend; nil for nothing.
     let rules: ListenerRules?
     /// Who is there, and what is counted, since the listener's name had rules for the first time; nil before.
     let standing: ListenerStanding?
+    /// An operator lets it accept nobody; its socket stays.
+    var isPaused = false
 }
 
 extension Configuration.ListenerSettings {

@@ -134,6 +134,8 @@ final class ListenerStanding: @unchecked Sendable {
     private var counts: [String: SharedCount] = [:]
     /// Only with the roster's lock held, under which reloads are taken over.
     private var latestRate: Rate?
+    /// The most sessions of a client that an operator has set; nil for what is configured. Only with the lock held.
+    private var perClientSet: Int32?
 
     init() {
         clients = SharedClients(ClientTable.Settings(), seed: .random(in: .min ... .max))
@@ -143,15 +145,46 @@ final class ListenerStanding: @unchecked Sendable {
     /// Takes over what a configuration allows.
     func apply(_ rules: Configuration.ClientRules) {
         if let perClient = rules.perClient {
-            clients.change(
-                .init(
-                    sessionsMax: perClient.sessionsMax, rate: perClient.rate, prefix4: perClient.prefix4,
-                    prefix6: perClient.prefix6))
+            change(perClient)
+        } else {
+            // What was set was set for a limit that there is no more.
+            lock.lock()
+            perClientSet = nil
+            lock.unlock()
         }
         guard rules.rate != latestRate else { return }
         // A first rate begins with a full bucket, whatever the clock of the loops shows.
         rate.change(to: rules.rate, now: latestRate == nil ? 0 : Clock.monotonic.now().nanoseconds)
         latestRate = rules.rate
+    }
+
+    private func change(_ perClient: Configuration.ClientLimits) {
+        clients.change(
+            .init(
+                sessionsMax: self.perClient(perClient), rate: perClient.rate, prefix4: perClient.prefix4,
+                prefix6: perClient.prefix6))
+    }
+
+    /// The most sessions of a client, where so much is configured.
+    func perClient(_ configured: Configuration.ClientLimits) -> Int32? {
+        lock.lock()
+        defer { lock.unlock() }
+        return perClientSet ?? configured.sessionsMax
+    }
+
+    /// What an operator has set; nil for what is configured.
+    var perClientSteered: Int32? {
+        lock.lock()
+        defer { lock.unlock() }
+        return perClientSet
+    }
+
+    /// An operator sets the most sessions of a client; nil for what is configured.
+    func limit(_ most: Int32?, _ configured: Configuration.ClientLimits) {
+        lock.lock()
+        perClientSet = most
+        lock.unlock()
+        change(configured)
     }
 
     /// The count of those that were sent away for this reason; nil where nobody is.

@@ -9,6 +9,8 @@ struct Roster: Sendable {
     var version: UInt64 = 1
     /// How many configurations were taken over since the start: with each, listeners may be others as well.
     var reload: UInt64 = 0
+    /// How often an operator has paused or resumed a listener.
+    var listenerSteers: UInt64 = 0
     var pools: [PoolEntry] = []
     /// The listeners, whose pools are among `pools`.
     var listeners: [ListenerEntry] = []
@@ -90,7 +92,7 @@ struct PoolEntry: Sendable {
     private(set) var census = TargetCensus()
 
     init(
-        id: PoolID, name: String, settings: PoolSettings = .init(), shared: SharedPool = .init(),
+        id: PoolID, name: String, settings: PoolSettings = .init(), shared: SharedPool = .init(loops: 1),
         targets: [TargetEntry]
     ) {
         self.shared = shared
@@ -303,6 +305,8 @@ struct TargetEntry: Sendable {
     var probes = ProbeHistory()
     /// What its agent has said of it.
     var agent = AgentStanding()
+    /// What an operator has set; nil for nothing.
+    var steering: TargetSteering?
     /// What a session's socket must be bound to, so that it comes from the pool's source; nil when the kernel chooses
     /// that address by itself: see ``SourceBinding``. Of several sources this is the first: see ``SourceTurns``.
     var boundSource: SocketAddress?
@@ -328,8 +332,10 @@ struct TargetEntry: Sendable {
     var isCandidate: Bool { isEligible && weightNow > 0 }
 
     /// What of its weight counts, as its agent says; 0 while that wants no new clients for it.
-    var weightNow: Int32 { agent.weight(of: weight) }
+    var weightNow: Int32 { agent.weight(of: steering.map { $0.weight(of: weight) } ?? weight) }
 
-    /// The most sessions that it gets, by its configuration or its agent; nil for no limit.
-    var sessionsMaxNow: Int32? { agent.sessionsMax(of: sessionsMax) }
+    /// The most sessions that it gets, by its configuration, an operator or its agent; nil for no limit.
+    var sessionsMaxNow: Int32? {
+        agent.sessionsMax(of: steering.map { $0.sessionsMax(of: sessionsMax) } ?? sessionsMax)
+    }
 }

@@ -19,11 +19,16 @@ enum RosterChange: Sendable {
     case weigh(TargetID, Int32)
     /// Changes the most sessions that a backend gets; nil for no limit. Existing sessions beyond it continue.
     case limit(TargetID, Int32?)
+    /// What an operator sets for a backend; nil for nothing.
+    case steer(TargetID, TargetSteering?)
+    /// A listener accepts nobody, or goes on.
+    case pause(listener: String, Bool)
 
     /// What was changed.
     enum Subject: Hashable {
         case pool(PoolID)
         case target(TargetID)
+        case listener(String)
     }
 
     /// A listener of the balancer, as far as a change must fit to it.
@@ -66,7 +71,7 @@ extension RosterChange {
             guard (1...Int32(Limits.sessionsCeiling)).contains(sessionsMax) else {
                 throw ConfigurationError("\(sessionsMax) sessions at most: it must be 1 to \(Limits.sessionsCeiling)")
             }
-        case .remove, .limit(_, nil):
+        case .remove, .limit(_, nil), .steer, .pause:
             break
         }
     }

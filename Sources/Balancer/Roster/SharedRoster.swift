@@ -21,6 +21,8 @@ final class SharedRoster: Sendable {
     nonisolated(unsafe) private var nextTarget: UInt32 = 0
     nonisolated(unsafe) private var nextPool: UInt32 = 0
     nonisolated(unsafe) private var nextListener: UInt32 = 0
+    nonisolated(unsafe) private var departed = DepartedTargets()
+    nonisolated(unsafe) private var listenerCounters: [String: LoopCounters] = [:]
     /// What loops report to the prober.
     let failures = FailureReports()
     private let loopCount: Int
@@ -30,7 +32,7 @@ final class SharedRoster: Sendable {
         loopCount = configuration.threads
         for pool in configuration.pools { unsafe roster.pools.append(makePool(pool)) }
         let plan = unsafe ListenerPlan(from: [], to: configuration.listeners, next: &nextListener)
-        unsafe roster.listeners = Self.listeners(plan, [], roster.pools, configuration)
+        unsafe roster.listeners = listeners(plan, [], roster.pools, configuration)
         unsafe roster.process = ProcessSettings(configuration)
     }
 
@@ -44,6 +46,13 @@ final class SharedRoster: Sendable {
         lock.lock()
         defer { lock.unlock() }
         return unsafe roster
+    }
+
+    /// Backends that have left, some of whose sessions may live.
+    func departedTargets() -> DepartedTargets {
+        lock.lock()
+        defer { lock.unlock() }
+        return unsafe departed
     }
 
     /// What a reader's roster lacked.
@@ -83,6 +92,7 @@ final class SharedRoster: Sendable {
         lock.lock()
         defer { lock.unlock() }
         unsafe try change.check(roster, listeners)
+        if case .pause(let listener, let isPaused) = change, !pause(listener, isPaused) { return nil }
         return reviseLocked { pools in
             switch change {
             case .addPool(let pool):
@@ -115,8 +125,23 @@ final class SharedRoster: Sendable {
                 return .pool(pool)
             case .weigh(let id, let weight): return Self.revise(id, &pools) { target, _ in target.weight = weight }
             case .limit(let id, let most): return Self.revise(id, &pools) { target, _ in target.sessionsMax = most }
+            case .steer(let id, let steering):
+                return Self.revise(id, &pools) { target, _ in target.steering = steering }
+            // Done already: not a change of pools.
+            case .pause(let listener, _): return .listener(listener)
             }
         }
+    }
+
+    /// False when there is no such listener. Only with the lock held.
+    private func pause(_ listener: String, _ isPaused: Bool) -> Bool {
+        var hasAny = false
+        for place in unsafe roster.listeners.indices where unsafe roster.listeners[place].settings.name == listener {
+            unsafe roster.listeners[place].isPaused = isPaused
+            hasAny = true
+        }
+        unsafe roster.listenerSteers += 1
+        return hasAny
     }
 
     // MARK: reload
@@ -137,7 +162,7 @@ final class SharedRoster: Sendable {
         let pools = unsafe merge.pools(roster.pools, configuration.pools)
         merge.count(plan)
         merge.compare(unsafe roster.process, ProcessSettings(configuration))
-        unsafe roster.listeners = Self.listeners(plan, roster.listeners, pools, configuration)
+        unsafe roster.listeners = listeners(plan, roster.listeners, pools, configuration)
         unsafe roster.process = ProcessSettings(configuration)
         unsafe roster.reload += 1
         reviseLocked {
@@ -147,7 +172,8 @@ final class SharedRoster: Sendable {
         return merge.summary
     }
 
-    private static func listeners(
+    /// Only with the lock held, or before another thread can reach this roster.
+    private func listeners(
         _ plan: ListenerPlan, _ old: [ListenerEntry], _ pools: [PoolEntry], _ configuration: Configuration
     ) -> [ListenerEntry] {
         let byName = Dictionary(uniqueKeysWithValues: pools.map { ($0.name, $0.id) })
@@ -156,6 +182,7 @@ final class SharedRoster: Sendable {
         var standings = Dictionary(
             old.compactMap { entry in entry.standing.map { (entry.settings.name, $0) } },
             uniquingKeysWith: { first, _ in first })
+        let paused = Set(old.filter(\.isPaused).map(\.settings.name))
         var rules: [String: ListenerRules] = [:]
         return plan.entries.compactMap { id, settings in
             guard ids.indices.contains(settings.pool) else { return nil }
@@ -170,9 +197,23 @@ final class SharedRoster: Sendable {
                     settings, ids, configuration.networks[settings.name], standing)
             }
             return ListenerEntry(
-                id: id, settings: settings, pool: ids[settings.pool], places: own, rules: rules[settings.name],
-                standing: standings[settings.name])
+                id: id, settings: settings, pool: ids[settings.pool], places: own,
+                counters: counters(ofListener: settings.name), rules: rules[settings.name],
+                standing: standings[settings.name], isPaused: paused.contains(settings.name))
         }
+    }
+
+    /// The counters of a listener's name: one that comes again goes on from where it was. Only with the lock held.
+    private func counters(ofListener name: String) -> LoopCounters {
+        if let known = unsafe listenerCounters[name] { return known }
+        // Names that have come and gone with reloads.
+        if unsafe listenerCounters.count >= 4 * Limits.listenersMax {
+            let present = unsafe Set(roster.listeners.map(\.settings.name))
+            unsafe listenerCounters = listenerCounters.filter { present.contains($0.key) }
+        }
+        let counters = LoopCounters(loops: loopCount)
+        unsafe listenerCounters[name] = counters
+        return counters
     }
 
     /// Only with the lock held.
@@ -212,7 +253,9 @@ final class SharedRoster: Sendable {
 
     /// Only with the lock held.
     @discardableResult private func reviseLocked<Subject>(_ change: (inout [PoolEntry]) -> Subject?) -> Subject? {
+        let before = unsafe roster.pools
         guard let subject = unsafe change(&roster.pools) else { return nil }
+        unsafe departed.note(from: before, to: roster.pools)
         unsafe roster.version += 1
         unsafe findings.forget(before: roster.version)
         changed.store(unsafe roster.version, ordering: .relaxed)
@@ -242,6 +285,7 @@ final class SharedRoster: Sendable {
         let settings = PoolSettings(pool)
         return PoolEntry(
             id: PoolID(rawValue: unsafe nextPool), name: pool.name, settings: settings,
+            shared: SharedPool(loops: loopCount),
             targets: pool.backends.map { makeTarget($0, settings) })
     }
 

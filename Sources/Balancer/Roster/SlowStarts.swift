@@ -68,7 +68,8 @@ extension Targets {
             if percent == SlowStart.percentMax { over.insert(start.place) }
             states[start.place].percent = percent
             mark(start.place)
-            if pools[pool].grow(states[start.place].position, percent: percent) { changed.insert(pool) }
+            let now = states[start.place].percentNow
+            if pools[pool].grow(states[start.place].position, percent: now) { changed.insert(pool) }
         }
         for pool in changed { pools[pool].candidatesChanged() }
         slowStarts.keep(&core) { !over.contains($0.place) }

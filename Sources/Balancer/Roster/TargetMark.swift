@@ -13,6 +13,7 @@ extension Targets {
     mutating func mark(_ place: Int) {
         let (isSuspect, percent) = (states[place].suspicion.isOn, states[place].percent)
         guard !states[place].hasLeft else { return }
+        states[place].tellMark(loop)
         let isPlain = !isSuspect && percent == SlowStart.percentMax
         if isPlain, marks.isEmpty { return }
         let mark = TargetMark(isSuspect: isSuspect, percent: percent == SlowStart.percentMax ? nil : percent)

@@ -13,6 +13,7 @@ struct TargetState: ~Copyable {
     let pool: Int
     /// The name of its pool, which may have left when a session ends.
     let poolName: String
+    let poolID: PoolID
     /// Its place among the candidates of its pool; -1 once it has left the roster, or has moved.
     var position: Int
     /// Sessions that are on it, and sessions that tried it and are not connected yet. A state that has left the roster
@@ -27,8 +28,10 @@ struct TargetState: ~Copyable {
     var suspicion = Suspicion()
     /// How many of its idle sessions are to end, so that others have them: ``Configuration/Rebalance``.
     var surplus: Int32 = 0
-    /// A copy of ``Candidate/percent``.
+    /// How much of its weight it has while it starts slowly, in percent.
     var percent = SlowStart.percentMax
+    /// How much of its weight an operator lets it have, in percent.
+    var steeredPercent: Int32
     /// How often it had come back from being down or ejected, as the loop knows it.
     var comebacks: UInt32
     /// It has joined a pool that served already: it starts slowly when it is up for the first time.
@@ -47,6 +50,8 @@ struct TargetState: ~Copyable {
     var keepalive: Keepalive?
     /// The header with which its sessions begin; nil for none.
     var proxy: Configuration.ProxySend?
+    /// What connects to it meet in a drill; ``TargetSteering/State/ready`` outside of one.
+    var drill = TargetSteering.State.ready
     /// Why its sessions are to end; nil while they may go on.
     var closing: EndReason?
     /// Connections held ready for new sessions.
@@ -60,7 +65,8 @@ struct TargetState: ~Copyable {
     private let counters: TargetCounters
 
     init(
-        _ entry: TargetEntry, at address: SocketAddress, pool: Int, named poolName: String, position: Int,
+        _ entry: TargetEntry, at address: SocketAddress, pool: Int, named poolName: String, _ poolID: PoolID,
+        position: Int,
         _ settings: PoolSettings, warmMax: Int, loop: Int, ephemeralPortMin: UInt16
     ) {
         id = entry.id
@@ -69,6 +75,7 @@ struct TargetState: ~Copyable {
         name = entry.name
         self.pool = pool
         self.poolName = poolName
+        self.poolID = poolID
         self.position = position
         boundSource = entry.boundSource
         sources = SourceTurns(settings.sources(towards: address))
@@ -78,11 +85,16 @@ struct TargetState: ~Copyable {
         userTimeout = settings.socketOptions.userTimeoutMilliseconds
         keepalive = settings.socketOptions.keepalive?.settings
         proxy = settings.proxy
+        drill = entry.drill
+        steeredPercent = entry.steeredPercent
         warm = WarmConnections(max: warmMax)
         mayMeetItself = address.port >= ephemeralPortMin
         counters = entry.counters
         cells = entry.counters.cells(ofLoop: loop)
     }
+
+    /// How much of its weight counts, in percent: what an operator lets it have of what it has while it starts slowly.
+    var percentNow: Int32 { max(1, percent * steeredPercent / 100) }
 
     /// Its pool has other settings: they hold for its sessions at their next check, and for its next sockets.
     mutating func set(_ settings: PoolSettings) {
@@ -136,6 +148,9 @@ struct TargetState: ~Copyable {
     /// A client has met a failure: a connect that failed, or a reset before the first byte.
     func report(to reports: FailureReports) { reports.report(id, counters) }
 
+    /// Notes what this loop makes of it, for those who ask.
+    func tellMark(_ loop: Int) { counters.mark(loop, isSuspect: suspicion.isOn, percent: percent) }
+
     /// Clients go to others first from now on.
     mutating func suspect() { suspicion.begin(counters.countSuspicion()) }
 }
@@ -159,6 +174,8 @@ struct PoolState: ~Copyable {
     private(set) var hasQueue = false
     /// What all loops have of it together.
     let shared: SharedPool
+    /// This loop's counters of it.
+    let cells: CounterCells
     /// ``SharedPool/load`` is maintained: it has a limit.
     private(set) var isCounted = false
     /// The rank of the candidates that are up.
@@ -176,15 +193,17 @@ struct PoolState: ~Copyable {
     /// What keeps its clients from a backend.
     var troubles = PoolTroubles()
 
-    init(_ entry: PoolEntry, share: Double, seed: UInt64) {
+    init(_ entry: PoolEntry, share: Double, seed: UInt64, loop: Int) {
         let policy = entry.settings.makePolicy(share: share, seed: seed)
-        self.init(id: entry.id, name: entry.name, policy: policy, entry.settings, entry.shared)
+        self.init(id: entry.id, name: entry.name, policy: policy, entry.settings, entry.shared, loop: loop)
     }
 
     init(
-        id: PoolID, name: String, policy: any Policy, _ settings: PoolSettings = .init(), _ shared: SharedPool = .init()
+        id: PoolID, name: String, policy: any Policy, _ settings: PoolSettings = .init(),
+        _ shared: SharedPool = .init(loops: 1), loop: Int = 0
     ) {
         self.shared = shared
+        cells = shared.counters.cells(ofLoop: loop)
         isCounted = settings.sessionsMax != nil
         hasQueue = settings.queue != nil
         self.settings = settings
@@ -230,6 +249,20 @@ struct PoolState: ~Copyable {
     }
 
     // MARK: candidates
+
+    /// Remembers what the policy saw: the candidate that it picked, and those around it.
+    func trace(_ trace: inout PickTrace, picked: Int, _ tried: TriedTargets) {
+        trace.begin(of: candidates.count, hasSessions: countsSessions)
+        let shown = min(candidates.count, PickTrace.candidatesMax)
+        let first = min(max(0, picked - shown / 2), candidates.count - shown)
+        for position in first..<first + shown {
+            let verdict: PickVerdict =
+                position == picked
+                ? .picked
+                : PickVerdict(candidates[position], isTried: tried.contains(Int(candidates[position].place)))
+            trace.add(candidates[position], verdict)
+        }
+    }
 
     /// The position of a candidate that `request` allows; nil when there is none.
     mutating func pick(for request: borrowing PickRequest) -> Int? {

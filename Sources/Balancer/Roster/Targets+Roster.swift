@@ -75,7 +75,7 @@ extension Targets {
 
     /// Nil only when 65,535 pools that have left are held by sessions.
     private mutating func insert(_ entry: PoolEntry) -> Int? {
-        (pools.insert(PoolState(entry, share: share, seed: seed &+ UInt64(loop)))?.index).map(Int.init)
+        (pools.insert(PoolState(entry, share: share, seed: seed &+ UInt64(loop), loop: loop))?.index).map(Int.init)
     }
 
     /// The pool has other settings; sessions have those of their backend's state from now on.
@@ -195,6 +195,7 @@ extension Targets {
         if hasChanged { states[place].suspicion.end() }
         follow(place, target, isUp: isUp)
         pools[pool].note(position, isSuspect: states[place].suspicion.isOn)
+        if pools[pool].grow(position, percent: states[place].percentNow) { pools[pool].candidatesChanged() }
         let most = target.sessionsMaxNow ?? .max
         if candidate.sessionsMax != most { pools[pool].limit(position, most, sessions: states[place].load) }
     }
@@ -205,6 +206,8 @@ extension Targets {
         let isDoubtful =
             states[place].probes.failureRuns != target.probes.failureRuns || target.probes.last != .succeeded
         states[place].probes = target.probes
+        states[place].drill = target.drill
+        states[place].steeredPercent = target.steeredPercent
         states[place].boundSource = target.boundSource
         states[place].follow(isFollowed(target, pool: states[place].pool))
         _ = states[place].suspicion.end(answered: target.probes.suspicionsAnswered)
@@ -213,7 +216,7 @@ extension Targets {
         judge(place, isUp: target.isUp)
         // Warm connections have the wrong source address, or no session will need them, or they may have ended without
         // a sign, as when the backend's host was reset.
-        if !isRightSource || !isUp || isDoubtful { dropWarm(place) }
+        if !isRightSource || !isUp || isDoubtful || target.drill != .ready { dropWarm(place) }
     }
 
     /// One that is up after it was down or ejected, or for the first time since it has joined, starts slowly.
@@ -246,8 +249,8 @@ extension Targets {
             if place >= 0 { startSlowly(Int(place), target, isUp: entry.isCandidate(target)) }
             if stays {
                 candidate.isSuspect = states[Int(place)].suspicion.isOn
-                candidate.percent = states[Int(place)].percent
             }
+            if place >= 0 { candidate.percent = states[Int(place)].percentNow }
             candidates.append(candidate)
         }
         let whenRemoved = entry.settings.whenRemoved
@@ -275,7 +278,7 @@ extension Targets {
     private mutating func insert(_ target: TargetEntry, pool: Int, _ position: Int) -> Int32 {
         guard let address = target.address else { return -1 }
         var state = TargetState(
-            target, at: address, pool: pool, named: pools[pool].name, position: position,
+            target, at: address, pool: pool, named: pools[pool].name, pools[pool].id, position: position,
             pools[pool].settings, warmMax: warm.max, loop: loop, ephemeralPortMin: ephemeralPortMin)
         state.follow(isFollowed(target, pool: pool))
         state.isNew = !roster.isFirstRound && !pools[pool].candidates.isEmpty

@@ -173,6 +173,13 @@ struct Session: ~Copyable {
         set { set(.cutShort, newValue) }
     }
 
+    /// The attempt in progress is one of a drill, whose socket connects to nobody: what the kernel reports of it means nothing.
+    /// Kept where lingering, which comes later, counts its checks to 100.
+    var isDrilled: Bool {
+        get { phase == .connecting && lingerChecks == .max }
+        set { lingerChecks = newValue ? .max : 0 }
+    }
+
     /// It has stood in its pool's queue, and does not stand at the end again.
     var hasWaited: Bool {
         get { flags.contains(.hasWaited) }

@@ -19,8 +19,10 @@ extension Sessions {
                 if mayWait(index, &targets) { return wait(index, &targets, &core, &journal) }
                 break
             }
+            if isTraced { tracePick(index, place, &targets) }
             guard targets.take(place) else { continue }
             connectsLeft -= 1
+            if isTraced { traceAttempt(index, place, &targets, core.now) }
             countAttempt(index, on: place, &targets, journal.cells)
             switch beginConnect(index, to: place, &targets, &core) {
             case .inProgress:
@@ -88,6 +90,7 @@ extension Sessions {
         slab[index].tried.insert(place)
         slab[index].attempts += 1
         slab[index].lap &+= 1
+        if targets.states[place].drill != .ready { return beginDrill(index, on: place, &targets) }
         let address = targets.states[place].address
         var stream = targets.takeWarm(place, &core)
         var result: ConnectResult
@@ -106,6 +109,22 @@ extension Sessions {
         if let errno = stream.add(to: core.poller, token) { return .failed(errno) }
         slab[index].link.backend = Side(stream: stream, hasNoDelay: false, isUnix: address.isUnix)
         return result
+    }
+
+    /// A drill: the backend refuses, or does not answer. The socket of the latter is one that connects to nobody.
+    @inline(never) private mutating func beginDrill(
+        _ index: Int, on place: Int, _ targets: inout Targets
+    ) -> ConnectResult {
+        guard targets.states[place].drill == .silent else { return .failed(.connectionRefused) }
+        do throws(Errno) {
+            let stream = try targets.makeStream(to: place)
+            let isUnix = targets.states[place].address.isUnix
+            slab[index].link.backend = Side(stream: stream, hasNoDelay: false, isUnix: isUnix)
+            slab[index].isDrilled = true
+            return .inProgress
+        } catch {
+            return .failed(error)
+        }
     }
 
     /// One of several source addresses has no port left towards the backend, or this machine does not have it: the others
@@ -145,7 +164,9 @@ extension Sessions {
     ) -> Bool {
         let place = Int(slab[index].target)
         if hasNames { noteFailed(index, at: place) }
+        if isTraced { traceAttemptEnd(index, errno, now) }
         slab[index].connectFailure = errno
+        slab[index].isDrilled = false
         slab[index].link.backend = Side(stream: .empty, hasNoDelay: false, isUnix: false)
         // Data sent with the SYN was not delivered; the client's socket still holds it.
         slab[index].link.upstream.delivered = 0
@@ -241,6 +262,7 @@ extension Sessions {
         // It was connecting when its backend was found down, or removed.
         if targets.states[place].closing != nil { beginSweep() }
         slab[index].times.recordConnected(core.now)
+        if isTraced { traceConnected(index, &targets, core.now) }
         if slab[index].link.upstream.delivered > 0 { takeSentEarly(index, targets.states[place].cells, journal.cells) }
         slab[index].link.backend.isWritable = true
         let check = core.now.advanced(nanoseconds: targets.states[place].timeouts.firstIdleCheck)

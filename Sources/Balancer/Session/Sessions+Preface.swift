@@ -155,6 +155,7 @@ extension Sessions {
         // A reload may have given its listener another one.
         if rules.names == nil, let pool = targets.place(of: rules.pool) { change(index, toPool: pool, &targets) }
         slab[index].move(to: .connecting)
+        traceEntered(index, core.now)
         core.timers.disarm(slab[index].timer)
         return connectNext(index, &targets, &core, &journal)
     }

@@ -74,6 +74,7 @@ extension Sessions {
         if slab[index].phase == .preface { return prefaceReady(index, &targets, &core, &journal) }
         guard slab[index].phase == .connecting else { return .continues }
         guard slab[index].link.backend.stream.isOpen else { return connectNext(index, &targets, &core, &journal) }
+        guard !slab[index].isDrilled else { return .continues }
         let readiness = slab[index].link.backend.stream.readiness
         return readiness.isEmpty ? .continues : connectReady(index, readiness, &targets, &core, &journal)
     }
@@ -91,7 +92,9 @@ extension Sessions {
     mutating func service(
         _ index: Int, _ targets: inout Targets, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Step {
-        switch Self.serve(&slab[index], &relay, &targets, &core, journal.cells, linger) {
+        let served = Self.serve(&slab[index], &relay, &targets, &core, journal.cells, linger)
+        if isTraced, served != .over { traceMoved(index, &targets, core.now) }
+        switch served {
         case .waits:
             return .continues
         case .more:

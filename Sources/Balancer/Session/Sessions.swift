@@ -38,6 +38,16 @@ struct Sessions: ~Copyable {
     /// Why the session that ended last was closed before its first byte; nil when it was not.
     var lastTrouble: (ListenerTrouble, door: UInt16, client: SocketAddress, cause: String?)?
     let hasNames: Bool
+    /// There is administration, which may ask about sessions.
+    let isTraced: Bool
+    /// What is remembered for that, by the places of sessions.
+    var traces: Column<SessionTrace>
+    /// Sessions that have ended.
+    var ended = EndedSessions()
+    /// The counters of listeners, by their numbers, while there is somebody to read them.
+    var listenerCells: [CounterRow?] = []
+    /// The loop's index.
+    let loop: Int
     let ids: SessionIDs
     /// The names of listeners, by their numbers.
     var listenerNames = ListenerNames()
@@ -68,12 +78,15 @@ struct Sessions: ~Copyable {
 
     /// Throws where there is no memory for ``Limits/sessionsAtStart`` sessions.
     init(
-        _ configuration: Configuration, _ ids: SessionIDs, _ core: inout LoopCore
+        _ configuration: Configuration, _ ids: SessionIDs, loop: Int = 0, _ core: inout LoopCore
     ) throws(SystemCallError) {
         let count = configuration.limits.sessionsAtStart
         self.ids = ids
         hasNames = configuration.log.namesSessions
         keepsOrigins = configuration.keepsOrigins
+        isTraced = configuration.administration.isOn
+        self.loop = loop
+        traces = Column(capacity: 0)
         origins = Column(capacity: 0)
         prefaces = Column(capacity: 0)
         slab = Slab(capacity: Token.indexLimit, reserving: 0)
@@ -88,6 +101,7 @@ struct Sessions: ~Copyable {
         guard reserve(count, &core) else {
             throw SystemCallError(call: "malloc", subject: "sessions", errno: .outOfMemory)
         }
+        if isTraced { ended.reserve() }
     }
 
     /// Makes sure of memory for one more session, in all that holds a part of it; false when there is none.
@@ -102,6 +116,7 @@ struct Sessions: ~Copyable {
     /// The slab comes last: while it has room, there is room for its sessions in the others.
     private mutating func reserve(_ count: Int, _ core: inout LoopCore) -> Bool {
         ipv6Hosts.reserve(count) && (!keepsOrigins || origins.reserve(count) && prefaces.reserve(count))
+            && (!isTraced || traces.reserve(count))
             && bulk.reserve(count)
             && late.reserve(count)
             && connects.reserve(count)
@@ -229,7 +244,8 @@ struct Sessions: ~Copyable {
         switch slab[index].phase {
         case .connecting:
             // The result may have come, and the turn had no share for it.
-            let reported = slab[index].isQueued ? slab[index].link.backend.stream.readiness : []
+            let reported: Readiness =
+                slab[index].isQueued && !slab[index].isDrilled ? slab[index].link.backend.stream.readiness : []
             if !reported.isDisjoint(with: [.writable, .hangup, .error]) {
                 return goOn(index, &targets, &core, &journal)
             }
@@ -268,7 +284,11 @@ struct Sessions: ~Copyable {
         journal.countEnd(
             reason, discarded: lastRecord.bytesDiscarded, named < 0 ? nil : targets.states[named].cells)
         core.timers.remove(slab[index].timer)
-        if slab[index].phase == .waiting { leaveQueue(index, &targets) }
+        if slab[index].phase == .waiting {
+            countWait(index, &targets, core.now)
+            leaveQueue(index, &targets)
+        }
+        if isTraced { endTrace(index, &targets, core.now) }
         relay.chargeEnd()
         relay.release(&slab[index].link, isConnected: slab[index].isConnected)
         if slab[index].link.backend.stream.isOpen { targets.drop(place) }
@@ -309,7 +329,7 @@ struct Sessions: ~Copyable {
             case .connectFailed: .backend
             case .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .rebalanced, .noBackend,
                 .backendsFull, .queueFull, .queueTimeout, .denied, .clientLimit, .badHeader, .prefaceTimeout,
-                .noRoute, .shortage, .cut:
+                .noRoute, .shortage, .killed, .cut:
                 .balancer
             }
         lastRecord = SessionRecord(

@@ -1,27 +1,21 @@
 import Glibc
 import Reactor
 
-/// What one loop does for the process: signals, the service manager, its watchdog, and the status socket.
+/// What one loop does for the process: signals, the service manager, and its watchdog.
 ///
 /// It exists once, in the loop with the ``Duties``. It decides nothing about sessions: it returns what a signal
 /// requests, and the loop carries that out.
 struct Steward: ~Copyable {
     private let signals: Signals?
     private var service: ServiceManager?
-    private var status: StatusListener?
     /// The state that the manager was told last, and the version of the conditions that it is of.
     private var told = ""
     private var version: UInt64 = 0
     private let watchdogTimer: TimerID
-    private let statusTimer: TimerID
     /// The service manager has not been told that the process is ready.
     private var isAwaited = true
     /// The service manager awaits the end of a reload.
     private(set) var isReloading = false
-    /// When the loop was made.
-    private let started: Instant
-    /// What peers of the status socket were told of turns.
-    private var turns = TurnReader()
 
     /// Notifications per watchdog timeout: a single late one does no harm.
     private static let watchdogBeats = 3
@@ -29,27 +23,15 @@ struct Steward: ~Copyable {
     private static let retryAfter: Duration = .milliseconds(50)
 
     init(
-        _ configuration: Configuration, signals: consuming Signals?, service: consuming ServiceManager?,
+        signals: consuming Signals?, service: consuming ServiceManager?,
         _ core: inout LoopCore
     ) throws(SystemCallError) {
         if let errno = signals?.add(to: core.poller, Token(.signals)) {
             throw SystemCallError(call: "epoll_ctl", subject: "signals", errno: errno)
         }
-        status = try Self.openStatus(configuration.status, core)
         self.signals = signals
         self.service = service
         watchdogTimer = core.timers.add(Token(.watchdogTimer))
-        statusTimer = core.timers.add(Token(.status))
-        started = core.monotonicNow
-    }
-
-    private static func openStatus(
-        _ socket: Configuration.StatusSocket?, _ core: borrowing LoopCore
-    ) throws(SystemCallError) -> StatusListener? {
-        guard let socket else { return nil }
-        let status = try StatusListener.open(socket)
-        try status.add(to: core.poller, Token(.status))
-        return status
     }
 
     /// What a signal requests of the process.
@@ -147,40 +129,8 @@ struct Steward: ~Copyable {
         core.timers.arm(watchdogTimer, at: core.now + timeout / Self.watchdogBeats)
     }
 
-    // MARK: status socket
-
-    /// Answers peers of the status socket, up to a share of the turn; all of them get the same report.
-    mutating func answerStatus(_ facts: LoopFacts, _ core: inout LoopCore) {
-        let uptime = core.monotonicNow - started
-        var report: String?
-        for _ in 0..<Limits.statusAnswersPerTurn {
-            let result = status?.answer {
-                if let report { return report }
-                let text = StatusReport(facts, turns.read(facts.turns), uptime: uptime).text
-                report = text
-                return text
-            }
-            switch result {
-            case .given: continue
-            case .quiet, nil: return
-            case .exhausted:
-                // The poller does not report peers again that wait already.
-                return core.timers.arm(statusTimer, at: core.now + Acceptor.pauseAfterShortage)
-            }
-        }
-        if status?.isQueued == false {
-            status?.isQueued = true
-            core.ready.append(Token(.status))
-        }
-    }
-
-    /// The status socket was taken out of the ready queue.
-    mutating func leaveQueue() {
-        status?.isQueued = false
-    }
-
     /// Open descriptors, for the audit.
     var openDescriptors: Int {
-        (signals == nil ? 0 : 1) + (service == nil ? 0 : 1) + (status?.openDescriptors() ?? 0)
+        (signals == nil ? 0 : 1) + (service == nil ? 0 : 1)
     }
 }

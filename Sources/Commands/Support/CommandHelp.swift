@@ -4,7 +4,7 @@ import ArgumentParser
 struct CommandHelp {
     /// How it is called: `balancer status`.
     let call: String
-    /// Its long options, `--timeout`.
+    /// Its options, `--timeout` and `-f`.
     private(set) var options: [String] = []
     /// Those of them that are followed by a value.
     private(set) var valued: Set<String> = []
@@ -33,7 +33,7 @@ struct CommandHelp {
     private mutating func add(_ line: Substring) {
         let entry = line.dropFirst(2).firstRange(of: "  ").map { line.dropFirst(2)[..<$0.lowerBound] } ?? line
         let words = entry.split { $0 == " " || $0 == "," }
-        for word in words where word.hasPrefix("--") {
+        for word in words where word.hasPrefix("-") && word != "-h" {
             options.append(String(word))
             if words.contains(where: { $0.hasPrefix("<") }) { valued.insert(String(word)) }
         }

@@ -24,21 +24,35 @@ public enum Startup {
         return DescriptorLimit.raise()
     }
 
-    /// Throws unless there is memory for a program with so many loops, and a thread for each and for the log: with too
-    /// little, the first small allocation that fails would end the program without a message.
-    public static func checkMemory(loops: Int) throws(SystemCallError) {
-        try MemoryLimit.checkRoom(bytesNeeded(loops: loops))
+    /// Throws unless there is memory for a program with so many threads, and for the log: with too little, the first small
+    /// allocation that fails would end the program without a message.
+    public static func checkMemory(_ threads: ThreadCount) throws(SystemCallError) {
+        try MemoryLimit.checkRoom(bytesNeeded(threads))
     }
 
-    /// How much a program with so many loops needs beyond what it is itself.
-    static func bytesNeeded(loops: Int) -> Int {
-        bytesAtStart + loops * (bytesPerLoop + min(LoopThread.stackBytes(), stackBytesMax))
+    /// How much a program with so many threads needs beyond what it is itself.
+    static func bytesNeeded(_ threads: ThreadCount) -> Int {
+        bytesAtStart + (threads.loops + threads.others) * (bytesPerLoop + min(LoopThread.stackBytes(), stackBytesMax))
     }
 
     /// What a program allocates in small pieces, many times over.
     private static let bytesAtStart = 16 << 20
     /// A larger stack (`ulimit -s`) is mapped, and never used to its end.
     private static let stackBytesMax = 8 << 20
-    /// A loop's tables for the first sessions, and its buffers.
+    /// A loop's tables for the first sessions, and its buffers; another thread's allocations are not more.
     private static let bytesPerLoop = 4 << 20
+}
+
+/// How many threads a program runs.
+public struct ThreadCount: Sendable {
+    /// Those that have an event loop each: `--threads`.
+    public var loops: Int
+    /// Those beside them, except the log's.
+    public var others = 0
+
+    /// So many.
+    public init(loops: Int, others: Int = 0) {
+        self.loops = loops
+        self.others = others
+    }
 }

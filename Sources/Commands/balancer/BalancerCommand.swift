@@ -1,3 +1,4 @@
+import AdministrationCommands
 import ArgumentParser
 import CommandSupport
 
@@ -10,7 +11,7 @@ import CommandSupport
             balancer SOURCE_IP HOST PORT [HOST PORT ...] [--port PORT] [options]
             balancer run FILE
             balancer run --listen ADDRESS:PORT HOST:PORT [HOST:PORT ...]
-            balancer status [PATH]
+            balancer status | top | sessions | why ID | events | drain b2 | ready b2 | reload | ...
             balancer demo [--stay] [--fast]
             """,
         discussion: """
@@ -23,10 +24,17 @@ import CommandSupport
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, RunCommand.self, CheckCommand.self, ConfigCommand.self, StatusCommand.self,
-            DemoCommand.self,
+            ServeCommand.self, RunCommand.self, CheckCommand.self, ConfigCommand.self, DemoCommand.self,
+            StatusCommand.self, TopCommand.self, SessionsCommand.self, WhyCommand.self, EventsCommand.self,
+            DrainCommand.self, MaintainCommand.self, ReadyCommand.self, SetCommand.self, AddCommand.self,
+            RemoveCommand.self, KillCommand.self, PauseCommand.self, ResumeCommand.self, ReloadCommand.self,
+            DiffCommand.self, DrillCommand.self,
         ],
         defaultSubcommand: ServeCommand.self)
 
-    static func main() { start(repeatable: RunCommand.repeatable, optional: ["--busy-poll": LatencyOptions.words]) }
+    static func main() {
+        start(
+            repeatable: RunCommand.repeatable,
+            optional: OptionalValues.words.merging(["--busy-poll": LatencyOptions.words]) { own, _ in own })
+    }
 }

@@ -1,3 +1,5 @@
+import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import Balancer
 import CommandSupport
@@ -24,9 +26,9 @@ struct CheckCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Compare with the running balancer that has this --status-socket (administration.socket in a file).",
+            "Compare with the running balancer that has this --admin-socket (administration.socket in a file).",
             valueName: "socket"),
-        completion: .file(), transform: StatusPath.parse)
+        completion: .file(), transform: AdminPath.parse)
     var against: String?
 
     private static let answerTime: Duration = .seconds(2)
@@ -48,22 +50,18 @@ struct CheckCommand: ParsableCommand {
         print(ReloadPreview.remark)
     }
 
-    private static func ask(_ path: String) throws -> StatusAnswer {
-        let text: String
-        do throws(StatusQuestion.Failure) {
-            text = try StatusQuestion.ask(path, within: answerTime)
+    private static func ask(_ path: String) throws -> RunningState {
+        let status: Status
+        do throws(AdministrationClientError) {
+            status = try AdministrationClient(place: .unix(path), timeout: answerTime).status()
         } catch {
             complain("balancer", "\(path): \(error)")
             throw ExitCode.unsuccessful
         }
-        guard !StatusReport.saysDraining(text) else {
+        guard status.state != ServiceState.draining.rawValue else {
             complain("balancer", "\(path): this balancer is about to end: ask the one that takes its place")
             throw ExitCode.unsuccessful
         }
-        guard let answer = StatusAnswer(text) else {
-            complain("balancer", "\(path): the answer lists no listeners: it is of another version, or of no balancer")
-            throw ExitCode.unsuccessful
-        }
-        return answer
+        return RunningState(status)
     }
 }

@@ -1,3 +1,4 @@
+import AdministrationCommands
 import ArgumentParser
 import Balancer
 import CommandSupport
@@ -14,6 +15,7 @@ struct ConfigCommand: ParsableCommand {
             balancer config SOURCE_IP HOST PORT [HOST PORT ...] [options of serve]
             balancer config --full FILE
             balancer config --schema
+            balancer config --running [--admin PATH]
             """,
         discussion: """
             balancer config --listen 0.0.0.0:5432 db1:5432 db2:5432 >balancer.yaml
@@ -32,24 +34,28 @@ struct ConfigCommand: ParsableCommand {
     @Flag(help: "Print the JSON Schema of configuration files, for editors.")
     var schema = false
 
+    @Flag(help: "Print the configuration of a running balancer; --admin, --token-file and --timeout may follow.")
+    var running = false
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The one-line command: --listen or SOURCE_IP, backends, options.", valueName: "arguments"))
     var line: [String] = []
 
     func validate() throws {
-        let forms = [full != nil, schema, !line.isEmpty].count { $0 }
+        let forms = [full != nil, schema, running, !running && !line.isEmpty].count { $0 }
         if line.contains("--help") || line.contains("-h") { throw CleanExit.helpRequest(self) }
         guard forms == 1 else {
             throw ValidationError(
                 forms == 0
-                    ? "nothing to print: give --listen ADDRESS:PORT and backends, or SOURCE_IP and backends, --full FILE, or "
-                        + "--schema"
-                    : "--full FILE, --schema and a one-line command exclude each other: give one of them")
+                    ? "nothing to print: give --listen ADDRESS:PORT and backends, or SOURCE_IP and backends, --full FILE, "
+                        + "--schema, or --running"
+                    : "--full FILE, --schema, --running and a one-line command exclude each other: give one of them")
         }
     }
 
     func run() throws {
+        if running { return try RunningConfiguration.show(line) }
         let limit = Startup.prepare()
         if schema {
             print(JSONSchema.text, terminator: "")

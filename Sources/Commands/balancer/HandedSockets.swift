@@ -7,8 +7,8 @@ import Reactor
 struct HandedSockets {
     /// The sockets for clients.
     var clients: [InheritedSocket] = []
-    /// The status socket, if one was handed over.
-    var status: InheritedSocket?
+    /// The administration socket, if one was handed over.
+    var administration: InheritedSocket?
 
     /// Takes the sockets over. One with an unknown name or of a wrong kind ends the program with an error message.
     static func take() throws -> HandedSockets {
@@ -26,14 +26,14 @@ struct HandedSockets {
     /// is for clients.
     mutating func add(_ socket: InheritedSocket) throws(SocketActivationError) {
         switch socket.name {
-        case "status" where status == nil:
-            // Data written to a TCP socket just before its close may be lost, and the state must not be public.
+        case "admin" where administration == nil:
+            // Whoever may open it may do everything.
             guard socket.address.family == AF_UNIX else {
                 throw SocketActivationError(
-                    "socket 'status' (\(socket.address)) from the service manager is not a Unix socket: ListenStream= must "
+                    "socket 'admin' (\(socket.address)) from the service manager is not a Unix socket: ListenStream= must "
                         + "be a path")
             }
-            status = socket
+            administration = socket
         case "clients", "unknown":
             clients.append(socket)
         case let name where name.hasSuffix(".socket"):
@@ -41,7 +41,7 @@ struct HandedSockets {
         default:
             throw SocketActivationError(
                 "socket '\(socket.name)' (\(socket.address)) from the service manager: FileDescriptorName= must be "
-                    + "clients, any number of times, or status, once")
+                    + "clients, any number of times, or admin, once")
         }
     }
 }

@@ -66,13 +66,22 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "With --listen: the Unix socket for `balancer status`. (default: $BALANCER_STATUS_SOCKET, or none)",
+            "With --listen: the Unix socket for `balancer status` and the other commands. (default: "
+                + "$BALANCER_ADMIN_SOCKET, or none)",
             valueName: "path"),
-        completion: .file(), transform: StatusPath.parseNew)
-    var statusSocket: String?
+        completion: .file(), transform: AdminPath.parseNew)
+    var adminSocket: String?
+
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "With --listen: an address of loopback for the page and metrics over HTTP; may be given several times.",
+            valueName: "address:port"),
+        completion: .list(["127.0.0.1:"]), transform: OneLine.adminAddress)
+    var adminHttp: [SocketAddress] = []
 
     /// The options that may be given several times.
-    static let repeatable: Set<String> = ["--listen", "--source"]
+    static let repeatable: Set<String> = ["--listen", "--source", "--admin-http"]
 
     func run() throws {
         let form = try form()
@@ -86,7 +95,7 @@ struct RunCommand: ParsableCommand {
             throw ExitCode(EX_CONFIG)
         }
         let resources = Resources(
-            descriptors: limit, memory: MemoryLimit.all(), sockets: sockets, statusSocket: StatusPath.chosen(nil))
+            descriptors: limit, memory: MemoryLimit.all(), sockets: sockets, adminSocket: AdminPath.chosen(nil))
         switch form {
         case .line(let line):
             try Serving.run(try Self.configuration(line, resources), descriptors: limit, resources.memory)
@@ -105,9 +114,10 @@ struct RunCommand: ParsableCommand {
             throw ConfigurationPath.report(error)
         }
         let pools = PoolDiscoverer()
-        let reader = ConfigurationReader(file, resources, pools, current: configuration)
+        let reader = ConfigurationReader(file, resources, pools, current: configuration, of: document)
         try Serving.run(
-            configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) }
+            configuration, descriptors: resources.descriptors, resources.memory, readAgain: { reader.begin($0) },
+            hooks: { .file(reader, $0) }
         ) { control in
             pools.update(document, configuration, control)
             reader.watch(document, control)
@@ -140,7 +150,7 @@ extension RunCommand {
         do throws(ArgumentFault) {
             return OneLine(
                 listen: listen, backends: try HostPort.list(words), sources: source, threads: threads ?? 1,
-                statusSocket: statusSocket)
+                adminSocket: adminSocket, adminHTTP: adminHttp)
         } catch {
             throw ValidationError(error.description)
         }
@@ -159,7 +169,8 @@ extension RunCommand {
     private func file() throws -> String {
         let options = [
             ("--source", "pools.NAME.source", !source.isEmpty), ("--threads", "process.threads", threads != nil),
-            ("--status-socket", "administration.socket", statusSocket != nil),
+            ("--admin-socket", "administration.socket", adminSocket != nil),
+            ("--admin-http", "administration.http", !adminHttp.isEmpty),
         ]
         let looksLikeBackend = words.first.map(Self.isBackend) ?? false
         if let word = words.first, looksLikeBackend {

@@ -93,10 +93,18 @@ struct ServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The Unix socket for `balancer status`. (default: $BALANCER_STATUS_SOCKET, or none)",
+            "The Unix socket for `balancer status` and the other commands. (default: $BALANCER_ADMIN_SOCKET, or none)",
             valueName: "path"),
-        completion: .file(), transform: StatusPath.parseNew)
-    var statusSocket: String?
+        completion: .file(), transform: AdminPath.parseNew)
+    var adminSocket: String?
+
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "An address of loopback for the page and metrics over HTTP; may be given several times.",
+            valueName: "address:port"),
+        completion: .list(["127.0.0.1:"]), transform: OneLine.adminAddress)
+    var adminHttp: [SocketAddress] = []
 
     func run() throws {
         let limit = Serving.prepare()
@@ -133,10 +141,14 @@ extension ServeCommand {
             sockets.clients.isEmpty
             ? [.init(address: source, name: Document.listenerName, backlog: backlog.map(Int32.init))]
             : sockets.clients.map { .init(inherited: $0, name: Document.listenerName) }
+        let administration = Configuration.Administration(
+            socket: sockets.administration.map { .inherited($0) } ?? AdminPath.chosen(adminSocket).map { .path($0) },
+            http: adminHttp)
         // A socket that was handed over takes two descriptors: the received one, and the loop's own.
         let limits = resources.limits(
             listeners: listeners.count + sockets.clients.count, backends: targets.count, threads: threads,
-            warmConnections: latency.warmConnections, sessionsMax: sessions.sessionsMax)
+            warmConnections: latency.warmConnections, sessionsMax: sessions.sessionsMax,
+            isAdministered: administration.isOn)
         do {
             return try Configuration(
                 listeners: listeners,
@@ -147,7 +159,7 @@ extension ServeCommand {
                 ],
                 timeouts: sessions.timeouts, limits: limits, latency: latency.latency, log: .lines(log),
                 threads: threads,
-                status: sockets.status.map { .inherited($0) } ?? StatusPath.chosen(statusSocket).map { .path($0) })
+                administration: administration)
         } catch {
             throw ValidationError(error.description)
         }

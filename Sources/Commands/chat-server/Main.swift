@@ -52,7 +52,7 @@ import Reactor
         Startup.prepare()
         Signals.ignore(Signal.meaningless)
         do throws(SystemCallError) {
-            try Startup.checkMemory(loops: 1)
+            try Startup.checkMemory(ThreadCount(loops: 1))
             var server = try ChatServer(
                 port: port.rawValue, bind: bind?.with(port: port.rawValue),
                 output: LineLog(OutputStream(number: 1)), errors: LineLog(OutputStream(number: 2)),

@@ -50,6 +50,13 @@ struct BindChecks {
         }
     }
 
+    /// Adds an address at which administration listens.
+    mutating func add(
+        administration address: SocketAddress, _ place: Place, _ path: Path, _ mistakes: inout MistakeList
+    ) {
+        _ = add(address, place, path, &mistakes)
+    }
+
     /// False when a mistake was found, so that a range has only one.
     private mutating func add(
         _ address: SocketAddress, _ place: Place, _ path: Path, _ mistakes: inout MistakeList

@@ -30,6 +30,7 @@ enum Checks {
             let key = Path.top.key("administration").key("socket")
             binds.add(socket: path, at: fields.place(of: "socket"), key, &mistakes)
         }
+        if let fields = main.fields("administration") { administration(fields, &binds, &mistakes) }
         let own = binds.own
         for pool in pools { check(pool, besides: own, &mistakes) }
         if let defaults = main.fields("defaults")?.fields("keepalive") {
@@ -38,6 +39,26 @@ enum Checks {
         for listener in listeners {
             guard let fields = listener.fields.fields("keepalive") else { continue }
             keepalive(fields, Path.top.key("listeners").key(listener.name).key("keepalive"), &mistakes)
+        }
+    }
+
+    /// An address that others can reach needs a token; no address is a listener's.
+    private static func administration(
+        _ fields: Fields, _ binds: inout BindChecks, _ mistakes: inout MistakeList
+    ) {
+        let path = Path.top.key("administration").key("http")
+        for found in fields.list("http") {
+            guard let place = found.origin.place, case .bind(let bind) = found.value else { continue }
+            guard let address = bind.addresses.first, bind.addresses.count == 1 else {
+                mistakes.add(place, path, "\(bind) is a range of ports: one port is needed, as in 127.0.0.1:9180")
+                continue
+            }
+            binds.add(administration: address, place, path, &mistakes)
+            guard !address.isLoopback, !fields.written.contains("token_file") else { continue }
+            mistakes.add(
+                place, path,
+                "\(address) can be reached from elsewhere: add 'token_file', without which only an address of loopback may be "
+                    + "given, as 127.0.0.1:\(address.port)")
         }
     }
 

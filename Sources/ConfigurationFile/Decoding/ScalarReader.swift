@@ -87,6 +87,8 @@ struct ScalarReader {
             default: false
             }
         }
+        // A path of the API has names in it, and these two mean something else there.
+        guard text != ".", text != ".." else { return "a name other than '.' and '..' is needed" }
         guard !text.isEmpty, isName, text.utf8.count <= FileLimits.nameBytesMax else {
             return "\(TextForm.name.needed) is needed"
         }

@@ -50,6 +50,9 @@ extension Document {
         latency.busyPoll = process.busyPoll.value
         latency.fastOpen = process.fastOpen.value
         latency.warmConnections = process.warmConnections.value
+        let administrationSettings = Configuration.Administration(
+            socket: resources.adminSocket(administration.socket.value), http: administration.http.map(\.value),
+            tokenFile: administration.tokenFile.value, hosts: administration.hosts.map(\.value))
         let inherited = listeners.count { $0.inherited != nil }
         let backendsMax = pools.reduce(0) { $0 + $1.backends.count } + discoveredPools.reduce(0) { $0 + $1.max }
         // Each has a descriptor for its probe, and one for its agent.
@@ -59,11 +62,11 @@ extension Document {
         let limits = resources.limits(
             listeners: listeners.count + inherited, backends: backendsMax + agents,
             threads: process.threads.value, warmConnections: latency.warmConnections,
-            sessionsMax: process.sessionsMax.value)
+            sessionsMax: process.sessionsMax.value, isAdministered: administrationSettings.isOn)
         return try Configuration(
             listeners: listeners, pools: pools, timeouts: timeouts, limits: limits, latency: latency, log: log.settings,
             threads: process.threads.value, freezesWhenAllFail: process.freezesWhenAllFail.value,
-            status: resources.statusSocket(statusSocket.value))
+            administration: administrationSettings)
     }
 
     // MARK: listeners
@@ -145,7 +148,7 @@ extension Document {
         let used = listeners.flatMap(\.binds).compactMap { bind in
             if case .systemd(let name) = bind.value { name } else { nil }
         }
-        for socket in sockets where socket.name != Resources.statusSocketName && !used.contains(socket.name) {
+        for socket in sockets where socket.name != Resources.adminSocketName && !used.contains(socket.name) {
             mistakes.add(
                 file: file,
                 "the service manager hands over the socket '\(socket.name)' (\(socket.address)), which no listener has: "

@@ -23,7 +23,7 @@ extension Document {
         var allPools: [Pool] = []
         for pool in pools { allPools.append(try Pool(pool)) }
         self.pools = allPools
-        statusSocket = try fields.section("administration").optional("socket", \.asText)
+        administration = Administration(try fields.section("administration"))
     }
 }
 
@@ -40,6 +40,20 @@ extension Document.Process {
         busyPoll = try fields.setting("busy_poll", \.asBusyPoll)
         fastOpen = try fields.setting("fast_open", \.asFlag)
         warmConnections = try fields.setting("warm_connections", \.asCount)
+    }
+}
+
+extension Document.Administration {
+    fileprivate init(_ fields: Fields) {
+        socket = fields.optional("socket", \.asText)
+        http = fields.list("http").flatMap { found -> [Setting<SocketAddress>] in
+            guard case .bind(let bind) = found.value else { return [] }
+            return bind.addresses.map { .init(value: $0, origin: found.origin) }
+        }
+        tokenFile = fields.optional("token_file", \.asText)
+        hosts = fields.list("hosts").compactMap { found in
+            if case .text(let text) = found.value { .init(value: text, origin: found.origin) } else { nil }
+        }
     }
 }
 

@@ -15,8 +15,8 @@ public struct Document: Sendable {
     public let pools: [Pool]
     /// What is written about sessions and backends.
     public let log: Log
-    /// Where `balancer status` asks; nil for nowhere.
-    public let statusSocket: Setting<String?>
+    /// How the running balancer is asked.
+    public let administration: Administration
     /// The files of networks that listeners name.
     public let networkFiles: [NetworkFile]
     /// All of that as the table of keys has it.
@@ -40,6 +40,18 @@ public struct Document: Sendable {
         public let fastOpen: Setting<Bool>
         /// Connections held ready to each backend.
         public let warmConnections: Setting<Int>
+    }
+
+    /// `administration`
+    public struct Administration: Sendable {
+        /// The path of the Unix socket; nil for that of the environment, or none.
+        public let socket: Setting<String?>
+        /// The addresses for HTTP.
+        public let http: [Setting<SocketAddress>]
+        /// The file with the token; nil for no changes over HTTP.
+        public let tokenFile: Setting<String?>
+        /// Names by which it may be asked over HTTP.
+        public let hosts: [Setting<String>]
     }
 
     /// One of `listeners`.

@@ -14,8 +14,10 @@ public struct OneLine: Sendable {
     public var sources: [SocketAddress]
     /// How many loops share the work.
     public var threads: Int
-    /// The path of the status socket; nil for none.
-    public var statusSocket: String?
+    /// The path of the administration socket; nil for none.
+    public var adminSocket: String?
+    /// The addresses for administration over HTTP.
+    public var adminHTTP: [SocketAddress]
 
     /// Which lines the log has.
     public static let log = LogSettings.standard
@@ -23,13 +25,14 @@ public struct OneLine: Sendable {
     /// What the arguments say.
     public init(
         listen: [BindAddress], backends: [HostPort], sources: [SocketAddress] = [], threads: Int = 1,
-        statusSocket: String? = nil
+        adminSocket: String? = nil, adminHTTP: [SocketAddress] = []
     ) {
         self.listen = listen
         self.backends = backends
         self.sources = sources
         self.threads = threads
-        self.statusSocket = statusSocket
+        self.adminSocket = adminSocket
+        self.adminHTTP = adminHTTP
     }
 
     /// An address to listen on, as an argument: `0.0.0.0:80`, `[::]:80`, `10.0.0.9:9000-9010`.
@@ -38,6 +41,21 @@ public struct OneLine: Sendable {
             throw ArgumentFault("a Unix socket needs a configuration file, with 'bind: {unix: PATH}'")
         }
         return try AddressForms.bind(argument)
+    }
+
+    /// An address for administration over HTTP as an argument: `127.0.0.1:9180`. Another than loopback needs a token, which only
+    /// a file names.
+    public static func adminAddress(_ argument: String) throws(ArgumentFault) -> SocketAddress {
+        let addresses = try AddressForms.bind(argument).addresses
+        guard addresses.count == 1, let address = addresses.first else {
+            throw ArgumentFault("one address and one port are needed, as in 127.0.0.1:9180")
+        }
+        guard address.isLoopback else {
+            throw ArgumentFault(
+                "an address of loopback is needed, as in 127.0.0.1:9180: others can be reached from elsewhere, which needs a "
+                    + "file with administration.http and administration.token_file")
+        }
+        return address
     }
 
     /// A source address as an argument: `10.0.0.254`.
@@ -51,6 +69,7 @@ public struct OneLine: Sendable {
         try check(addresses, resources.sockets ?? [])
         let family = sources.first?.family ?? addresses.first?.family ?? AF_INET
         let targets = backends.map { $0.backend(preferring: family) }
+        let administration = Configuration.Administration(socket: resources.adminSocket(adminSocket), http: adminHTTP)
         return try Configuration(
             listeners: addresses.map {
                 .init(address: $0, name: Document.listenerName, isIPv6Only: $0.hasCompanion(among: addresses))
@@ -58,9 +77,9 @@ public struct OneLine: Sendable {
             pools: [.init(backends: targets, sources: sources)],
             limits: resources.limits(
                 listeners: addresses.count, backends: targets.count, threads: threads, warmConnections: 0,
-                sessionsMax: nil),
+                sessionsMax: nil, isAdministered: administration.isOn),
             log: Self.log, threads: threads,
-            status: resources.statusSocket(statusSocket))
+            administration: administration)
     }
 }
 
@@ -75,7 +94,7 @@ extension OneLine {
                     "--listen \(all) stands for every address, also \(single): leave one out, or change its port")
             }
         }
-        if let socket = sockets.first(where: { $0.name != Resources.statusSocketName }) {
+        if let socket = sockets.first(where: { $0.name != Resources.adminSocketName }) {
             throw ConfigurationError(
                 "the service manager hands over the socket '\(socket.name)' (\(socket.address)), and --listen makes its "
                     + "own: use a file with 'bind: {systemd: \(socket.name)}', or disable the socket unit")

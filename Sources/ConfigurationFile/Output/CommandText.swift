@@ -111,9 +111,14 @@ private struct ConfigurationWriter {
             line(0, "log:")
             line(1, "mode: \(mode.rawValue)")
         }
-        guard case .path(let path) = configuration.status else { return }
+        let administration = configuration.administration
+        var lines: [String] = []
+        if case .path(let path) = administration.socket { lines.append("socket: \(YAMLWriter.quoted(path))") }
+        let addresses = administration.http.map { YAMLWriter.quoted($0.description) }
+        if !addresses.isEmpty { lines.append("http: [\(addresses.joined(separator: ", "))]") }
+        guard !lines.isEmpty else { return }
         line(0, "")
         line(0, "administration:")
-        line(1, "socket: \(YAMLWriter.quoted(path))")
+        for text in lines { line(1, text) }
     }
 }

@@ -18,14 +18,9 @@ public struct ReloadPreview {
     }
 
     /// Compares a file with what a balancer says of itself.
-    public init(_ document: Document, against running: StatusAnswer) {
+    public init(_ document: Document, against running: RunningState) {
         listeners(document, running)
         pools(document, running)
-        if running.backendsNotListed > 0 {
-            changes.append(
-                "note: the balancer lists \(running.backends.count) backends, and \(running.backendsNotListed) more are "
-                    + "not compared")
-        }
     }
 
     /// What it says nothing of.
@@ -75,7 +70,7 @@ public struct ReloadPreview {
 
     // MARK: listeners
 
-    private mutating func listeners(_ document: Document, _ running: StatusAnswer) {
+    private mutating func listeners(_ document: Document, _ running: RunningState) {
         let before = Dictionary(grouping: running.listeners, by: \.name)
         for listener in document.listeners {
             let name = listener.name.value
@@ -113,15 +108,15 @@ public struct ReloadPreview {
 
     // MARK: pools
 
-    private mutating func pools(_ document: Document, _ running: StatusAnswer) {
+    private mutating func pools(_ document: Document, _ running: RunningState) {
         let before = Dictionary(grouping: running.backends, by: \.pool)
         for pool in document.pools {
             let name = pool.name.value
             // What discovery has found, or will find, is not in the file.
             if pool.discovery != nil { continue }
             if let old = before[name] {
-                compare(pool, with: old, isComplete: running.backendsNotListed == 0)
-            } else if running.backendsNotListed == 0 {
+                compare(pool, with: old)
+            } else {
                 note(.poolAdded, "pool \(name): added, with \(Self.plural(pool.backends.count, "backend"))")
             }
         }
@@ -138,12 +133,12 @@ public struct ReloadPreview {
         }
     }
 
-    private mutating func compare(_ pool: Document.Pool, with before: [StatusAnswer.Backend], isComplete: Bool) {
+    private mutating func compare(_ pool: Document.Pool, with before: [RunningState.Backend]) {
         let name = pool.name.value
         var old = Dictionary(before.map { ($0.title, $0) }) { first, _ in first }
         for backend in pool.backends {
             guard let former = old.removeValue(forKey: backend.title) else {
-                if isComplete { note(.added, "pool \(name): backend \(backend.title) is added") }
+                note(.added, "pool \(name): backend \(backend.title) is added")
                 continue
             }
             compare(backend, with: former, pool: name)
@@ -161,7 +156,7 @@ public struct ReloadPreview {
     }
 
     private mutating func compare(
-        _ backend: Document.Backend, with former: StatusAnswer.Backend, pool: String
+        _ backend: Document.Backend, with former: RunningState.Backend, pool: String
     ) {
         let line = "pool \(pool): backend \(backend.title)"
         // Of a name, the running balancer knows an address, and the file does not.

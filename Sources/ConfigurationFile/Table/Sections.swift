@@ -38,8 +38,9 @@ extension Section {
                 "log", .section(log), .standard(""), "What is written about sessions and backends.",
                 example: "{sessions: {to: stdout, format: json}}"),
             Key(
-                "administration", .section(administration), .standard(""), "How the running balancer is asked.",
-                example: "{socket: /run/balancer/status.sock}"),
+                "administration", .section(administration), .standard(""),
+                "How the running balancer is asked and steered.",
+                example: "{socket: /run/balancer/admin.sock}"),
         ])
 
     /// The keys of the file that an included file may have.
@@ -158,11 +159,28 @@ extension Section {
         ])
 
     static let administration = Section(
-        "administration", "How the running balancer is asked.",
+        "administration", "How the running balancer is asked and steered: docs/administration.md.",
         [
             Key(
-                "socket", .text(.socketPath), .nothing("$BALANCER_STATUS_SOCKET, or no socket"),
-                "The Unix socket for `balancer status`.", example: "/run/balancer/status.sock"),
-            .later("http"), .later("token_file"),
+                "socket", .text(.socketPath), .nothing("$BALANCER_ADMIN_SOCKET, or no socket"),
+                "The Unix socket for `balancer status` and the other commands. Whoever may open it may do everything; only its "
+                    + "own user may.",
+                example: "/run/balancer/admin.sock"),
+            Key(
+                "http", .list(.text(.bind), most: Configuration.Administration.addressesMax), .nothing("no address"),
+                "Addresses for the page, metrics and the API over HTTP. Everybody who can connect may read; changes need the "
+                    + "token. An address that is not loopback needs `token_file`.",
+                example: "127.0.0.1:9180"),
+            Key(
+                "token_file", .text(.list), .nothing("no token, and no changes over HTTP"),
+                "The file with the token for changes over `http`: one line of 16 to 512 characters without spaces, which "
+                    + "others than its owner must not read.",
+                example: "/etc/balancer/token"
+            ).only(beside: ["http"]),
+            Key(
+                "hosts", .list(.text(.httpHost), most: FileLimits.hostsMax), .nothing("the addresses alone"),
+                "Names by which `http` may be asked (`Host`), besides its addresses and localhost.",
+                example: "balancer.example.org"
+            ).only(beside: ["http"]),
         ])
 }

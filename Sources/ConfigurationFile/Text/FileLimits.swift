@@ -3,6 +3,8 @@
 public enum FileLimits {
     /// The most statuses and ranges of them of a check.
     static let statusesMax = 16
+    /// The most names by which administration may be asked over HTTP.
+    static let hostsMax = 16
     /// The most bytes of one file. 4,096 backends with a line each are some 300 KiB.
     public static let bytesMax = 1 << 20
     /// The most files that `include` may bring.

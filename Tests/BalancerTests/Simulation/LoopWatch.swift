@@ -26,6 +26,7 @@ struct LoopWatch {
     private var sessionAddresses: Set<SocketAddress> = []
     private var probeAddresses: Set<SocketAddress> = []
     private var timedOut: UInt64 = 0
+    private var version: UInt64 = 0
     /// Pools with a backend for a new client that has no limit.
     private var unlimitedPools: Set<Int> = []
     /// How many sessions each backend had, by the place of its state.
@@ -83,7 +84,8 @@ struct LoopWatch {
         turns += 1
         look(at: loop)
         lookAtTimers(loop)
-        lookAtBackends()
+        // What an operator has set for a while may have gone back within the turn.
+        if loop.shared.access == nil || loop.shared.roster.version == version { lookAtBackends() }
         lookAtStop(loop)
         for violation in shares.look(at: loop, kernel) where violations.isEmpty { note(violation) }
         for violation in queues.look(at: loop) where violations.isEmpty { note(violation) }
@@ -104,7 +106,9 @@ struct LoopWatch {
         peers.removeAll()
         for index in loop.sessions.slab.indexRange where loop.sessions.slab.isTaken(index) {
             guard let client = kernel.socketObject(loop.sessions.slab[index].link.client.stream.number),
-                let backend = kernel.socketObject(loop.sessions.slab[index].link.backend.stream.number)
+                let backend = kernel.socketObject(loop.sessions.slab[index].link.backend.stream.number),
+                // In a drill it connects to nobody.
+                !loop.sessions.slab[index].isDrilled
             else { continue }
             let address = loop.targets.states[Int(loop.sessions.slab[index].target)].address
             if backend.address != address { note("client \(client.host.id) is elsewhere than its session says") }
@@ -115,12 +119,13 @@ struct LoopWatch {
             peers[key] = Peer(backend: backend, isConnected: loop.sessions.slab[index].isConnected)
         }
         let roster = loop.shared.roster.current()
+        version = loop.shared.roster.version
         downAddresses.formUnion(roster.targets.filter { !$0.isUp }.compactMap(\.address))
         probeAddresses = Set(roster.targets.compactMap(\.address))
         let candidates = roster.pools.flatMap(Self.candidates(of:))
         sessionAddresses = Set(candidates.compactMap(\.address))
         unlimitedPools = Set(
-            candidates.filter { $0.sessionsMax == nil }.compactMap(\.address).compactMap(RosterScript.pool(of:)))
+            candidates.filter { $0.sessionsMaxNow == nil }.compactMap(\.address).compactMap(RosterScript.pool(of:)))
         for pool in roster.pools where pool.settings.sessionsMax != nil {
             if let number = Int(pool.name) { unlimitedPools.remove(number) }
         }
@@ -135,8 +140,8 @@ struct LoopWatch {
     /// The backends that new sessions of a pool may be sent to: unknown ones only where none is known, and of these backups
     /// only where there is no other.
     private static func candidates(of pool: PoolEntry) -> [TargetEntry] {
-        var all = pool.targets.filter { $0.isEligible && $0.weight > 0 }
-        let usable = pool.targets.filter { $0.address != nil && $0.weight > 0 }
+        var all = pool.targets.filter { $0.isEligible && $0.weightNow > 0 }
+        let usable = pool.targets.filter { $0.address != nil && $0.weightNow > 0 }
         if all.count * 1_000_000 < usable.count * pool.settings.panicThreshold { return usable }
         if pool.settings.health.startsUnknown {
             let known = all.filter { $0.probes.last != nil }
@@ -167,22 +172,27 @@ struct LoopWatch {
         }
         // Attempts that may have timed out: they began long enough ago, and were neither answered nor refused.
         let unanswered = kernel.closed.count {
-            !$0.socket.resetsOnClose && $0.state == .connecting && $0.age >= timeouts.connect.wholeNanoseconds
+            !$0.socket.resetsOnClose
+                && ($0.state == .fresh || $0.state == .connecting && $0.age >= timeouts.connect.wholeNanoseconds)
         }
         let timedOut = loop.journal.cells[.failedTimedOut] - timedOut
         if timedOut > unanswered { note("\(timedOut) connects have timed out, and \(unanswered) had to") }
         let isRunning = loop.state == .running
-        if isRunning { for probe in kernel.closed where probe.isProbe { checkProbe(probe) } }
+        // A probe that an operator's order has made pointless is abandoned.
+        let isSteered = loop.shared.access != nil
+        if isRunning, !isSteered { for probe in kernel.closed where probe.isProbe { checkProbe(probe) } }
 
         // A loop that stops reads the clock for the log.
         guard loop.isRunning, kernel.pace.overshoot > Pace.stallMin else { return }
         stalls += 1
-        if loop.core.stall < kernel.pace.overshoot {
+        // An order may have ended the session whose deadline the kernel's timer is still set for: the loop does not plan to wake
+        // up then.
+        if loop.core.stall < kernel.pace.overshoot, !isSteered {
             note("a stall of \(kernel.pace.overshoot) ns counted as \(loop.core.stall) ns")
         }
         guard planned > max(now, sparedUntil) else { return }
         sparedUntil = planned
-        let probes = isRunning ? kernel.closed.count { $0.isProbe && $0.state == .connecting } : 0
+        let probes = isRunning && !isSteered ? kernel.closed.count { $0.isProbe && $0.state == .connecting } : 0
         if idle.count > 0 || timedOut > 0 || probes > 0 { note("a timer has paid for a stall") }
     }
 
@@ -278,8 +288,10 @@ struct LoopWatch {
         guard violations.isEmpty else { return }
         let audit = Audit(loop)
         if !audit.isSound { note(audit.description) }
-        if audit.descriptors != kernel.openDescriptors {
-            note("\(kernel.openDescriptors) descriptors are open, the loop knows of \(audit.descriptors)")
+        // The wakers of those who ask are not the loop's.
+        let open = kernel.openDescriptors - (loop.shared.access == nil ? 0 : 2)
+        if audit.descriptors != open {
+            note("\(open) descriptors are open, the loop knows of \(audit.descriptors)")
         }
         lookAtCandidates(loop)
     }

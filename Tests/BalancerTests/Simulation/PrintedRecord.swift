@@ -52,14 +52,14 @@ struct PrintedRecord {
     }
 
     /// Its last attempt may have been in progress when it ended, or may have failed: it waited for the next one.
-    var hasUnknownAttempt: Bool { !isConnected && attempts > 0 && (reason == .abandoned || reason == .cut) }
+    var hasUnknownAttempt: Bool { !isConnected && attempts > 0 && [.abandoned, .killed, .cut].contains(reason) }
 
     /// How many of its attempts to connect have failed, at least.
     var failures: Int {
         if isConnected { return attempts - 1 }
         switch reason {
         // A client that had left before it was accepted gets no attempt.
-        case .abandoned, .cut: return max(0, attempts - 1)
+        case .abandoned, .killed, .cut: return max(0, attempts - 1)
         case .connectFailed, .shortage, .noBackend, .backendsFull, .queueFull, .queueTimeout: return attempts
         case .denied, .clientLimit, .badHeader, .prefaceTimeout, .noRoute: return attempts
         case .finished, .reset, .idle, .halfClosed, .sessionAge, .backendDown, .backendRemoved, .rebalanced: return -1

@@ -26,7 +26,7 @@ extension RosterScript {
         guard
             let configuration = try? Configuration(
                 listeners: listeners, pools: pools, timeouts: first.timeouts, limits: limits, latency: first.latency,
-                log: first.log)
+                log: first.log, administration: first.administration)
         else { return violations.append("the script has made a configuration that is none") }
         apply(configuration, &loop, before, kernel)
     }

@@ -110,6 +110,8 @@ struct RosterScript {
             case .limit(let id, let most): target == id && entry?.sessionsMax == most
             case .addPool(let pool): pools.contains { .pool($0.id) == subject && $0.name == pool.name }
             case .removePool(let id): subject == .pool(id) && !pools.contains { $0.id == id }
+            // Those of operators: ``OrderScript``.
+            case .steer, .pause: false
             }
         if !isDone { violations.append("\(change) was not carried out") }
     }

@@ -121,6 +121,10 @@ extension SimulatedKernel {
             listener.isSignalled = false
             ready.append((listener.data, CEPOLL_IN))
         }
+        for event in wakers where ready.count < limit && event.isSignalled {
+            event.isSignalled = false
+            ready.append((event.data, CEPOLL_IN))
+        }
         if ready.count < limit, signals.takeEvent() { ready.append((signals.data, CEPOLL_IN)) }
         let start = Int.random(in: 0...live.count, using: &random)
         for place in 0..<live.count where ready.count < limit {

@@ -16,6 +16,7 @@ final class SimulatedKernel: ScriptedKernel {
         case epoll
         case timer
         case file
+        case event(SimulatedEvent)
         case listener(SimulatedListener)
         case socket(SimulatedSocket)
         case pipeReader(SimulatedPipe)
@@ -78,6 +79,8 @@ final class SimulatedKernel: ScriptedKernel {
     var listeners: [SimulatedListener] = []
     /// Where sockets that may become listeners are bound.
     private var ports: [CInt: UInt16] = [:]
+    /// Those by which threads wake the loop.
+    var wakers: [SimulatedEvent] = []
     /// Clients that were not accepted before their listener was closed.
     var arrivalsLost = 0
     var timerData: UInt64 = 0
@@ -204,7 +207,7 @@ final class SimulatedKernel: ScriptedKernel {
 
     func epollCreate() -> CInt { allocate(.epoll) }
     func timerCreate() -> CInt { allocate(.timer) }
-    func eventCreate() -> CInt { allocate(.file) }
+    func eventCreate() -> CInt { allocate(.event(SimulatedEvent())) }
     func open(_ path: String, flags: CInt) -> CInt { path.hasPrefix("/proc") ? -ENOENT : allocate(.file) }
     func epollAdd(_ epoll: CInt, _ descriptor: CInt, interest: UInt32, data: UInt64) -> CInt {
         switch objects[descriptor] {
@@ -212,6 +215,9 @@ final class SimulatedKernel: ScriptedKernel {
             socket.data = data
             socket.isSignalled = true
         case .listener(let listener): listener.data = data
+        case .event(let event):
+            event.data = data
+            wakers.append(event)
         case .timer: timerData = data
         case .file, .epoll, .pipeReader, .pipeWriter: break
         case nil where descriptor < 3: break
@@ -362,6 +368,7 @@ final class SimulatedKernel: ScriptedKernel {
     }
 
     func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+        if case .event(let event) = objects[descriptor] { event.isSignalled = true }
         guard descriptor == 1 || book != nil && descriptor == 2 else { return bytes.count }
         let text = unsafe String(decoding: bytes, as: UTF8.self)
         guard descriptor == 1 else {

@@ -170,3 +170,9 @@ struct ClosedSocket {
     /// Probes reset what they close.
     var isProbe: Bool { socket.resetsOnClose && wasWatched }
 }
+
+/// An eventfd, by which another thread wakes the loop.
+final class SimulatedEvent {
+    var data: UInt64 = 0
+    var isSignalled = false
+}

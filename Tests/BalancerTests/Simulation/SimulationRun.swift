@@ -25,13 +25,16 @@ struct SimulationRun {
     /// Reloads before a turn, likewise.
     private let reloadPercent: Int
     private(set) var script: RosterScript
+    /// What operators order and ask, of runs with administration.
+    private(set) var orders: OrderScript?
 
     /// Far more turns than any run needs.
     static let turnsMax = 20_000
 
     init(
         seed: UInt64, clients: Int, pools: Int = 1, backends: Int = 3, changePercent: Int = 0,
-        reloadPercent: Int = 0, faults: SimulatedKernel.Faults, drainAfter: Int? = nil, isSignalled: Bool = false,
+        reloadPercent: Int = 0, orderPercent: Int = 0, faults: SimulatedKernel.Faults, drainAfter: Int? = nil,
+        isSignalled: Bool = false,
         latency: Configuration.Latency = .sleeping, timeouts: Configuration.PoolTimeouts = .init(idle: .seconds(20)),
         freezes: Bool = false, listenerMax: Int32? = nil, prefaces book: PrefaceBook? = nil,
         backend: (SocketAddress) -> Configuration.Backend = { .init(address: $0) },
@@ -43,6 +46,7 @@ struct SimulationRun {
         self.changePercent = changePercent
         self.reloadPercent = reloadPercent
         script = RosterScript(seed: seed)
+        orders = orderPercent > 0 ? OrderScript(seed: seed, percent: orderPercent) : nil
         kernel = SimulatedKernel(seed: seed, clients: clients, faults: faults)
         var limits = Limits(sessionsMax: 64)
         limits.chunkBytes = 128
@@ -69,7 +73,8 @@ struct SimulationRun {
                 adjustPool(&settings)
                 return settings
             },
-            limits: limits, latency: latency, log: .sessions, freezesWhenAllFail: freezes)
+            limits: limits, latency: latency, log: .sessions, freezesWhenAllFail: freezes,
+            administration: .init(socket: orderPercent > 0 ? .path("/run/admin.sock") : nil))
         watch = LoopWatch(kernel, configuration)
     }
 
@@ -77,8 +82,10 @@ struct SimulationRun {
         let output = EventLog(
             .sessions, output: OutputStream(number: 1), errors: OutputStream(number: 2))
         guard isSignalled else {
-            let duties = ProcessDuties(signals: nil, service: nil, control: nil, lookUp: BackgroundResolver.system)
-            return try BalancerLoop(configuration, salt: seed, duties, output: output)
+            let access = try orders.map { _ in try LoopAccess(loops: 1, control: ControlChannel()) }
+            let duties = ProcessDuties(
+                signals: nil, service: nil, control: access?.control, lookUp: BackgroundResolver.system)
+            return try BalancerLoop(configuration, salt: seed, duties, access: access, output: output)
         }
         let loop = try BalancerLoop(configuration, signals: Signals([.terminate]), output: output)
         let counters = loop.shared.counters[0]
@@ -103,6 +110,7 @@ struct SimulationRun {
             script.change(&loop)
             watch.begin(loop)
         }
+        if orders?.act(on: &loop) ?? false { watch.begin(loop) }
         if loop.state == .running, script.isDue(reloadPercent) {
             kernel.book?.noteClients(kernel)
             script.reload(&loop, from: configuration, kernel)
@@ -139,6 +147,7 @@ struct SimulationRun {
                 watch.endTurn(of: loop)
             }
             isStuck = watch.turns == Self.turnsMax
+            orders?.end(of: &loop)
             rowsLeft = loop.sessions.count
             blocksLeft = loop.sessions.relay.memory.blocks.taken
             pipesLeft = loop.sessions.relay.memory.pipes.taken
@@ -173,13 +182,16 @@ struct SimulationRun {
     /// Everything that must hold, whatever happened; the violations, for people.
     func violations() -> [String] {
         var found: [String] = []
-        found += watch.violations + script.violations
+        found += watch.violations + script.violations + (orders?.violations ?? [])
         found += watch.counts.violations(PrintedRecord.all(in: kernel.output))
         if isStuck { found.append("stuck: a session never ended") }
         if rowsLeft != 0 { found.append("\(rowsLeft) rows left") }
         if blocksLeft != 0 { found.append("\(blocksLeft) blocks not given back") }
         if pipesLeft != 0 { found.append("\(pipesLeft) pipes not given back") }
-        if kernel.openDescriptors != 0 { found.append("descriptors not closed: \(kernel.objects.keys.sorted())") }
+        // Those who ask live as long as the process.
+        if kernel.openDescriptors != (orders == nil ? 0 : 2) {
+            found.append("descriptors not closed: \(kernel.objects.keys.sorted())")
+        }
         let records = records()
         let recorded = records.values.joined().reduce(0) { $0 + $1.up + $1.down + $1.discarded }
         if recorded != received { found.append("the records count \(recorded) bytes, \(received) were received") }
@@ -259,6 +271,8 @@ struct SimulationRun {
         case .sessionAge, .backendDown, .backendRemoved, .rebalanced:
             // When: LoopWatch.
             break
+        case .killed:
+            if orders == nil { found.append("\(name) was killed") }
         case .cut:
             if drainAfter == nil { found.append("\(name) was cut") }
         }

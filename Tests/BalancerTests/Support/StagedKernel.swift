@@ -9,6 +9,8 @@ import Reactor
 final class StagedKernel: ScriptedKernel {
     /// Descriptors that are open.
     private(set) var descriptors: Set<CInt> = []
+    /// What CLOCK_MONOTONIC shows to those who do not go by the loop's clock.
+    var monotonic: UInt64 = 1_000_000_000
     /// How many may be open.
     var descriptorsMax = Int.max
     /// What connect(2) returns for an address.
@@ -127,7 +129,7 @@ final class StagedKernel: ScriptedKernel {
     func timerCreate() -> CInt { make() }
     func eventCreate() -> CInt { make() }
     func epollRemove(_ epoll: CInt, _ descriptor: CInt) -> CInt { 0 }
-    func monotonicNanoseconds() -> UInt64 { 1_000_000_000 }
+    func monotonicNanoseconds() -> UInt64 { monotonic }
     func timerSet(_ timer: CInt, nanoseconds: UInt64) -> CInt { 0 }
 
     func open(_ path: String, flags: CInt) -> CInt {

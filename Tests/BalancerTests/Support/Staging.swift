@@ -23,7 +23,7 @@ extension Configuration {
     static func staged(
         backends: Int, listeners: Int = 1, warm: Int = 0, interval: Duration = .seconds(60),
         timeouts: Timeouts = .init(),
-        limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, status: StatusSocket? = nil,
+        limits: Limits = .init(), threads: Int = 1, sessionsMax: Int? = nil, administration: Administration = .init(),
         freezes: Bool = false,
         adjust: (inout Pool) -> Void = { _ in }, backend: (Int) -> Backend = { .init(address: .backend($0)) }
     ) throws -> Configuration {
@@ -39,7 +39,7 @@ extension Configuration {
             pools: [pool],
             timeouts: timeouts, limits: sessionsMax.map { .init(sessionsMax: $0) } ?? limits, latency: latency,
             log: .none,
-            threads: threads, freezesWhenAllFail: freezes, status: status)
+            threads: threads, freezesWhenAllFail: freezes, administration: administration)
     }
 }
 

@@ -50,7 +50,7 @@ extension ControlRequest {
         case .backends(let backends, let pool): "\(pool): \(backends.map(\.line).joined(separator: ", "))"
         case .undiscovered(let pool, let reason): "\(pool)! \(reason)"
         case .remark(let text, let pool): "\(pool)# \(text)"
-        case .configuration, .noConfiguration: "a configuration"
+        case .configuration, .noConfiguration, .order, .killed, .reloadAsked: "another request"
         }
     }
 }

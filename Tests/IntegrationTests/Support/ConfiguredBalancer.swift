@@ -16,12 +16,13 @@ struct ConfiguredBalancer {
     ///   - backends: Each as the file has it: an address in quotes, or a map.
     ///   - pool: Further lines of the pool, `listener` of the listener, and `top` of the file.
     ///   - bind: nil for a port of the loopback address.
+    ///   - folder: That of the file; nil for a new one.
     static func start(
         _ backends: [String], pool: [String] = [], listener: [String] = [], top: [String] = [],
         log: String = "log: {mode: sessions}", bind: String? = nil, isReady: Bool = true,
-        at location: SourceLocation = #_sourceLocation
+        in folder: TestFolder? = nil, at location: SourceLocation = #_sourceLocation
     ) throws -> ConfiguredBalancer {
-        let folder = try TestFolder(at: location)
+        let folder = try folder ?? TestFolder(at: location)
         let manager = try NotifySocket(at: location)
         let port = try Ports.free(at: location)
         let text = """

@@ -241,6 +241,13 @@ private func concernsPrograms(_ variable: String) -> Bool {
     ["NOTIFY_", "WATCHDOG_", "LISTEN_", "BALANCER_STATUS_"].contains { variable.hasPrefix($0) }
 }
 
+/// One above the highest descriptor that this process may have; no test has more than 4,096.
+private func descriptorsEnd() -> Int {
+    var limit = rlimit()
+    _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return Int(min(limit.rlim_cur, 4096))
+}
+
 /// - Parameter descriptors: The program's descriptors 0, 1, 2 and so on.
 private func spawn(
     _ command: [String], descriptors: [Int32], _ additions: [String: String], at location: SourceLocation
@@ -253,6 +260,11 @@ private func spawn(
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
     for (number, copy) in copies.enumerated() {
         unsafe posix_spawn_file_actions_adddup2(&actions, copy, Int32(number))
+    }
+    // What other tests of this process have open at the moment: a program that inherits a socket of theirs keeps it open when
+    // they close it, and SwiftNIO accepts connections without close-on-exec. What is not open is passed over.
+    for number in descriptors.count..<descriptorsEnd() {
+        unsafe posix_spawn_file_actions_addclose(&actions, Int32(number))
     }
 
     var attributes = posix_spawnattr_t()

@@ -1,6 +1,9 @@
+import AdministrationAPI
+import AdministrationClient
 import Testing
 
-/// A balancer's status report: `key=value` pairs, in one line about the balancer and one per backend.
+/// A balancer's status as `balancer status --lines` has it: `key=value` pairs, in one line about the balancer and one per
+/// backend.
 struct StatusAnswer {
     let balancer: [String: String]
     let backends: [[String: String]]
@@ -11,20 +14,35 @@ struct StatusAnswer {
             return Dictionary(pairs.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { $1 }
         }
         balancer = lines.first ?? [:]
-        backends = lines.dropFirst().filter { $0["listener"] == nil }
+        backends = lines.dropFirst().filter { $0["backend"] != nil }
+    }
+
+    /// What the API says, under the same keys.
+    init(_ status: Status) {
+        let states = status.pools.flatMap(\.backends).map(\.state)
+        balancer = [
+            "state": status.state, "backends_up": "\(states.count { ["up", "unchecked"].contains($0) })",
+            "backends": "\(states.count)", "sessions": "\(status.sessions)", "sessions_max": "\(status.sessionsMax)",
+            "threads": "\(status.loops.count)", "uptime_s": "\(Int(status.uptimeSeconds))", "pid": "\(status.pid)",
+        ]
+        backends = status.pools.flatMap { pool in
+            pool.backends.map {
+                [
+                    "backend": $0.address ?? "-", "health": $0.state, "title": $0.name, "pool": pool.name,
+                    "sessions": "\($0.sessions)",
+                ]
+            }
+        }
     }
 
     var state: String? { balancer["state"] }
     var sessions: Int? { balancer["sessions"].flatMap { Int($0) } }
 
-    /// Queries the socket directly, without `balancer status`.
+    /// Asks the API, without `balancer status`.
     static func read(
         at path: String, within limit: Duration = .seconds(10), at location: SourceLocation = #_sourceLocation
     ) throws -> StatusAnswer {
-        let socket = try UnixSocket.connect(to: path, at: location)
-        defer { socket.close() }
-        let (bytes, _) = try socket.receiveToEnd(within: limit, at: location)
-        return StatusAnswer(String(decoding: bytes, as: UTF8.self))
+        StatusAnswer(try AdministrationClient(place: .unix(path), timeout: limit).status())
     }
 }
 
@@ -41,7 +59,7 @@ struct StatusRun {
         // A busy machine may take longer than the program's default of two seconds.
         let timeout = arguments.contains("--timeout") ? [] : ["--timeout", "20s"]
         let program = try RunningProgram.start(
-            .balancer, ["status"] + arguments + timeout, named: "balancer status", environment: environment,
+            .balancer, ["status", "--lines"] + arguments + timeout, named: "balancer status", environment: environment,
             at: location)
         exitCode = try program.waitForExit(at: location)
         output = program.output.text
@@ -56,7 +74,7 @@ struct StatusRun {
 }
 
 extension BalancerUnderTest {
-    /// Waits until the balancer's report at `path` satisfies `isWanted`. The status socket exists a moment after the
+    /// Waits until the balancer's status at `path` satisfies `isWanted`. The administration socket exists a moment after the
     /// listener.
     @discardableResult
     func waitForStatus(

@@ -1,0 +1,168 @@
+import AdministrationAPI
+import AdministrationClient
+import FoundationEssentials
+import NIOCore
+import Testing
+
+@testable import Administration
+
+@Suite("Server: streams of events")
+struct StreamTests {
+    private static let target = "/v1/events"
+    private static let accept = "Accept: text/event-stream"
+
+    /// A server with a `status` event every few milliseconds.
+    private static func quick(_ change: (inout Times) -> Void = { _ in }) throws -> TestServer {
+        var times = Times.patient
+        times.status = .milliseconds(5)
+        times.snapshot = .milliseconds(1)
+        change(&times)
+        return try TestServer(times: times)
+    }
+
+    @Test("A stream begins with a status, goes on with others, and tells each event with its number")
+    func both() throws {
+        let server = try Self.quick()
+        server.balancer.add(event: "before")
+        var statuses = 0
+        var logs: [AdministrationClient.Event] = []
+        try server.operatorClient.stream(Self.target) { event in
+            if event.name == "status" {
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let status = try decoder.decode(Status.self, from: Data(event.data))
+                #expect(status.mayChange)
+                #expect(event.id == nil)
+                statuses += 1
+                if statuses == 2 { server.balancer.add(event: "backend-down", message: "line\nbreak") }
+            } else {
+                logs.append(event)
+            }
+            return statuses < 3 || logs.isEmpty
+        }
+        #expect(logs.map(\.name) == ["log"])
+        #expect(logs.first?.id == "2")
+        let row = try JSONDecoder().decode(EventRow.self, from: Data(try #require(logs.first).data))
+        #expect(row.event == "backend-down" && row.message == "line\nbreak" && row.fields == ["pool": "web"])
+    }
+
+    @Test("?only= leaves the others out")
+    func only() throws {
+        let server = try Self.quick()
+        var names: Set<String> = []
+        var count = 0
+        try server.operatorClient.stream("\(Self.target)?only=status") { event in
+            names.insert(event.name)
+            count += 1
+            server.balancer.add(event: "x")
+            return count < 5
+        }
+        #expect(names == ["status"])
+        names = []
+        try server.operatorClient.stream("\(Self.target)?only=log&after=0") { event in
+            names.insert(event.name)
+            return event.id != "4"
+        }
+        #expect(names == ["log"])
+    }
+
+    @Test("A client that comes again gets what it has missed, once; after a restart of the balancer all there is")
+    func comesAgain() throws {
+        let server = try Self.quick()
+        for number in 1...5 { server.balancer.add(event: "event-\(number)") }
+        for (last, expected) in [
+            ("2", ["3", "4", "5"]), ("0", ["1", "2", "3", "4", "5"]), ("900", ["1", "2", "3", "4", "5"]),
+        ] {
+            let raw = try server.unix()
+            raw.send(
+                "GET \(Self.target)?only=log HTTP/1.1\r\nHost: x\r\n\(Self.accept)\r\nLast-Event-ID: \(last)\r\n\r\n")
+            let lines = raw.read(until: "id: 5\n").split(whereSeparator: \.isNewline)
+            let ids = lines.filter { $0.hasPrefix("id: ") }.map { String($0.dropFirst("id: ".count)) }
+            #expect(ids == expected)
+        }
+    }
+
+    @Test("All subscribers get all events, in their order")
+    func manySubscribers() throws {
+        let server = try Self.quick()
+        var subscribers: [RawConnection] = []
+        for _ in 0..<20 {
+            let raw = try server.tcp()
+            raw.send(server.request("GET", "\(Self.target)?only=log", Self.accept))
+            #expect(raw.read(until: "retry: ").contains("200 OK"))
+            subscribers.append(raw)
+        }
+        for number in 1...100 { server.balancer.add(event: "event-\(number)") }
+        for raw in subscribers {
+            let text = raw.read(until: "id: 100\n")
+            let ids = text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("id: ") }
+            #expect(ids.map(String.init) == (1...100).map { "id: \($0)" })
+        }
+    }
+
+    @Test("A stream over HTTP/1.0 has no chunks and ends with the connection")
+    func oldHTTP() throws {
+        let server = try Self.quick()
+        let raw = try server.unix()
+        raw.send("GET \(Self.target) HTTP/1.0\r\n\(Self.accept)\r\n\r\n")
+        let text = raw.read(until: "event: status\n", count: 2)
+        #expect(text.hasPrefix("HTTP/1.0 200 OK\r\n"))
+        #expect(text.contains("\r\n\r\nretry: 1000\n\nevent: status\ndata: {"))
+        #expect(!text.lowercased().contains("transfer-encoding"))
+    }
+
+    @Test("A quiet stream gets comments, so that both ends see that it lives")
+    func comments() throws {
+        let server = try Self.quick { $0.statusesPerComment = 2 }
+        let raw = try server.unix()
+        raw.send("GET \(Self.target)?only=log HTTP/1.1\r\nHost: x\r\n\(Self.accept)\r\n\r\n")
+        #expect(raw.read(until: ": \n\n").contains("text/event-stream"))
+    }
+
+    @Test("When the last subscriber has left, the balancer is not asked any more")
+    func leaving() throws {
+        let server = try Self.quick()
+        do {
+            let raw = try server.unix()
+            raw.send("GET \(Self.target) HTTP/1.1\r\nHost: x\r\n\(Self.accept)\r\n\r\n")
+            raw.read(until: "event: status")
+        }
+        #expect(settles { server.balancer.statusCalls })
+    }
+
+    @Test("A subscriber that does not read is dropped in the end, and delays nobody")
+    func slowSubscriber() throws {
+        let server = try Self.quick { $0.answer = .seconds(1) }
+        server.balancer.grow(1 << 16)
+        let slow = try server.tcp(receiveBuffer: 4096)
+        slow.send(server.request("GET", Self.target, Self.accept))
+        var quick = 0
+        try server.operatorClient.stream("\(Self.target)?only=status") { _ in
+            quick += 1
+            return quick < 5
+        }
+        // What it sends is dropped, until its connection is closed.
+        #expect(eventually { !slow.send(": \r\n") })
+    }
+
+    @Test("A subscriber that reads late misses status events and no event of the log")
+    func lateReader() throws {
+        let server = try Self.quick()
+        server.balancer.grow(1 << 16)
+        let late = try server.tcp(receiveBuffer: 4096)
+        late.send(server.request("GET", Self.target, Self.accept))
+        // Nothing more is written to it: it gets no status, and nobody else wants one.
+        #expect(settles { server.balancer.statusCalls })
+        for number in 1...50 { server.balancer.add(event: "event-\(number)") }
+        var statuses = 0
+        try server.operatorClient.stream("\(Self.target)?only=status") { _ in
+            statuses += 1
+            return statuses < 5
+        }
+        server.balancer.grow(0)
+        let text = late.read(until: "id: 50\n")
+        let ids = text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("id: ") }
+        #expect(ids.map(String.init) == (1...50).map { "id: \($0)" })
+        #expect(text.components(of: "event: status\n") < server.balancer.statusCalls)
+    }
+}
