@@ -78,6 +78,20 @@ import Testing
         }
     }
 
+    @Test func aBackendInMaintenanceIsNotOneThatAnswers() throws {
+        try Self.staged(4) { network, loop in
+            try network.pass(3, &loop)
+            let name = SocketAddress.backend(3).description
+            let order = Order(subject: .backend(pool: "default", name: name), action: .state(.maintain), time: nil)
+            _ = try loop.carryOut(order, by: "user alice", isDryRun: false).get()
+            try network.pass(1, &loop)
+            network.works = { _ in false }
+            try network.pass(5, &loop)
+            let up = Self.up(loop)
+            #expect(up[..<3] == [true, true, true])
+        }
+    }
+
     @Test func itCanBeSwitchedOff() throws {
         try Self.staged(3, freezes: false) { network, loop in
             try network.pass(3, &loop)

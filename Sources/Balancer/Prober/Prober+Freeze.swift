@@ -31,9 +31,12 @@ extension Prober {
         journal.log.checksThawed()
     }
 
-    /// A backend leaves, or is checked no more.
+    /// A backend leaves, or is checked no more: what it said last tells nothing of this machine.
     mutating func noteForgotten(_ index: Int) {
         if targets[index].answersChecks { answering -= 1 }
+        targets[index].answersChecks = false
+        targets[index].failingSince = nil
+        targets[index].isOfTheFrozen = false
     }
 
     /// No check is answered any more. If more than two backends were up until then, and all of them failed within one

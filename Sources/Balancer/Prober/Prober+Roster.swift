@@ -81,6 +81,7 @@ extension Prober {
         guard targets[index].steered != state else { return }
         let was = exchange(&targets[index].steered, with: state)
         guard !isStopped else { return }
+        if state == .maintain { noteForgotten(index) }
         if was == .maintain {
             // What was known of it is of before: its next check decides.
             targets[index].forget()
