@@ -29,7 +29,9 @@ extension Status.Backend {
         configuredWeight = Int(target.weight)
         remarks = target.remarks
         isBackup = target.isBackup
-        if let history {
+        if let history, history.changes == 0 {
+            if !target.isProven { cause = history.failing }
+        } else if let history {
             changedSeconds = Inspector.seconds(now.wall - min(now.wall, history.time))
             cause = history.cause
             stateChangesTotal = history.changes

@@ -34,6 +34,8 @@ public final class EventRecorder: Sendable {
         var time: UInt64 = 0
         /// What was said of it then.
         var cause = ""
+        /// Why a check has failed that did not change its state: of one that was never up it is all there is.
+        var failing: String?
     }
 
     /// No events.
@@ -115,17 +117,30 @@ public final class EventRecorder: Sendable {
         switch kind {
         case .processReloaded: unsafe wasReloaded = true
         case .processReloadRefused: unsafe wasReloaded = false
+        case .backendFailing:
+            guard let key = Self.key(row) else { return }
+            makeRoom(for: key)
+            unsafe histories[key, default: BackendHistory()].failing = row.fields["cause"]
         case .backendUp, .backendDown, .backendEjected, .backendReturned, .backendSteered:
-            guard let pool = row.fields["pool"], let backend = row.fields["backend"] else { return }
+            guard let key = Self.key(row) else { return }
             // A weight or a limit is no state.
             if kind == .backendSteered, row.fields["setting"] != "state" { return }
-            let key = BackendKey(pool: pool, backend: backend)
-            if unsafe histories[key] == nil, unsafe histories.count >= Self.historiesMax { unsafe histories = [:] }
+            makeRoom(for: key)
             unsafe histories[key, default: BackendHistory()].changes += 1
             unsafe histories[key]?.time = now
             unsafe histories[key]?.cause = row.fields["cause"] ?? row.message
         default: break
         }
+    }
+
+    private static func key(_ row: EventRow) -> BackendKey? {
+        guard let pool = row.fields["pool"], let backend = row.fields["backend"] else { return nil }
+        return BackendKey(pool: pool, backend: backend)
+    }
+
+    /// Only with the lock held.
+    private func makeRoom(for key: BackendKey) {
+        if unsafe histories[key] == nil, unsafe histories.count >= Self.historiesMax { unsafe histories = [:] }
     }
 }
 

@@ -49,6 +49,16 @@ import Testing
         #expect(row?.message == "down: Connection refused; sessions: 790 s")
     }
 
+    @Test("a failed check that changes nothing is no change of state, and why it failed is kept")
+    func failing() {
+        let recorder = EventRecorder()
+        var event = Self.event(.backendFailing, backend: "b1", "up still: ")
+        event.value("cause", "Connection refused")
+        recorder.add(event)
+        let history = recorder.backendHistories()[.init(pool: "web", backend: "b1")]
+        #expect(history?.changes == 0 && history?.failing == "Connection refused")
+    }
+
     @Test("some events are kept: the last ones, without a gap, however many there were")
     func bound() {
         let recorder = EventRecorder()
