@@ -142,6 +142,11 @@ struct LogTests {
         }
         try serve(1, by: balancer)
         #expect(lines("sessions").count > 20 && lines("sessions").count < 120)
+        // What a write had begun before the limit is taken back: no line is torn.
+        let torn = lines("sessions").filter {
+            !$0.hasSuffix("reason=finished") && !$0.hasSuffix(" dropped: File too large")
+        }
+        #expect(torn == [])
     }
 
     @Test("the system's log gets a datagram for each line")

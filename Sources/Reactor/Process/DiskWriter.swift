@@ -232,7 +232,8 @@ private final class Desk: @unchecked Sendable {
     // MARK: the thread
 
     private func run() {
-        var log = LineLog(waitingFor: OutputStream(number: number), capacity: capacity, gap: gap)
+        let stream = if let file { OutputStream(file) } else { OutputStream(number: number) }
+        var log = LineLog(waitingFor: stream, capacity: capacity, gap: gap)
         while true {
             // This is where the disk is waited for.
             log.flush()

@@ -15,7 +15,8 @@ import Glibc
 /// - Where lines are missing, a line says how many, and why. To keep such lines few, records are taken again only once
 ///   half of the room is free.
 /// - A write that fails (a full disk) loses what was pending, which is counted. Each flush makes another attempt. When one
-///   succeeds, a line that was cut is ended first, and the number of missing lines follows.
+///   succeeds, the number of missing lines comes first. The begin of a line that the disk took is taken back from a
+///   ``LogFile``; in another output, or where that is not possible, the line is ended before anything else is written.
 /// - When the reader has gone (EPIPE) the log drops all lines, and the loop goes on. SIGPIPE must be ignored, see
 ///   ``Signals/ignoreFailedWrites()``.
 ///
@@ -44,6 +45,8 @@ public struct LineLog: ~Copyable {
     private var isFailureUntold = false
     /// The last bytes that were written end in the middle of a line.
     private var isCut = false
+    /// How many bytes of that line were written.
+    private var cutBytes = 0
     /// The size of the file when the line was cut: a smaller one has lost the cut line.
     private var cutSize: Int64?
 
@@ -229,7 +232,7 @@ public struct LineLog: ~Copyable {
         while pendingBytes > 0 {
             switch unsafe stream.write(record.pending.bytes) {
             case .bytes(let count):
-                if count > 0 { unsafe noteEnd(record.pending.bytes[count - 1]) }
+                if count > 0 { unsafe noteEnd(UnsafeRawBufferPointer(rebasing: record.pending.bytes[..<count])) }
                 record.pending.removeFirst(count)
                 if pendingBytes == 0 { failure = nil }
             case .wouldBlock:
@@ -243,15 +246,30 @@ public struct LineLog: ~Copyable {
         return true
     }
 
-    @inline(__always) private mutating func noteEnd(_ byte: UInt8) {
-        isCut = byte != UInt8(ascii: "\n")
+    @inline(__always) private mutating func noteEnd(_ written: UnsafeRawBufferPointer) {
         cutSize = nil
+        if unsafe written.last == UInt8(ascii: "\n") {
+            (isCut, cutBytes) = (false, 0)
+        } else {
+            unsafe noteCut(written)
+        }
+    }
+
+    @inline(never) private mutating func noteCut(_ written: UnsafeRawBufferPointer) {
+        let end = unsafe written.lastIndex(of: UInt8(ascii: "\n"))
+        cutBytes = end.map { written.count - $0 - 1 } ?? cutBytes + written.count
+        isCut = true
+        if stream.file != nil { cutSize = stream.size }
     }
 
     @inline(never) private mutating func fail(_ errno: Errno) {
         if failure == nil { isFailureUntold = true }
         failure = errno
-        if isCut, cutSize == nil { cutSize = stream.size }
+        if isCut, let file = stream.file, let size = cutSize, file.takeBack(cutBytes, ofSize: size) {
+            (isCut, cutBytes) = (false, 0)
+        } else if isCut, cutSize == nil {
+            cutSize = stream.size
+        }
         let pending = unsafe Record.lines(in: record.pending.bytes)
         unreportedLines += pending
         lost += pending

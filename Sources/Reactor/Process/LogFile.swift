@@ -39,4 +39,13 @@ public final class LogFile: Sendable {
         let result = LinuxKernel.replace(number, by: new)
         return result < 0 ? Errno(rawValue: -result) : nil
     }
+
+    /// Removes the last bytes of a regular file, the begin of a line whose rest the disk does not take: whoever reads lines
+    /// meets whole ones only. False when it has another size than this one, since somebody else writes to it or has emptied it.
+    func takeBack(_ bytes: Int, ofSize size: Int64) -> Bool {
+        guard kind == S_IFREG, let status = LinuxKernel().status(number), Int64(status.st_size) == size,
+            Int64(bytes) <= size
+        else { return false }
+        return ftruncate(number, off_t(size - Int64(bytes))) == 0
+    }
 }
