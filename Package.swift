@@ -69,8 +69,8 @@ let package = Package(
         .target(name: "Balancer", dependencies: ["AdministrationAPI", "Reactor"], swiftSettings: swiftSettings),
         // HTTP and JSON, on a thread of its own: SwiftNIO, and Foundation's essentials.
         .target(
-            name: "Administration", dependencies: ["AdministrationAPI"] + nio, resources: [.embedInCode("Page")],
-            swiftSettings: swiftSettings),
+            name: "Administration", dependencies: ["AdministrationAPI", "Wording"] + nio,
+            resources: [.embedInCode("Page")], swiftSettings: swiftSettings),
         .target(
             name: "AdministrationClient", dependencies: ["AdministrationAPI"] + nio, swiftSettings: swiftSettings),
         // What `balancer top` shows, without a terminal.

@@ -89,16 +89,20 @@ public final class AdministrationServer: Sendable {
         let door = LoopDoor(eventLoop)
         self.door = door
         var waiting = sockets[...]
+        var made: NIOLoopBound<ServerCore>?
         do {
-            core = try eventLoop.submit {
+            let core = try eventLoop.submit {
                 NIOLoopBound(ServerCore(router, balancer, door, times), eventLoop: eventLoop)
             }.wait()
+            made = core
             while let socket = waiting.popFirst() {
-                let core = core
                 try eventLoop.flatSubmit { core.value.listen(socket) }.wait()
             }
+            self.core = core
         } catch {
-            door.close()
+            // Closes the sockets that channels have taken over, and the spare descriptors.
+            let core = made
+            door.runLast { core?.value.stop() }
             for socket in waiting { socket.close() }
             try? group.syncShutdownGracefully()
             throw Self.noStart(addresses, "\(error)")
@@ -108,7 +112,7 @@ public final class AdministrationServer: Sendable {
         }
     }
 
-    deinit { stop() }
+    deinit { close() }
 
     private static func noStart(_ addresses: [Address], _ reason: String) -> AdministrationServerError {
         AdministrationServerError(
@@ -116,11 +120,19 @@ public final class AdministrationServer: Sendable {
             reason: reason, remedy: "allow more open files (ulimit -n, LimitNOFILE=) and threads")
     }
 
-    /// Closes all listeners and connections, and ends the thread. It waits for that, and must not be called on it.
-    public func stop() {
+    /// Closes all listeners and connections: nobody is answered any more. It waits for that, and must not be called on the
+    /// server's thread, which stays until the process ends.
+    public func close() {
         let core = core
-        door.run { core.value.stop() }
-        door.close()
+        door.runLast { core.value.stop() }
+    }
+
+    /// Like ``close()``, and ends the thread.
+    ///
+    /// A program that ends anyway does without: SwiftNIO asks libdispatch to wait for its threads, and the threads of that
+    /// make system calls (`setpriority`) that a service's filter need not allow.
+    public func stop() {
+        close()
         try? group.syncShutdownGracefully()
     }
 }

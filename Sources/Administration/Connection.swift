@@ -73,11 +73,19 @@ final class Connection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    /// A channel that could not be registered has never been active, and does not become inactive either.
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
+
+    /// Gives its places back. Called a second time it does nothing.
+    private func end() {
         enter(.gone)
         core.connections.remove(self)
         core.streams.remove(self)
-        self.context = nil
-        context.fireChannelInactive()
+        context = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -41,8 +41,8 @@ struct Subscription: Hashable, Sendable {
     var wantsStatus = true
     /// `event: log` for each event.
     var wantsLog = true
-    /// The number of the last event that the subscriber has seen; nil for new ones only.
-    var after: UInt64?
+    /// The last event that the subscriber has seen; nil for new ones only.
+    var after: EventID?
     /// The `mayChange` of its ``Status``.
     var mayChange = false
 }

@@ -1,10 +1,11 @@
 import AdministrationAPI
+import Glibc
 import NIOCore
 
 /// A piece of a stream of server-sent events.
 enum EventFrame {
     /// An event. Its data has no line breaks: JSON escapes them.
-    static func make(event: String, id: UInt64? = nil, data: ByteBuffer) -> ByteBuffer {
+    static func make(event: String, id: EventID? = nil, data: ByteBuffer) -> ByteBuffer {
         var frame = ByteBuffer()
         if let id { frame.writeString("id: \(id)\n") }
         frame.writeString("event: \(event)\ndata: ")
@@ -20,7 +21,7 @@ enum EventFrame {
 }
 
 /// Who gets server-sent events, and what each has seen. A subscriber that does not read misses `status` events; those
-/// of the log wait in the balancer until it reads on.
+/// of the log wait in the balancer until it reads on, as many as the balancer remembers.
 final class EventStreams {
     private struct Subscriber {
         let connection: Connection
@@ -36,6 +37,8 @@ final class EventStreams {
     private var ticker: RepeatedTask?
     private var ticks = 0
     private let times: Times
+    /// This process in the ids of its events.
+    private let process = EventStreams.presentProcess()
     private var isWriting = false
     private var wantsMore = false
 
@@ -49,10 +52,10 @@ final class EventStreams {
 
     /// Begins a stream. Events after the one that the subscriber has seen follow at once.
     func add(_ connection: Connection, _ subscription: Subscription) {
-        let newest = balancer.events(after: 0).last?.number ?? 0
-        // A higher number than there are events is of a process before this one, of which the subscriber has seen
-        // nothing.
-        let last = subscription.after.map { $0 > newest ? 0 : $0 } ?? newest
+        // Of another process it has seen other events: it gets all there are of this one.
+        let last =
+            subscription.after.map { $0.process == nil || $0.process == process ? $0.number : 0 }
+            ?? balancer.events(after: 0).last?.number ?? 0
         subscribers[ObjectIdentifier(connection)] = Subscriber(
             connection: connection, subscription: subscription, last: last)
         connection.send(EventFrame.beginning)
@@ -102,7 +105,9 @@ final class EventStreams {
             var last = reader.last
             for row in rows where row.number > last && reader.connection.isReading {
                 let frame =
-                    frames[row.number] ?? EventFrame.make(event: "log", id: row.number, data: JSONText.encoded(row))
+                    frames[row.number]
+                    ?? EventFrame.make(
+                        event: "log", id: EventID(process: process, number: row.number), data: JSONText.encoded(row))
                 frames[row.number] = frame
                 reader.connection.send(frame)
                 last = row.number
@@ -110,6 +115,13 @@ final class EventStreams {
             subscribers[key]?.last = last
             reader.connection.flush()
         }
+    }
+
+    /// The time tells processes apart that have the same number, as all first ones of a container have.
+    private static func presentProcess() -> String {
+        var now = timespec()
+        _ = unsafe clock_gettime(CLOCK_REALTIME, &now)
+        return "\(getpid())-\(now.tv_sec * 1000 + now.tv_nsec / 1_000_000)"
     }
 
     private func tick() {

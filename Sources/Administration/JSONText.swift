@@ -4,8 +4,8 @@ import NIOCore
 
 /// JSON as the API writes it: names of properties in `snake_case`, keys of dictionaries as they are.
 enum JSONText {
-    /// A value as JSON. No value of the API fails to encode: its floating-point numbers are finite; were one not, the
-    /// answer would say so.
+    /// A value as JSON. A floating-point number that is not finite, for which JSON has no number, becomes a string; no
+    /// value of the API fails to encode for another reason.
     static func encoded(_ value: some Encodable) -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase

@@ -30,6 +30,13 @@ final class LoopDoor: Sendable {
         }
     }
 
-    /// Nothing runs any more.
-    func close() { isOpen.withLock { $0 = false } }
+    /// Runs `body` on the loop, waits for that, and closes the way: nothing runs any more. Without effect the second time.
+    func runLast(_ body: @escaping @Sendable () -> Void) {
+        let end = isOpen.withLock { isOpen -> EventLoopFuture<Void>? in
+            guard isOpen else { return nil }
+            isOpen = false
+            return eventLoop.submit(body)
+        }
+        try? end?.wait()
+    }
 }

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import Wording
 
 /// The query of a request, of which each name is taken once; what is left at the end is a mistake.
 struct Query {
@@ -51,17 +52,11 @@ struct Query {
     /// A duration in seconds: `500ms`, `5s`, `1.5m`, `1h`, `2d`, or a number of seconds.
     mutating func seconds(_ name: String) throws(Refused) -> Double? {
         guard let value = try text(name) else { return nil }
-        let number = value.prefix { $0.isASCII && $0.isNumber || $0 == "." }
-        let units = ["ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86_400]
-        guard let count = Double(number), let unit = units[String(value.dropFirst(number.count))],
-            (0...Self.secondsMax).contains(count * unit)
-        else {
-            throw Refused(
-                400,
-                "\(name) is a duration of at most 365d, a number and its unit, ms, s, m, h or d (500ms, 5s, 1h), not "
-                    + "\(value.quoted).")
+        do {
+            return try DurationRange(.zero ... .seconds(Self.secondsMax)).parse(value) / .seconds(1)
+        } catch {
+            throw Refused(400, "The query has \(name)=\(value.quoted), but \(error).")
         }
-        return count * unit
     }
 
     /// Refuses what nobody has taken: a misspelt condition would otherwise match more than was meant.

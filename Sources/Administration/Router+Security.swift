@@ -1,9 +1,3 @@
-/// Who asks, as far as changes are concerned.
-struct Asker: Sendable {
-    /// Its name in the log: `user alice`, `uid 1000` or `token`; nil where nothing may be changed.
-    var name: String?
-}
-
 extension Router {
     /// Refuses fields of which two readers could make two things: where a body ends, and whose host it is.
     static func checkFields(of request: Request) throws(Refused) {
@@ -52,15 +46,16 @@ extension Router {
         }
     }
 
-    /// Who asks. A wrong token is refused also where none is needed: its owner would otherwise not notice.
-    func asker(of request: Request) throws(Refused) -> Asker {
-        if case .socket(let user) = request.peer { return Asker(name: user) }
+    /// The name of whoever asks, as the log has it: `user alice`, `uid 1000` or `token`; nil where nothing may be
+    /// changed. A wrong token is refused also where none is needed: its owner would otherwise not notice.
+    func asker(of request: Request) throws(Refused) -> String? {
+        if case .socket(let user) = request.peer { return user }
         guard request.values("authorization").count <= 1 else {
             throw Refused(400, "The request has Authorization twice.")
         }
         switch tokens.standing(of: request.value("authorization")) {
-        case .none: return Asker(name: nil)
-        case .right: return Asker(name: "token")
+        case .none: return nil
+        case .right: return "token"
         case .wrong:
             throw Refused(
                 401, "The token is not one of the token file: it is sent as Authorization: Bearer TOKEN.")
@@ -68,8 +63,8 @@ extension Router {
     }
 
     /// The name of one that may change something.
-    func checkedAsker(_ asker: Asker, _ request: Request) throws(Refused) -> String {
-        guard let name = asker.name else {
+    func checkedAsker(_ asker: String?, _ request: Request) throws(Refused) -> String {
+        guard let name = asker else {
             throw tokens.isEmpty
                 ? Refused(
                     403,

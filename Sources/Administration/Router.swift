@@ -19,21 +19,23 @@ struct Router: Sendable {
                 throw Refused(404, "There is no \(request.target.quoted). There are \(Place.list).")
             }
             guard let method = place.methods.first(where: { $0.rawValue == request.method || $0.isGet(request.method) })
-            else {
-                var refused = Refused(
-                    405, "\(place.title) takes \(place.allowed.joined(separator: ", ")), not \(request.method.quoted).")
-                refused.allowed = place.allowed
-                throw refused
-            }
+            else { throw Self.wrongMethod(request, place) }
             if method != .get {
                 let name = try checkedAsker(asker, request)
                 return .ask(.wish(try wish(place, method, request, target), asker: name))
             }
             guard request.body.isEmpty else { throw Refused(400, "A GET takes no body.") }
-            return try read(place, request, target, mayChange: asker.name != nil)
+            return try read(place, request, target, mayChange: asker != nil)
         } catch {
             return .refuse(error)
         }
+    }
+
+    private static func wrongMethod(_ request: Request, _ place: Place) -> Refused {
+        var refused = Refused(
+            405, "\(place.title) takes \(place.allowed.joined(separator: ", ")), not \(request.method.quoted).")
+        refused.allowed = place.allowed
+        return refused
     }
 
     /// The answer to a reading request.
@@ -41,40 +43,45 @@ struct Router: Sendable {
         _ place: Place, _ request: Request, _ target: Target, mayChange: Bool
     ) throws(Refused) -> Decision {
         var query = Query(target)
-        if place == .sessions { return .ask(.sessions(try query.sessions())) }
-        if place == .events { return try events(request, &query, mayChange: mayChange) }
-        try query.finish()
-        return switch place {
-        case .page(let page): .answer(page.answer)
-        case .health: .answer(Answer(type: Answer.MediaType.text, body: ByteBuffer(string: "alive\n")))
-        case .readiness: .ask(.readiness)
-        case .metrics: .ask(.metrics)
-        case .status: .ask(.status(mayChange: mayChange))
-        case .story(let id): .ask(.story(id: try Self.sessionID(id)))
-        case .configuration: .ask(.configuration)
-        case .difference: .ask(.difference)
-        default: throw Refused(405, "\(place.title) is not for reading.")
+        let decision: Decision
+        switch place {
+        case .sessions: decision = .ask(.sessions(try query.sessions()))
+        case .events: decision = try events(request, &query, mayChange: mayChange)
+        case .page(let page): decision = .answer(page.answer)
+        case .health: decision = .answer(Answer(type: Answer.MediaType.text, body: ByteBuffer(string: "alive\n")))
+        case .readiness: decision = .ask(.readiness)
+        case .metrics: decision = .ask(.metrics)
+        case .status: decision = .ask(.status(mayChange: mayChange))
+        case .story(let id): decision = .ask(.story(id: try Self.sessionID(id)))
+        case .configuration: decision = .ask(.configuration)
+        case .difference: decision = .ask(.difference)
+        // They have no GET. Written out, like those below: a new place must not fall to another's decision.
+        case .session, .backends, .backend, .backendState, .listener, .listenerState, .reload:
+            throw Self.wrongMethod(request, place)
         }
+        try query.finish()
+        return decision
     }
 
     private func events(
         _ request: Request, _ query: inout Query, mayChange: Bool
     ) throws(Refused) -> Decision {
         let only = try query.choice("only", of: ["log", "status"])
-        let after = try query.number("after", in: 0...UInt64.max)
+        let after = try query.number("after", in: 0...UInt64.max).map { EventID(number: $0) }
         try query.finish()
-        guard request.accepts("text/event-stream") else {
+        guard request.accepts(Answer.MediaType.events) else {
             guard only != "status" else {
                 throw Refused(
-                    400, "?only=status is for a stream: ask with Accept: text/event-stream, or GET /v1/status.")
+                    400,
+                    "?only=status is for a stream: ask with Accept: \(Answer.MediaType.events), or GET /v1/status.")
             }
-            return .ask(.events(after: after ?? 0))
+            return .ask(.events(after: after?.number ?? 0))
         }
         guard request.method != "HEAD" else {
             return .answer(Answer(type: Answer.MediaType.events, body: ByteBuffer()))
         }
-        // A browser repeats the last number that it has seen when it connects again.
-        let last = request.value("last-event-id").flatMap { UInt64($0) }
+        // A browser repeats the last id that it has seen when it connects again.
+        let last = request.value("last-event-id").flatMap { EventID($0) }
         return .stream(
             Subscription(
                 wantsStatus: only != "log", wantsLog: only != "status", after: last ?? after, mayChange: mayChange))
@@ -98,9 +105,12 @@ struct Router: Sendable {
             return .listenerSetting(listener: listener, try request.listenerSetting())
         case .backends(let pool):
             return .addBackend(pool: pool, try request.newBackend())
-        default:
+        case .reload:
             try request.checkNoBody("GET /v1/config/diff tells what a reload would change")
             return .reload
+        case .page, .health, .readiness, .metrics, .status, .events, .sessions, .session, .story, .configuration,
+            .difference:
+            throw Self.wrongMethod(request, place)
         }
     }
 
@@ -115,7 +125,7 @@ struct Router: Sendable {
         case .session(let id):
             try query.finish()
             return .killSession(id: try Self.sessionID(id), isDryRun: isDryRun)
-        default:
+        case .sessions:
             let pool = try query.text("pool")
             guard let backend = try query.text("backend") else {
                 throw Refused(
@@ -123,6 +133,9 @@ struct Router: Sendable {
             }
             try query.finish()
             return .killSessions(pool: pool, backend: backend, isDryRun: isDryRun)
+        case .page, .health, .readiness, .metrics, .status, .events, .story, .backends, .backendState, .listener,
+            .listenerState, .configuration, .difference, .reload:
+            throw Self.wrongMethod(request, place)
         }
     }
 

@@ -24,6 +24,7 @@ final class ServerCore {
     private let users = UserNames()
     private var listeners: [any Channel] = []
     private var isRefilling = false
+    private var isStopped = false
 
     /// The loop.
     var eventLoop: any EventLoop { door.eventLoop }
@@ -136,7 +137,8 @@ final class ServerCore {
 
     /// Opens the spare descriptors that are missing, now or as soon as the process has some.
     private func refillSpares() {
-        guard !spares.refill(), !isRefilling else { return }
+        // Channels that close in the end come here too.
+        guard !isStopped, !spares.refill(), !isRefilling else { return }
         isRefilling = true
         eventLoop.assumeIsolated().scheduleTask(in: Self.refillPause) { [self] in
             isRefilling = false
@@ -146,13 +148,12 @@ final class ServerCore {
 
     /// Closes everything.
     func stop() {
+        isStopped = true
         for listener in listeners { listener.close(promise: nil) }
         listeners = []
         connections.closeAll()
         streams.stop()
         spares.closeAll()
-        // What is scheduled ends with the loop.
-        isRefilling = true
     }
 }
 

@@ -10,6 +10,8 @@ final class SpareDescriptors {
 
     private var spares: [CInt] = []
 
+    deinit { closeAll() }
+
     /// Whether the process has room for these, and for the few that an event loop opens.
     static func hasRoom() -> Bool {
         let ofLoop = 8

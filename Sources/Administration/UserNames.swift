@@ -6,12 +6,14 @@ import NIOCore
 /// Names are read from /etc/passwd itself. getpwuid_r would ask whatever the system is configured to ask, over the
 /// network if need be, and cannot be linked statically.
 final class UserNames {
-    private var names: [uid_t: String] = [:]
+    /// What is said of each user, also of those without a name: a file of a megabyte is not read for each of their
+    /// connections. A name that is given to a number later is not seen.
+    private var users: [uid_t: String] = [:]
 
     /// More of /etc/passwd is not read, in bytes.
     private static let fileBytesMax = 1 << 20
-    /// So many names are remembered.
-    private static let namesMax = 256
+    /// So many users are remembered.
+    private static let usersMax = 256
 
     /// What SO_PEERCRED tells: `struct ucred`.
     private struct Credentials {
@@ -26,11 +28,11 @@ final class UserNames {
             of: NIOBSDSocket.Handle.self
         ) { Self.uid(of: $0) }
         guard let uid = uid ?? nil else { return "unknown user" }
-        if let name = names[uid] { return "user \(name)" }
-        guard let name = Self.name(of: uid, in: Self.readFile()) else { return "uid \(uid)" }
-        if names.count >= Self.namesMax { names = [:] }
-        names[uid] = name
-        return "user \(name)"
+        if let user = users[uid] { return user }
+        let user = Self.name(of: uid, in: Self.readFile()).map { "user \($0)" } ?? "uid \(uid)"
+        if users.count >= Self.usersMax { users = [:] }
+        users[uid] = user
+        return user
     }
 
     private static func uid(of descriptor: CInt) -> uid_t? {

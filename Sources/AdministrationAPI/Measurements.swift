@@ -17,20 +17,8 @@ public struct Measurements: Hashable, Sendable {
         }
     }
 
-    /// A backend and its pool.
-    public struct Place: Hashable, Sendable {
-        /// The pool's name.
-        public var pool: String
-        /// The backend's name.
-        public var backend: String
-
-        /// All of it.
-        public init(pool: String, backend: String) {
-            self.pool = pool
-            self.backend = backend
-        }
-    }
-
+    /// When the process started, in seconds since 1970; 0 before its loops run.
+    public var startedSeconds: Double = 0
     /// How long turns took.
     public var turns: Distribution
     /// The last reload was taken over, or there was none.
@@ -44,9 +32,9 @@ public struct Measurements: Hashable, Sendable {
     /// How long clients waited in a pool's queue, by its name.
     public var queueWaits: [String: Distribution] = [:]
     /// How long it took to connect to a backend.
-    public var connects: [Place: Distribution] = [:]
+    public var connects: [BackendReference: Distribution] = [:]
     /// How long sessions of a backend took.
-    public var durations: [Place: Distribution] = [:]
+    public var durations: [BackendReference: Distribution] = [:]
 
     /// Nothing but turns.
     public init(turns: Distribution) { self.turns = turns }

@@ -73,7 +73,7 @@ public struct Status: Codable, Hashable, Sendable {
         public var cpuSeconds: Double
         /// Memory that is resident.
         public var residentBytes: UInt64
-        /// Open descriptors, and the most there may be.
+        /// Open descriptors.
         public var openFds: Int
         /// The most descriptors that there may be.
         public var maxFds: Int

@@ -6,7 +6,7 @@ extension AdministrationClient {
     public struct Event: Hashable, Sendable {
         /// `status` or `log`.
         public var name: String
-        /// Of a `log` event its number, with which a later stream can go on.
+        /// Of a `log` event its id: `PID-MILLISECONDS.NUMBER`.
         public var id: String?
         /// JSON.
         public var data: [UInt8]
@@ -16,34 +16,32 @@ extension AdministrationClient {
     /// returns.
     ///
     /// When the balancer ends the stream, or nothing comes for the time `silence`, that is thrown; the caller decides
-    /// about another try, with the last id that it has seen. The balancer sends something every 15 s.
+    /// about another try. The balancer sends something every 15 s.
     public func stream(
-        _ target: String, lastEventID: String? = nil, silence: Duration = .seconds(35),
-        onEvent: (Event) throws -> Bool
+        _ target: String, silence: Duration = .seconds(35), onEvent: (Event) throws -> Bool
     ) throws {
         let exchange = try Exchange(place, until: .now + timeout)
         defer { exchange.close() }
         var request = head("GET", target)
         request.headers.add(name: "Accept", value: "text/event-stream")
-        if let lastEventID { request.headers.add(name: "Last-Event-ID", value: lastEventID) }
         try exchange.send(request, body: nil)
-        var status = 0
-        var refusal: [UInt8] = []
+        var response = Response(status: 0, headers: [:], body: [])
         var reader = EventReader()
         while true {
-            switch try exchange.next(until: status == 0 ? exchange.deadline : .now + silence) {
+            switch try exchange.next(until: response.status == 0 ? exchange.deadline : .now + silence) {
             case .head(let head):
-                status = Int(head.status.code)
-                guard status != 200 || head.headers.first(name: "content-type") == "text/event-stream" else {
+                response.status = Int(head.status.code)
+                guard response.status != 200 || head.headers.first(name: "content-type") == "text/event-stream" else {
                     throw AdministrationClientError(.unreadable, place, "the answer is no stream of events")
                 }
-            case .body(let bytes) where status == 200:
+            case .body(let bytes) where response.status == 200:
                 for event in try reader.take(bytes.readableBytesView, place) {
                     guard try onEvent(event) else { return }
                 }
-            case .body(let bytes): refusal += bytes.readableBytesView.prefix(Self.bodyBytesMax - refusal.count)
+            case .body(let bytes):
+                response.body += bytes.readableBytesView.prefix(Self.bodyBytesMax - response.body.count)
             case .end:
-                try check(status, refusal)
+                try check(response)
                 throw AdministrationClientError(.closed, place)
             }
         }

@@ -1,5 +1,4 @@
 import AdministrationAPI
-import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
@@ -51,9 +50,8 @@ public struct AdministrationClient: Sendable {
 
     /// A target of these parts and this query, percent-encoded.
     public static func target(_ parts: [String], query: [(name: String, value: String)] = []) -> String {
-        let path = parts.map { "/" + encoded($0) }.joined()
-        let pairs = query.map { "\(encoded($0.name))=\(encoded($0.value))" }.joined(separator: "&")
-        return (path.isEmpty ? "/" : path) + (pairs.isEmpty ? "" : "?\(pairs)")
+        let path = parts.map { "/" + Target.encoded($0) }.joined()
+        return Target.query(path.isEmpty ? "/" : path, query.map { ($0.name, $0.value) })
     }
 
     /// Asks for a target: `/v1/status`.
@@ -88,37 +86,22 @@ public struct AdministrationClient: Sendable {
     public func ask<Value: Decodable>(
         _ type: Value.Type, _ method: String = "GET", _ target: String, body: (any Encodable)? = nil
     ) throws(AdministrationClientError) -> Value {
-        var bytes: [UInt8]?
-        if let body {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            guard let data = try? encoder.encode(body) else {
-                throw AdministrationClientError(.unreadable, place, "the wish cannot be written as JSON")
-            }
-            bytes = [UInt8](data)
-        }
-        return try decode(type, from: send(method, target, body: bytes))
-    }
-
-    /// Reads an answer. One with an error status is thrown, with what it says.
-    public func decode<Value: Decodable>(
-        _ type: Value.Type, from response: Response
-    ) throws(AdministrationClientError) -> Value {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        try check(response.status, response.body)
+        let response = try send(method, target, body: body.map { APICoding.json($0) })
+        try check(response)
         do {
-            return try decoder.decode(type, from: Data(response.body))
+            return try APICoding.decoded(type, from: response.body)
         } catch {
             throw AdministrationClientError(.unreadable, place, "the answer is not what was asked for: \(error)")
         }
     }
 
     /// Throws what an answer with an error status says.
-    func check(_ status: Int, _ body: [UInt8]) throws(AdministrationClientError) {
-        guard !(200..<300).contains(status) else { return }
-        let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(body))
-        throw AdministrationClientError(.refused(status: status), place, refusal?.error)
+    public func check(_ response: Response) throws(AdministrationClientError) {
+        guard !(200..<300).contains(response.status) else { return }
+        let refusal = APICoding.value(Refusal.self, from: response.body)
+        throw AdministrationClientError(
+            .refused(status: response.status), place,
+            refusal?.error ?? "\(place): it refuses with status \(response.status)")
     }
 
     /// The head of a request.
@@ -136,21 +119,5 @@ public struct AdministrationClient: Sendable {
             head.headers.add(name: "Content-Length", value: String(body.count))
         }
         return head
-    }
-
-    private static func encoded(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"), UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"):
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return encoded
     }
 }

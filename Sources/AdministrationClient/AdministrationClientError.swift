@@ -34,7 +34,7 @@ public struct AdministrationClientError: Error, Hashable, Sendable, CustomString
     public var kind: Kind
     /// Where the balancer was asked.
     public var place: AdministrationClient.Place
-    /// What is wrong, in words; of a refusal what the balancer says.
+    /// What is wrong, in words; of a refusal what the balancer says, which names the place only where it says nothing.
     public var reason: String
     /// What helps; nil where the reason says it.
     public var remedy: String?

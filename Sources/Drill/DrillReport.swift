@@ -53,7 +53,7 @@ public struct DrillReport: Codable, Hashable, Sendable {
     public var plan: DrillPlan
     /// The result in one sentence.
     public var verdict: String
-    /// No client failed, and the backend has come back.
+    /// There were probes and none of them failed, and the backend has come back.
     public var isPassed: Bool
     /// Before the backend was taken away.
     public var before: Part
@@ -120,7 +120,9 @@ public struct DrillReport: Codable, Hashable, Sendable {
         }
         skipped = samples.skipped
         verdict = ""
-        isPassed = during.failed + after.failed == 0 && (detectSeconds == nil || recoverSeconds != nil)
+        isPassed =
+            !later.isEmpty && during.failed + after.failed == 0 && samples.isRestored
+            && (detectSeconds == nil || recoverSeconds != nil)
         remarks = samples.remarks
         verdict = DrillWords.verdict(self)
         remarks += DrillWords.remarks(self)

@@ -35,6 +35,8 @@ public struct DrillSamples: Hashable, Sendable {
     public var skipped = 0
     /// When the backend was put back, in seconds since it was taken away.
     public var restoredSeconds: Double
+    /// The drill has put it back: nobody else has changed its state meanwhile, which would stay so.
+    public var isRestored = true
     /// When the balancer took it out, likewise; nil when it has not.
     public var detectedSeconds: Double?
     /// By what: `checks` or `clients`; nil when it has not.

@@ -34,9 +34,8 @@ public final class Discoverer: Sendable {
     ) throws(SystemCallError) {
         desk = try Desk(channel, servers, watch)
         let desk = desk
-        let poller = try desk.makePoller()
-        let box = PollerBox(poller)
-        _ = try LoopThread(name: "discovery") { desk.wait(box) }
+        let poller = Handed(try desk.makePoller())
+        try LoopThread.startWithoutSignals(name: "discovery") { desk.wait(poller.value) }
     }
 
     deinit { desk.stop() }
@@ -54,20 +53,6 @@ public final class Discoverer: Sendable {
     /// Waits until each pool has had its first answer, good or bad, but no longer than `time`.
     public func waitForFirstAnswers(atMost time: Duration) {
         desk.waitForFirstAnswers(until: Clock.monotonic.now() + time)
-    }
-}
-
-/// Hands the poller to the thread that uses it. Unchecked: only that thread does.
-final class PollerBox: @unchecked Sendable {
-    let poller: Poller
-    init(_ poller: consuming Poller) { self.poller = poller }
-
-    /// For the thread's start. Otherwise a signal that is for the process might end it here, with the default action,
-    /// instead of reaching the loop that waits for it.
-    static func blockSignals() {
-        var all = sigset_t()
-        unsafe sigfillset(&all)
-        unsafe pthread_sigmask(SIG_BLOCK, &all, nil)
     }
 }
 
@@ -144,12 +129,11 @@ private final class Desk: @unchecked Sendable {
 
     // MARK: the thread that waits
 
-    func wait(_ box: PollerBox) {
-        PollerBox.blockSignals()
+    func wait(_ poller: borrowing Poller) {
         var events = EventBuffer(capacity: 2)
         while let timeout = beginQuestions() {
             do throws(SystemCallError) {
-                try box.poller.poll(into: &events, timeout: timeout)
+                try poller.poll(into: &events, timeout: timeout)
             } catch {
                 // Only wrong arguments make epoll_wait(2) fail; then looking every second is better than not at all.
                 _ = poll(nil, 0, 1000)

@@ -12,8 +12,8 @@ public final class FileWatcher: Sendable {
     public init(changed: @escaping @Sendable () -> Void) throws(SystemCallError) {
         watcher = try Watcher(changed)
         let watcher = watcher
-        let box = PollerBox(try watcher.makePoller())
-        _ = try LoopThread(name: "files") { watcher.run(box) }
+        let poller = Handed(try watcher.makePoller())
+        try LoopThread.startWithoutSignals(name: "files") { watcher.run(poller.value) }
     }
 
     deinit { watcher.stop() }
@@ -71,12 +71,11 @@ private final class Watcher: @unchecked Sendable {
 
     // MARK: the thread
 
-    func run(_ box: PollerBox) {
-        PollerBox.blockSignals()
+    func run(_ poller: borrowing Poller) {
         var events = EventBuffer(capacity: 2)
         while let timeout = lookIfDue() {
             do throws(SystemCallError) {
-                try box.poller.poll(into: &events, timeout: timeout)
+                try poller.poll(into: &events, timeout: timeout)
             } catch {
                 // Only wrong arguments make epoll_wait(2) fail; then looking every second is better than not at all.
                 _ = poll(nil, 0, 1000)

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import Testing
 import Top
@@ -16,34 +17,48 @@ import Top
         }
     }
 
+    /// A wait for web/b2, of which a balancer says so.
+    private func emptying(_ statuses: [Status]) -> Emptying {
+        Emptying(FakeAsker(statuses), Self.web2, since: drained(5))
+    }
+
     @Test("a wait ends when the last session has ended")
     func empties() throws {
         let asker = FakeAsker([drained(2), drained(1), drained(0)])
-        #expect(try Emptying(asker, Self.web2).wait(WaitTime(limit: nil)) == 0)
+        #expect(try Emptying(asker, Self.web2, since: drained(5)).wait(WaitTime(limit: nil)) == 0)
         #expect(asker.asked.count == 3)
     }
 
     @Test("a wait whose time is over says how many sessions are left")
     func timeOver() throws {
-        #expect(try Emptying(FakeAsker([drained(5)]), Self.web2).wait(WaitTime(limit: .milliseconds(1))) == 5)
+        #expect(try emptying([drained(5)]).wait(WaitTime(limit: .milliseconds(1))) == 5)
     }
 
     @Test("of a backend that has gone, or of another process, a wait does not say that it has no sessions")
     func gone() throws {
         let gone = BackendReference(pool: "web", backend: "b9")
-        #expect(throws: Fault.self) { try Emptying(FakeAsker([drained(5)]), gone).wait(WaitTime(limit: nil)) }
+        #expect(throws: Fault.self) {
+            try Emptying(FakeAsker([drained(5)]), gone, since: drained(5)).wait(WaitTime(limit: nil))
+        }
         var restarted = drained(0)
         restarted.pid += 1
-        let asker = FakeAsker([drained(5), restarted])
-        #expect(throws: Fault.self) { try Emptying(asker, Self.web2).wait(WaitTime(limit: nil)) }
+        // At once, and also when it was started anew before the first question.
+        for statuses in [[drained(5), restarted], [restarted]] {
+            let start = ContinuousClock.now
+            let fault = #expect(throws: Fault.self) { try emptying(statuses).wait(WaitTime(limit: nil)) }
+            #expect(fault?.reason.contains("started anew") == true)
+            #expect(ContinuousClock.now - start < .seconds(20))
+        }
     }
 
     @Test("a wait is in vain when somebody lets the backend back in, or nobody answers until its end")
     func inVain() {
-        #expect(throws: Fault.self) {
-            try Emptying(FakeAsker([drained(5), drained(5, state: "up")]), Self.web2).wait(WaitTime(limit: nil))
+        for sessions in [5, 0] {
+            #expect(throws: Fault.self) {
+                try emptying([drained(5), drained(sessions, state: "up")]).wait(WaitTime(limit: nil))
+            }
         }
-        #expect(throws: Fault.self) { try Emptying(FakeAsker([]), Self.web2).wait(WaitTime(limit: .milliseconds(1))) }
+        #expect(throws: Fault.self) { try emptying([]).wait(WaitTime(limit: .milliseconds(1))) }
     }
 
     @Test("a wish is sent as the API has it")

@@ -86,6 +86,7 @@ import Top
     @Test("arguments that contradict each other are refused before anything is asked")
     func arguments() throws {
         _ = try DrillCommand.parse(["/run/x.sock", "--backend", "b2", "--for", "1m", "--mode", "silent", "--yes"])
+        _ = try DrillCommand.parse(["--backend", "b2", "--dry-run", "--json"])
         _ = try DrillCommand.parse(["--backend", "b2", "--rate", "500", "--send", #"PING\r\n"#, "--expect", "+PONG"])
         for wrong in [
             [], ["/x", "--admin", "/y", "--backend", "b2"], ["--backend", "b2", "--mode", "slow"],

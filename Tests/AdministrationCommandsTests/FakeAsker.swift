@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import Synchronization
 
 @testable import AdministrationCommands
@@ -32,7 +33,7 @@ final class FakeAsker: Asker {
         return APICoding.json(change)
     }
 
-    func stream(_ target: String, take: (StreamedEvent) -> Bool) -> Fault? { Fault("no stream") }
+    func stream(_ target: String, take: (AdministrationClient.Event) -> Bool) -> Fault? { Fault("no stream") }
 
     private func note(_ method: String, _ target: String, _ body: [UInt8]?) {
         let text = body.map { " " + String(decoding: $0, as: UTF8.self) } ?? ""

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import Testing
 import Top
 
@@ -67,13 +68,13 @@ import Top
 
     @Test("a place is a path, or an address with its port")
     func places() throws {
-        #expect(try AdministrationPlace.parse("/run/x.sock") == .socket("/run/x.sock"))
-        #expect(try AdministrationPlace.parse("@abstract") == .socket("@abstract"))
-        #expect(try AdministrationPlace.parse("127.0.0.1:9000") == .http(host: "127.0.0.1", port: 9000))
-        #expect(try AdministrationPlace.parse("[::1]:9000").description == "[::1]:9000")
-        #expect(try AdministrationPlace.parse("localhost:9000") == .http(host: "localhost", port: 9000))
+        #expect(try AdministrationClient.Place.parse("/run/x.sock") == .unix("/run/x.sock"))
+        #expect(try AdministrationClient.Place.parse("@abstract") == .unix("@abstract"))
+        #expect(try AdministrationClient.Place.parse("127.0.0.1:9000") == .tcp(host: "127.0.0.1", port: 9000))
+        #expect(try AdministrationClient.Place.parse("[::1]:9000").description == "[::1]:9000")
+        #expect(try AdministrationClient.Place.parse("localhost:9000") == .tcp(host: "localhost", port: 9000))
         for wrong in ["", "127.0.0.1:0", "127.0.0.1:70000", String(repeating: "x", count: 200)] {
-            #expect(throws: (any Error).self) { try AdministrationPlace.parse(wrong) }
+            #expect(throws: (any Error).self) { try AdministrationClient.Place.parse(wrong) }
         }
     }
 }

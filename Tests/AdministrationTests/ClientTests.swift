@@ -124,9 +124,9 @@ struct ClientTests {
     func targets() throws {
         for name in ["web", "a/b", "[::1]:80", "a b+c", "50%", "\u{FC}ber?#&=", "~", "10.0.0.1:80"] {
             let text = AdministrationClient.target(["v1", "pools", name], query: [("client", name), ("x", "1")])
-            let target = try Target(text)
+            let target = try Administration.Target(text)
             #expect(target.path == ["v1", "pools", name])
-            #expect(target.query == [Target.Pair(name: "client", value: name), Target.Pair(name: "x", value: "1")])
+            #expect(target.query == [.init(name: "client", value: name), .init(name: "x", value: "1")])
         }
         #expect(AdministrationClient.target([]) == "/")
     }

@@ -33,15 +33,16 @@ enum MetricsExample {
 
     static func measurements() -> Measurements {
         var more = Measurements(turns: turns)
+        more.startedSeconds = 1_795_814_100.25
         more.upgradesTotal = 1
         more.acceptPausedSecondsTotal = ["front": 2.5]
         more.queueWaits = ["web": Measurements.Distribution(bounds: [0.001, 30], counts: [1, 2, 3], sumSeconds: 100)]
         more.connects = [
-            Measurements.Place(pool: "web", backend: "a1"):
+            BackendReference(pool: "web", backend: "a1"):
                 Measurements.Distribution(bounds: [0.0001, 0.00025, 5], counts: [10, 20, 30, 1], sumSeconds: 8.5)
         ]
         more.durations = [
-            Measurements.Place(pool: "web", backend: "a1"):
+            BackendReference(pool: "web", backend: "a1"):
                 Measurements.Distribution(bounds: [0.01, 43_200], counts: [50, 33, 0], sumSeconds: 4000)
         ]
         return more

@@ -206,13 +206,18 @@ struct RouterTests {
         #expect(router.decide(.socket("GET", "/v1/events", accept)) == .stream(Subscription(mayChange: true)))
         #expect(
             router.decide(.tcp("GET", "/v1/events?only=log&after=3", accept))
-                == .stream(Subscription(wantsStatus: false, after: 3)))
+                == .stream(Subscription(wantsStatus: false, after: EventID(number: 3))))
         #expect(
             router.decide(.tcp("GET", "/v1/events?only=status&after=3", accept.merging(["Last-Event-ID": "9"]) { $1 }))
-                == .stream(Subscription(wantsLog: false, after: 9)))
+                == .stream(Subscription(wantsLog: false, after: EventID(number: 9))))
         #expect(
-            router.decide(.tcp("GET", "/v1/events", accept.merging(["Last-Event-ID": "x"]) { $1 }))
-                == .stream(Subscription()))
+            router.decide(.tcp("GET", "/v1/events", accept.merging(["Last-Event-ID": "17-1795814100250.9"]) { $1 }))
+                == .stream(Subscription(after: EventID(process: "17-1795814100250", number: 9))))
+        for strange in ["x", "", ".", ".9", "17-1.", "17-1.x", "17-1.9.9", "17-1.99999999999999999999", "-9"] {
+            #expect(
+                router.decide(.tcp("GET", "/v1/events", accept.merging(["Last-Event-ID": strange]) { $1 }))
+                    == .stream(Subscription()), "\(strange)")
+        }
     }
 }
 

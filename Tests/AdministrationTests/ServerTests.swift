@@ -42,6 +42,23 @@ struct ServerTests {
         #expect(!policy.contains("unsafe"))
     }
 
+    @Test("Each script that the page loads, and that its scripts import, is there")
+    func scripts() throws {
+        let server = try TestServer()
+        var waiting = ["page.js"]
+        var seen: Set<String> = []
+        #expect(String(decoding: try server.operatorClient.get("/").body, as: UTF8.self).contains("src=\"page.js\""))
+        while let name = waiting.popLast() {
+            guard seen.insert(name).inserted else { continue }
+            let answer = try server.operatorClient.get("/\(name)")
+            #expect(answer.status == 200, "\(name)")
+            #expect(answer.headers["content-type"] == "text/javascript; charset=utf-8", "\(name)")
+            let text = String(decoding: answer.body, as: UTF8.self)
+            waiting += text.matches(of: /from "\.\/([a-z]+\.js)"/).map { String($0.output.1) }
+        }
+        #expect(seen.count > 10)
+    }
+
     @Test("Metrics have the type without which Prometheus refuses them")
     func metrics() throws {
         let server = try TestServer()
@@ -150,7 +167,8 @@ struct ServerTests {
     @Test("A balancer that does not answer is 504, and its late answer goes to nobody else")
     func silentBalancer() throws {
         var times = Times.patient
-        times.question = .seconds(1)
+        // Within it the second question must be answered.
+        times.question = .seconds(3)
         let server = try TestServer(times: times)
         server.balancer.answer(.later)
         let raw = try server.unix()

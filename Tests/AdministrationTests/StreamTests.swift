@@ -20,6 +20,12 @@ struct StreamTests {
         return try TestServer(times: times)
     }
 
+    /// The ids of the events in a stream, without the process before the number.
+    private static func numbers(_ text: String) -> [Int] {
+        let ids = text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("id: ") }
+        return ids.compactMap { EventID(String($0.dropFirst("id: ".count))).map { Int($0.number) } }
+    }
+
     @Test("A stream begins with a status, goes on with others, and tells each event with its number")
     func both() throws {
         let server = try Self.quick()
@@ -41,7 +47,10 @@ struct StreamTests {
             return statuses < 3 || logs.isEmpty
         }
         #expect(logs.map(\.name) == ["log"])
-        #expect(logs.first?.id == "2")
+        let id = try #require(logs.first?.id.flatMap { EventID($0) })
+        #expect(id.number == 2)
+        // An id of another process than this one has the same form.
+        #expect(id.process?.wholeMatch(of: /[0-9]+-[0-9]{13}/) != nil)
         let row = try JSONDecoder().decode(EventRow.self, from: Data(try #require(logs.first).data))
         #expect(row.event == "backend-down" && row.message == "line\nbreak" && row.fields == ["pool": "web"])
     }
@@ -61,7 +70,7 @@ struct StreamTests {
         names = []
         try server.operatorClient.stream("\(Self.target)?only=log&after=0") { event in
             names.insert(event.name)
-            return event.id != "4"
+            return event.id?.hasSuffix(".4") == false
         }
         #expect(names == ["log"])
     }
@@ -70,15 +79,19 @@ struct StreamTests {
     func comesAgain() throws {
         let server = try Self.quick()
         for number in 1...5 { server.balancer.add(event: "event-\(number)") }
-        for (last, expected) in [
-            ("2", ["3", "4", "5"]), ("0", ["1", "2", "3", "4", "5"]), ("900", ["1", "2", "3", "4", "5"]),
-        ] {
+        var second = ""
+        try server.operatorClient.stream("\(Self.target)?only=log&after=1") { event in
+            second = event.id ?? ""
+            return false
+        }
+        #expect(second.hasSuffix(".2"))
+        // Of other processes: of a higher number, of the same one, and of the same process number at another time.
+        let elsewhere = ["1-1795814100250.900", "1-1795814100250.2", second.replacing("-", with: "-1")]
+        for (last, expected) in [(second, 3...5), ("2", 3...5), ("0", 1...5)] + elsewhere.map({ ($0, 1...5) }) {
             let raw = try server.unix()
             raw.send(
                 "GET \(Self.target)?only=log HTTP/1.1\r\nHost: x\r\n\(Self.accept)\r\nLast-Event-ID: \(last)\r\n\r\n")
-            let lines = raw.read(until: "id: 5\n").split(whereSeparator: \.isNewline)
-            let ids = lines.filter { $0.hasPrefix("id: ") }.map { String($0.dropFirst("id: ".count)) }
-            #expect(ids == expected)
+            #expect(Self.numbers(raw.read(until: ".5\n")) == Array(expected), "\(last)")
         }
     }
 
@@ -94,9 +107,7 @@ struct StreamTests {
         }
         for number in 1...100 { server.balancer.add(event: "event-\(number)") }
         for raw in subscribers {
-            let text = raw.read(until: "id: 100\n")
-            let ids = text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("id: ") }
-            #expect(ids.map(String.init) == (1...100).map { "id: \($0)" })
+            #expect(Self.numbers(raw.read(until: ".100\n")) == Array(1...100))
         }
     }
 
@@ -160,9 +171,8 @@ struct StreamTests {
             return statuses < 5
         }
         server.balancer.grow(0)
-        let text = late.read(until: "id: 50\n")
-        let ids = text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("id: ") }
-        #expect(ids.map(String.init) == (1...50).map { "id: \($0)" })
+        let text = late.read(until: ".50\n")
+        #expect(Self.numbers(text) == Array(1...50))
         #expect(text.components(of: "event: status\n") < server.balancer.statusCalls)
     }
 }

@@ -107,6 +107,14 @@ struct ReportTests {
         #expect(report.verdict == "no probe was made: nothing is known of what clients saw")
         #expect(report.longestWaitSeconds == nil)
         #expect(report.addedP50Seconds == nil)
+        #expect(!report.isPassed)
+    }
+
+    @Test("a drill that has not put the backend back is not passed")
+    func notRestored() {
+        var samples = Given.quiet()
+        samples.isRestored = false
+        #expect(!DrillReport(Given.plan(), samples).isPassed)
     }
 
     @Test("JSON in snake_case is read back as the same report")

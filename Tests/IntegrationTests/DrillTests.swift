@@ -11,13 +11,15 @@ struct DrillTests {
         let balancer: ConfiguredBalancer
         let socket: String
 
-        init(pool: [String] = []) throws {
+        /// - Parameter patience: Of connects: long enough for a busy machine, where nothing is silent.
+        init(pool: [String] = [], patience: String = "2s") throws {
             let folder = try TestFolder()
             socket = folder.path(of: "admin.sock")
             let servers = try (1...3).map { try EchoBackend(named: "b\($0)") }
             balancer = try ConfiguredBalancer.start(
                 servers.enumerated().map { "{name: b\($0 + 1), address: \"127.0.0.1:\($1.port)\"}" },
-                pool: ["check: {interval: 300ms, timeout: 300ms, fall: 2}", "connect_timeout: 500ms"] + pool,
+                pool: ["check: {interval: 300ms, timeout: 300ms, fall: 2}", "connect_timeout: \(patience)"]
+                    + pool,
                 top: ["administration: {socket: \(socket)}"], log: "log: {events: {to: stdout, level: info}}")
         }
 
@@ -71,7 +73,7 @@ struct DrillTests {
 
     @Test("a silent backend of which clients get one attempt makes them fail, and the exit code says so")
     func silent() throws {
-        let stage = try Stage(pool: ["retries: {max: 1}"])
+        let stage = try Stage(pool: ["retries: {max: 1}"], patience: "500ms")
         let drill = try stage.drill("--for", "3s", "--mode", "silent")
         #expect(try drill.waitForExit(within: .seconds(60)) == .exited(1), "\(drill.summary)")
         let texts = drill.output.texts
@@ -87,7 +89,7 @@ struct DrillTests {
     @Test("a drill that is killed leaves nothing behind: the balancer puts the backend back")
     func killed() throws {
         let stage = try Stage()
-        let drill = try stage.drill("--for", "1s")
+        let drill = try stage.drill("--for", "5s")
         try stage.waitForEvent("-> refusing")
         drill.destroy()
         try stage.waitForEvent("its time is over")
@@ -190,7 +192,7 @@ struct DrillCopyTests {
             listeners: {web: {bind: "192.0.2.1:80", pool: web}}
             pools:
               web: {backends: [{name: b1, address: "192.0.2.2:80", weight: 2}, "192.0.2.3:80", {address: "web3.example:80"}],
-                check: {interval: 300ms, timeout: 300ms, fall: 2}, connect_timeout: 300ms, \(pool)}
+                check: {interval: 300ms, timeout: 300ms, fall: 2}, connect_timeout: 2s, \(pool)}
             """, folder, "--backend", "192.0.2.3:80", "--json")
         #expect(try drill.waitForExit(within: .seconds(60)) == .exited(0), "\(drill.summary)")
         let decoder = JSONDecoder()
@@ -242,6 +244,41 @@ struct DrillCopyTests {
         try eventually("the copy has ended") { try copies().isEmpty }
     }
 
+    @Test(
+        "a signal ends a drill whose copy does not serve yet, and leaves nothing", arguments: [SIGINT, SIGTERM, SIGHUP])
+    func signal(number: Int32) throws {
+        let folder = try TestFolder()
+        let drill = try Self.drill(
+            """
+            listeners: {web: {bind: "192.0.2.1:80", pool: web}}
+            pools: {web: {backends: [{name: b1, address: "192.0.2.2:80"}, {name: b2, address: "192.0.2.3:80"}]}}
+            """, folder, "--backend", "b2")
+        // It takes a while from then on until it serves.
+        try eventually("the copy has its folder") {
+            try folder.names.contains { $0.hasPrefix("balancer-drill-") }
+        }
+        drill.signal(number)
+        #expect(try drill.waitForExit() == .exited(128 + number), "\(drill.summary)")
+        #expect(drill.errors.texts.isEmpty, "\(drill.summary)")
+        #expect(try folder.names == ["balancer.yaml"])
+    }
+
+    @Test("--dry-run says what would be done, and does nothing of it")
+    func dryRun() throws {
+        let folder = try TestFolder()
+        let drill = try Self.drill(
+            """
+            listeners: {"null": {bind: "192.0.2.1:80", pool: "12"}}
+            pools: {"12": {backends: [{name: b2, address: "192.0.2.2:80"}, "192.0.2.3:80"]}}
+            """, folder, "--backend", "192.0.2.3:80", "--dry-run")
+        #expect(try drill.waitForExit(within: .seconds(60)) == .exited(0), "\(drill.summary)")
+        #expect(
+            drill.output.texts.first?.hasPrefix("Backend 12/192.0.2.3:80 of a copy will be refusing for 2s") == true,
+            "\(drill.summary)")
+        #expect(drill.output.texts.contains { $0.contains("1 other takes its clients: b2.") }, "\(drill.summary)")
+        #expect(try folder.names == ["balancer.yaml"])
+    }
+
     @Test("what cannot be drilled is said, with what there is")
     func mistakes() throws {
         let folder = try TestFolder()
@@ -254,6 +291,10 @@ struct DrillCopyTests {
         #expect(unknown.errors.texts.contains { $0.contains("no backend 'b9'") && $0.contains("web/b1, web/b2") })
         let speaking = try Self.drill(text, folder, "--backend", "b2", "--send", "x")
         #expect(try speaking.waitForExit() == .exited(64))
+        let asking = try Self.drill(text, folder, "--backend", "b2", "--timeout", "2s")
+        #expect(try asking.waitForExit() == .exited(64))
+        let named = try Self.drill(text, folder, "--backend", "b2", "--token-file", "/x")
+        #expect(try named.waitForExit() == .exited(64))
         let wrong = try Self.drill("listeners: 5", folder, "--backend", "b2")
         #expect(try wrong.waitForExit() == .exited(78))
     }

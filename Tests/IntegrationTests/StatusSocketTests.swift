@@ -146,7 +146,7 @@ struct StatusSocketTests {
         try balancer.waitUntilAlive(backend.port)
         let (client, _) = try balancer.connectAndGreet()
         try balancer.waitForStatus(at: path, "of one session") { $0.sessions == 1 }
-        let descriptors = try balancer.program.descriptors().sorted()
+        let descriptors = try Self.settledDescriptors(of: balancer)
         let connections = backend.accepted
         let lines = balancer.output.texts
 
@@ -161,10 +161,9 @@ struct StatusSocketTests {
                 #expect(answer.state == "serving" && answer.sessions == 1, "answer \(number): \(answer)")
             }
         }
-        // The balancer has closed its end while the answers are still unread at the other end. (That of the question before
-        // may have been open at the beginning.)
-        try balancer.program.wait("no more descriptors are open than before") {
-            try balancer.program.descriptors().count <= descriptors.count
+        // The balancer has closed its end while the answers are still unread at the other end.
+        try balancer.program.wait("as many descriptors are open as before") {
+            try balancer.program.descriptors().count == descriptors
         }
         for socket in unread { socket.close() }
         #expect(try StatusRun(path).exitCode == .exited(0))
@@ -174,6 +173,17 @@ struct StatusSocketTests {
         #expect(backend.accepted == connections)
         #expect(balancer.output.texts == lines)
         #expect(balancer.errors.texts == [])
+    }
+
+    /// How many descriptors a balancer has when two counts in a row are equal: the connection of a question before, whose
+    /// answer was read, may be closed a moment later.
+    private static func settledDescriptors(of balancer: BalancerUnderTest) throws -> Int {
+        var last: Int?
+        return try eventually("two counts of descriptors are equal", details: { balancer.program.summary }) {
+            let count = try balancer.program.descriptors().count
+            defer { last = count }
+            return count == last ? count : nil
+        }
     }
 
     @Test("many queries at the same time are all answered")

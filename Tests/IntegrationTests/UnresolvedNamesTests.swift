@@ -131,6 +131,12 @@ struct UnresolvedNamesTests {
                 ["-", "down", "\(Self.unknown):1"],
                 ["127.0.0.1:\(backend.port)", "up", "localhost:\(backend.port)"],
             ])
+        let run = try StatusRun(path)
+        #expect(
+            run.answer.backends.map { [$0["backend"], $0["health"], $0["name"], $0["title"]] } == [
+                ["-", "down", Self.unknown, "\(Self.unknown):1"],
+                ["127.0.0.1:\(backend.port)", "up", "localhost", "localhost:\(backend.port)"],
+            ])
     }
 
     @Test("a name with an address serves clients, with and without --allow-unresolved", arguments: [true, false])

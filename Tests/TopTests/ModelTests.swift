@@ -41,6 +41,21 @@ import Top
         #expect(model.rates?.total.sessions == 10)
     }
 
+    @Test("a restart while nothing new is shown: the events of the new process are not taken for those of the old one")
+    func restartWhilePaused() {
+        var model = Sample.model()
+        model.take(Sample.event(1, "of the old process"))
+        model.type("p")
+        #expect(model.isPaused)
+        _ = model.take(Sample.status(at: 1, pid: 99), at: 2)
+        model.take(Sample.event(1, "of the new process"))
+        #expect(model.status?.pid == 4711)
+        model.type("p")
+        _ = model.take(Sample.status(at: 2, pid: 99), at: 3)
+        #expect(model.status?.pid == 99 && model.rates == nil)
+        #expect(model.events.map(\.message) == ["of the new process"])
+    }
+
     @Test("a digit sorts, the same again the other way round; the chosen backend stays chosen")
     func sorting() {
         var model = Sample.model()

@@ -94,7 +94,7 @@ import Top
         _ = model.take(status, at: 3)
         #expect(model.text.contains("web/b1") && model.text.contains("up") && model.text.contains("q quit"))
         model.type("G")
-        #expect(model.text.contains("> db/db-1") || model.text.contains("db/db-1"))
+        #expect(model.text.contains("> db/db-1"))
     }
 
     @Test("the chosen backend is always visible, and the rows say how many there are")

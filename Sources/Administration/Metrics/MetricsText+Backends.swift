@@ -3,7 +3,7 @@ import AdministrationAPI
 extension MetricsText {
     /// A backend with what identifies it in each of its samples.
     private struct Row {
-        let place: Measurements.Place
+        let reference: BackendReference
         let backend: Status.Backend
         let labels: MetricLabels
     }
@@ -13,7 +13,7 @@ extension MetricsText {
         let rows = pools.flatMap { pool in
             pool.backends.map { backend in
                 Row(
-                    place: Measurements.Place(pool: pool.name, backend: backend.name), backend: backend,
+                    reference: BackendReference(pool: pool.name, backend: backend.name), backend: backend,
                     labels: MetricLabels("pool", pool.name).adding("backend", backend.name))
             }
         }
@@ -25,7 +25,7 @@ extension MetricsText {
     private static func writeHealth(_ rows: [Row], to writer: inout MetricsWriter) {
         writer.family(
             "balancer_backend_up", .gauge, "1 while the backend gets new clients (up, unchecked), otherwise 0.")
-        for row in rows { writer.sample(States.inRotation.contains(row.backend.state), row.labels) }
+        for row in rows { writer.sample(row.backend.isUsable, row.labels) }
         writer.family("balancer_backend_state", .gauge, "1 for the state that the backend is in; others are missing.")
         for row in rows { writer.sample(1, row.labels.adding("state", row.backend.state)) }
         writer.family("balancer_backend_state_changes_total", .counter, "Changes of the backend's state.")
@@ -60,7 +60,7 @@ extension MetricsText {
         writer.family(
             "balancer_backend_session_duration_seconds", .histogram, "How long sessions of the backend took.")
         for row in rows {
-            if let durations = more.durations[row.place] { writer.samples(durations, row.labels) }
+            if let durations = more.durations[row.reference] { writer.samples(durations, row.labels) }
         }
         writer.family(
             "balancer_backend_stall_seconds_total", .counter,
@@ -74,7 +74,7 @@ extension MetricsText {
     private static func writeConnects(_ rows: [Row], _ more: Measurements, to writer: inout MetricsWriter) {
         writer.family("balancer_backend_connect_seconds", .histogram, "How long it took to connect to the backend.")
         for row in rows {
-            if let connects = more.connects[row.place] { writer.samples(connects, row.labels) }
+            if let connects = more.connects[row.reference] { writer.samples(connects, row.labels) }
         }
         writer.family(
             "balancer_backend_connect_failures_total", .counter,

@@ -6,7 +6,7 @@ extension MetricsText {
         writer.family("balancer_build_info", .gauge, "Always 1; its label is the version of the program.")
         writer.sample(1, MetricLabels("version", status.version))
         writeState(status, more, to: &writer)
-        writeResources(status, to: &writer)
+        writeResources(status, more, to: &writer)
 
         writer.family("balancer_sessions_active", .gauge, "Sessions of the process.")
         writer.sample(status.sessions)
@@ -41,10 +41,10 @@ extension MetricsText {
         writer.sample(more.upgradesTotal)
     }
 
-    private static func writeResources(_ status: Status, to writer: inout MetricsWriter) {
-        if let started = UnixTime.seconds(ofUTC: status.started) {
+    private static func writeResources(_ status: Status, _ more: Measurements, to writer: inout MetricsWriter) {
+        if more.startedSeconds > 0 {
             writer.family("process_start_time_seconds", .gauge, "When the process started, since 1970.")
-            writer.sample(started)
+            writer.sample(more.startedSeconds)
         }
         writer.family("process_cpu_seconds_total", .counter, "Processor time of the process, user and system.")
         writer.sample(status.resources.cpuSeconds)

@@ -53,8 +53,6 @@ extension MetricsText {
         static let backend = [
             "up", "down", "unknown", "unchecked", "ejected", "drain", "maintain", "silent", "refusing",
         ]
-        /// In which a backend gets new clients like others.
-        static let inRotation: Set = ["up", "unchecked"]
     }
 
     /// The counts of `known` in their order, 0 where there is none, then those of all others by name.

@@ -1,3 +1,4 @@
+import AdministrationClient
 import ArgumentParser
 import CommandSupport
 import Reactor
@@ -8,10 +9,10 @@ struct AdministrationOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             "The balancer to ask: the path of its administration socket, or the address and port where it answers "
-                + "HTTP. (default: $\(AdministrationPlace.variable), or \(AdministrationPlace.standard))",
+                + "HTTP. (default: $\(AdministrationClient.Place.variable), or \(AdministrationClient.Place.standard))",
             valueName: "path|addr:port"),
-        completion: .file(), transform: AdministrationPlace.parse)
-    var admin: AdministrationPlace?
+        completion: .file(), transform: AdministrationClient.Place.parse)
+    var admin: AdministrationClient.Place?
 
     @Option(
         help: ArgumentHelp(
@@ -30,61 +31,40 @@ struct AdministrationOptions: ParsableArguments {
         transform: timeouts.parse)
     var timeout: Duration?
 
-    /// For an answer to a question.
-    private static let questionTime: Duration = .seconds(2)
-    /// For an answer to a change: a balancer says after 5 s at the latest whether it has made it.
-    private static let changeTime: Duration = .seconds(6)
-
     /// The balancer that is asked, by the option, or else by the environment, or else that of the package.
-    func asker(_ place: AdministrationPlace? = nil, changes: Bool = false) throws(Fault) -> any Asker {
-        let chosen = AdministrationPlace.chosen(place ?? admin)
-        return try RunningAsker(
-            chosen.place, chosen.origin, tokenFile: tokenFile,
-            timeout: timeout ?? (changes ? Self.changeTime : Self.questionTime))
+    func asker(_ place: AdministrationClient.Place? = nil) throws(Fault) -> any Asker {
+        let chosen = AdministrationClient.Place.chosen(place ?? admin)
+        return try RunningAsker(chosen.place, chosen.origin, tokenFile: tokenFile, timeout: timeout)
     }
 }
 
-/// Where a balancer answers.
-enum AdministrationPlace: Hashable, Sendable {
-    /// The path of a Unix socket.
-    case socket(String)
-    /// The host and the port of HTTP.
-    case http(host: String, port: UInt16)
-
+extension AdministrationClient.Place {
     /// The environment's variable that names it.
     static let variable = "BALANCER_ADMIN_SOCKET"
     /// Where the packaged service has its socket.
     static let standard = "/run/balancer/admin.sock"
 
     /// `ADDR:PORT` is a place of HTTP; everything else is a path.
-    static func parse(_ text: String) throws(ArgumentFault) -> AdministrationPlace {
+    static func parse(_ text: String) throws(ArgumentFault) -> AdministrationClient.Place {
         if !text.contains("/"), !text.hasPrefix("@"), let (host, port) = HostArgument.splitPort(text) {
             let host = try HostArgument(host).text
-            return .http(host: host, port: try Port.parse(port).rawValue)
+            return .tcp(host: host, port: Int(try Port.parse(port).rawValue))
         }
         guard SocketAddress(unixPath: text) != nil else {
             throw ArgumentFault("a path of 1 to \(SocketAddress.unixPathBytesMax) bytes is needed, or ADDR:PORT")
         }
-        return .socket(text)
+        return .unix(text)
     }
 
     /// The place and, for error messages, who has named it: nothing where that was the argument.
-    static func chosen(_ argument: AdministrationPlace?) -> (place: AdministrationPlace, origin: String) {
+    static func chosen(
+        _ argument: AdministrationClient.Place?
+    ) -> (place: AdministrationClient.Place, origin: String) {
         if let argument { return (argument, "") }
         if let text = Environment.value(variable), !text.isEmpty {
-            return ((try? parse(text)) ?? .socket(text), " ($\(variable))")
+            return ((try? parse(text)) ?? .unix(text), " ($\(variable))")
         }
-        return (.socket(standard), " (the packaged service's, as none was given)")
-    }
-}
-
-extension AdministrationPlace: CustomStringConvertible {
-    /// As the argument is written.
-    var description: String {
-        switch self {
-        case .socket(let path): path
-        case .http(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        }
+        return (.unix(standard), " (the packaged service's, as none was given)")
     }
 }
 

@@ -1,5 +1,5 @@
 import AdministrationAPI
-import FoundationEssentials
+import AdministrationClient
 
 extension Asker {
     /// What the balancer says of itself.
@@ -19,23 +19,5 @@ extension Asker {
                     + "program of its version", at: place)
         }
         return value
-    }
-}
-
-/// The JSON of the API: names of properties in `snake_case`.
-enum APICoding {
-    /// The value; nil when the JSON does not hold one of this type.
-    static func value<Value: Decodable>(_ type: Value.Type, from json: [UInt8]) -> Value? {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try? decoder.decode(type, from: Data(json))
-    }
-
-    /// The JSON. No value of the API fails to encode; one that did would be refused by the balancer as no body.
-    static func json(_ value: some Encodable) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
-        return (try? encoder.encode(value)).map { Array($0) } ?? []
     }
 }

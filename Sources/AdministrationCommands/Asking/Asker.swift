@@ -1,3 +1,5 @@
+import AdministrationClient
+
 /// A way to ask a running balancer. All calls wait for their answer, and may be made on any thread.
 protocol Asker: Sendable {
     /// Where the balancer is asked, for people.
@@ -7,13 +9,5 @@ protocol Asker: Sendable {
     /// The body of the answer to a request that changes something. `body` is JSON; nil without one.
     func send(_ method: String, _ target: String, body: [UInt8]?) throws(Fault) -> [UInt8]
     /// Reads a stream of events until it ends, or until `take` returns false; returns why it ended, nil after that.
-    func stream(_ target: String, take: (StreamedEvent) -> Bool) -> Fault?
-}
-
-/// One event of a stream.
-struct StreamedEvent: Hashable, Sendable {
-    /// Its kind: `status` or `log`.
-    var kind: String
-    /// JSON.
-    var data: [UInt8]
+    func stream(_ target: String, take: (AdministrationClient.Event) -> Bool) -> Fault?
 }

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import Reactor
 import Top
@@ -33,8 +34,8 @@ enum NameCompletion {
     }
 
     private static func names(_ words: [String], _ choose: (Status) -> [String]) -> [String] {
-        let chosen = AdministrationPlace.chosen(
-            option("--admin", in: words).flatMap { try? AdministrationPlace.parse($0) })
+        let chosen = AdministrationClient.Place.chosen(
+            option("--admin", in: words).flatMap { try? AdministrationClient.Place.parse($0) })
         let asker = try? RunningAsker(
             chosen.place, chosen.origin, tokenFile: option("--token-file", in: words), timeout: timeout)
         guard let status = try? asker?.status() else { return [] }

@@ -1,4 +1,3 @@
-import AdministrationAPI
 import AdministrationClient
 import CommandSupport
 import Glibc
@@ -7,47 +6,50 @@ import Reactor
 /// Asks a balancer over its socket or over HTTP. Each call has a connection of its own.
 struct RunningAsker: Asker {
     let place: String
-    private let client: AdministrationClient
+    /// For questions, and for streams.
+    private let questions: AdministrationClient
+    /// For changes, whose answers take longer.
+    private let changes: AdministrationClient
     /// The place, and who has named it, for error messages.
     private let placeAndOrigin: String
 
+    /// For an answer to a question.
+    private static let questionTime: Duration = .seconds(2)
+    /// For an answer to a change: a balancer says after 5 s at the latest whether it has made it.
+    private static let changeTime: Duration = .seconds(6)
     /// A stream sends a status every second: after so long without anything it counts as broken.
     private static let silence: Duration = .seconds(10)
 
     /// Reads the token; does not connect yet.
+    ///
+    /// - Parameter timeout: How long an answer is waited for; nil for as long as a question, or a change, usually takes.
     init(
-        _ place: AdministrationPlace, _ origin: String, tokenFile: String?, timeout: Duration
+        _ place: AdministrationClient.Place, _ origin: String, tokenFile: String?, timeout: Duration? = nil
     ) throws(Fault) {
         self.place = place.description
         placeAndOrigin = place.description + origin
         let token: String?
         if let tokenFile { token = try Self.token(tokenFile) } else { token = nil }
-        client = AdministrationClient(place: place.ofClient, token: token, timeout: timeout)
+        questions = AdministrationClient(place: place, token: token, timeout: timeout ?? Self.questionTime)
+        changes = AdministrationClient(place: place, token: token, timeout: timeout ?? Self.changeTime)
     }
 
     func get(_ target: String) throws(Fault) -> [UInt8] { try send("GET", target, body: nil) }
 
     func send(_ method: String, _ target: String, body: [UInt8]?) throws(Fault) -> [UInt8] {
-        let response: AdministrationClient.Response
+        let client = method == "GET" ? questions : changes
         do throws(AdministrationClientError) {
-            response = try client.send(method, target, body: body)
+            let response = try client.send(method, target, body: body)
+            try client.check(response)
+            return response.body
         } catch {
             throw fault(error)
         }
-        guard (200..<300).contains(response.status) else {
-            // A refusal says itself what is wrong.
-            if let refusal = APICoding.value(Refusal.self, from: response.body) {
-                let isTokenMissing = [401, 403].contains(response.status) && client.token == nil
-                throw Fault(refusal.error + (isTokenMissing ? " Give --token-file PATH, or ask over the socket." : ""))
-            }
-            throw Fault("it refuses with status \(response.status)", at: placeAndOrigin)
-        }
-        return response.body
     }
 
-    func stream(_ target: String, take: (StreamedEvent) -> Bool) -> Fault? {
+    func stream(_ target: String, take: (AdministrationClient.Event) -> Bool) -> Fault? {
         do {
-            try client.stream(target, silence: Self.silence) { take(StreamedEvent(kind: $0.name, data: $0.data)) }
+            try questions.stream(target, silence: Self.silence, onEvent: take)
             return nil
         } catch let error as AdministrationClientError {
             return fault(error)
@@ -57,7 +59,11 @@ struct RunningAsker: Asker {
     }
 
     private func fault(_ error: AdministrationClientError) -> Fault {
-        if case .refused = error.kind { return Fault(error.reason) }
+        if case .refused(let status) = error.kind {
+            // A refusal says itself what is wrong, and is no fault of the place.
+            let isTokenMissing = [401, 403].contains(status) && questions.token == nil
+            return Fault(error.reason + (isTokenMissing ? " Give --token-file PATH, or ask over the socket." : ""))
+        }
         return Fault(error.reason + (error.remedy.map { ": \($0)" } ?? ""), at: placeAndOrigin)
     }
 
@@ -83,14 +89,5 @@ struct RunningAsker: Asker {
                 at: "--token-file \(path)")
         }
         return String(decoding: line, as: UTF8.self)
-    }
-}
-
-extension AdministrationPlace {
-    fileprivate var ofClient: AdministrationClient.Place {
-        switch self {
-        case .socket(let path): .unix(path)
-        case .http(let host, let port): .tcp(host: host, port: Int(port))
-        }
     }
 }

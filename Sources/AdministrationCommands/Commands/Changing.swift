@@ -10,17 +10,14 @@ enum Changing {
     ///   - request: Makes the request, for which names may have to be asked for.
     ///   - fate: What becomes of the sessions that the change concerns; nil where nothing does.
     ///   - remark: What people are told besides what the balancer says; nil for nothing.
-    /// - Returns: The way to the balancer, for more requests.
-    @discardableResult
     static func run(
         _ administration: AdministrationOptions, _ output: OutputOptions,
         fate: (Change) -> String? = { _ in nil }, remark: String? = nil,
         request: (any Asker) throws(Fault) -> ChangeRequest
-    ) throws -> any Asker {
+    ) throws {
         try reporting { () throws(Fault) in
-            let asker = try administration.asker(changes: true)
+            let asker = try administration.asker()
             show(try asker.change(try request(asker)), output, fate: fate, remark: remark)
-            return asker
         }
     }
 

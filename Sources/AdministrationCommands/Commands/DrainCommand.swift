@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import CommandSupport
 import Reactor
@@ -31,10 +32,7 @@ public struct DrainCommand: ParsableCommand {
     @Flag(help: "With --wait: end the sessions that are left when the time is over.")
     var thenKill = false
 
-    @OptionGroup var change: ChangeOptions
-    @OptionGroup var time: TimedOptions
-    @OptionGroup var output: OutputOptions
-    @OptionGroup var administration: AdministrationOptions
+    @OptionGroup var options: StateOptions
 
     /// For the parser.
     public init() {}
@@ -50,27 +48,41 @@ public struct DrainCommand: ParsableCommand {
     public func run() throws {
         Startup.prepare()
         try reporting { () throws(Fault) in
-            let asker = try administration.asker(changes: true)
-            let reference = try Names(try asker.status()).backend(backend.backend)
-            let wish = StateWish(state: "drain", forSeconds: time.seconds, dryRun: change.dryRun ? true : nil)
-            let request = ChangeRequest("POST", Target.state(of: reference), wish)
-            Changing.show(try asker.change(request), output, fate: ChangeText.goesOn)
-            guard let wait, !change.dryRun else { return }
-            try self.wait(wait, for: reference, asker)
+            let asker = try options.administration.asker()
+            let status = try asker.status()
+            let reference = try Names(status).backend(backend.backend)
+            let answer = try asker.change(ChangeRequest("POST", Target.state(of: reference), options.wish("drain")))
+            guard let wait, !options.change.dryRun else { return show(answer, ChangeText.goesOn) }
+            try self.wait(wait, for: reference, asker, Emptying(asker, reference, since: status), after: answer)
         }
     }
 
-    private func wait(_ time: WaitTime, for reference: BackendReference, _ asker: some Asker) throws(Fault) {
-        let left = try Emptying(asker, reference).wait(time)
+    private typealias Answer = (change: Change, json: [UInt8])
+
+    private func show(_ answer: Answer, _ fate: (Change) -> String?) {
+        Changing.show(answer, options.output, fate: fate)
+    }
+
+    private func wait(
+        _ time: WaitTime, for reference: BackendReference, _ asker: any Asker, _ emptying: Emptying,
+        after answer: Answer
+    ) throws(Fault) {
+        // With --json there is one value, on every way out: that of the last change.
+        let isJSON = options.output.json
+        var last = answer
+        defer { if isJSON { show(last, ChangeText.goesOn) } }
+        if !isJSON { show(answer, ChangeText.goesOn) }
+        let left = try emptying.wait(time)
         guard left > 0 else {
-            if !output.json { print("backend \(ErrorText.line(reference.description)): no sessions are left") }
+            if !isJSON { print("backend \(ErrorText.line(reference.description)): no sessions are left") }
             return
         }
         guard thenKill else { throw Emptying.fault(reference, sessions: left, after: time) }
         let request = ChangeRequest(
             deleting: Target.sessions, [("backend", reference.backend), ("pool", reference.pool)], isDryRun: false)
-        Changing.show(try asker.change(request), output, fate: ChangeText.ends)
-        let rest = try Emptying(asker, reference).wait(WaitTime(limit: Self.killTime))
+        last = try asker.change(request)
+        if !isJSON { show(last, ChangeText.ends) }
+        let rest = try emptying.wait(WaitTime(limit: Self.killTime))
         guard rest == 0 else { throw Emptying.fault(reference, sessions: rest, after: WaitTime(limit: Self.killTime)) }
     }
 

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import Balancer
 import CommandSupport
@@ -101,6 +102,7 @@ public struct DrillCommand: ParsableCommand {
     @Flag(help: "Also when no other backend of the pool is up.")
     var force = false
 
+    @OptionGroup var change: ChangeOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var administration: AdministrationOptions
 
@@ -129,8 +131,9 @@ public struct DrillCommand: ParsableCommand {
             let status = try asker.status()
             return (asker, try DrillSetup(wish(isCopy: false), status), status)
         }
+        if change.dryRun { return show(setup.plan, status, others: setup.others) }
         if !yes { try confirm(setup, status) }
-        try show(try Self.drill(asker, setup))
+        try show(try Self.stopping { () throws(RunningDrill.Stop) in try Self.drill(asker, setup) })
     }
 
     private func wish(isCopy: Bool) -> DrillSetup.Wish {
@@ -139,9 +142,9 @@ public struct DrillCommand: ParsableCommand {
             patience: patience, sent: send ?? [], expected: expect ?? [], isForced: force, isCopy: isCopy)
     }
 
-    private static func socket(_ text: String) throws -> AdministrationPlace {
+    private static func socket(_ text: String) throws -> AdministrationClient.Place {
         do throws(ArgumentFault) {
-            return try AdministrationPlace.parse(text)
+            return try AdministrationClient.Place.parse(text)
         } catch {
             throw ValidationError("'\(text)': \(error)")
         }
@@ -159,15 +162,25 @@ public struct DrillCommand: ParsableCommand {
         }
     }
 
-    private static func drill(_ asker: any Asker, _ setup: DrillSetup) throws -> DrillReport {
-        do {
-            var drill = try RunningDrill(asker, setup.plan, setup.probes)
-            return try drill.run()
-        } catch let stop as RunningDrill.Stop {
-            throw stop.reported
-        } catch let error as SystemCallError {
-            throw failure("balancer drill", error)
+    private static func drill(_ asker: any Asker, _ setup: DrillSetup) throws(RunningDrill.Stop) -> DrillReport {
+        var drill: RunningDrill
+        do throws(SystemCallError) {
+            drill = try RunningDrill(asker, setup)
+        } catch {
+            throw .system(error)
         }
+        return try drill.run()
+    }
+
+    /// Prints why the drill has ended before its end.
+    private static func stopping<Value>(_ body: () throws(RunningDrill.Stop) -> Value) throws -> Value {
+        do throws(RunningDrill.Stop) { return try body() } catch { throw error.reported }
+    }
+
+    /// Says what would be done.
+    private func show(_ plan: DrillPlan, _ status: Status, others: [String]) {
+        if output.json { return print(PrettyJSON.text(APICoding.json(plan))) }
+        for line in DrillQuestion.lines(plan, status, others: others) { print(ErrorText.line(line)) }
     }
 
     private func show(_ report: DrillReport) throws {
@@ -186,6 +199,10 @@ public struct DrillCommand: ParsableCommand {
         guard send == nil, expect == nil else {
             throw ValidationError("--send and --expect: the servers of a copy say nothing: leave them out")
         }
+        guard administration.tokenFile == nil, administration.timeout == nil else {
+            throw ValidationError(
+                "--token-file and --timeout: with a file no running balancer is asked: leave them out")
+        }
         let document: Document
         do throws(Mistakes) {
             document = try Document.read(file)
@@ -199,14 +216,21 @@ public struct DrillCommand: ParsableCommand {
         var wish = wish(isCopy: true)
         wish.backend = "\(text.pool)/\(text.backend)"
         wish.listener = nil
+        wish.title = text.title(of: text.backend)
         let copy = try reporting { () throws(Fault) in try DrillCopy(text) }
         defer { copy.end() }
-        let (asker, setup) = try reporting { () throws(Fault) in
-            let asker = try copy.asker()
-            return (asker, try DrillSetup(wish, try asker.status()))
+        let asker = try Self.stopping { () throws(RunningDrill.Stop) in try copy.asker() }
+        let (setup, status) = try reporting { () throws(Fault) in
+            let status = try asker.status()
+            return (try DrillSetup(wish, status), status)
         }
-        var report = try Self.drill(asker, setup)
-        report.plan.backend = text.title
+        if change.dryRun {
+            var plan = setup.plan
+            plan.backend = text.title(of: text.backend)
+            return show(plan, status, others: setup.others.map(text.title))
+        }
+        var report = try Self.stopping { () throws(RunningDrill.Stop) in try Self.drill(asker, setup) }
+        report.plan.backend = text.title(of: text.backend)
         report.remarks += text.remarks + copy.remarks
         try show(report)
     }

@@ -30,44 +30,49 @@ public enum OptionalValues {
 struct Emptying {
     private let asker: any Asker
     private let reference: BackendReference
+    /// The one that was asked for the emptying.
+    private let process: Process
 
     /// Between two questions.
     private static let stepMilliseconds = 500.0
     /// A balancer that does not answer for so long does not come back.
     private static let silence: Duration = .seconds(30)
 
-    init(_ asker: any Asker, _ reference: BackendReference) {
+    /// - Parameter status: The one in which the backend was looked up, before anything was changed: what was asked of that
+    ///   process holds in no other.
+    init(_ asker: any Asker, _ reference: BackendReference, since status: Status) {
         self.asker = asker
         self.reference = reference
+        process = Process(status)
     }
 
     /// Returns how many sessions are left: 0, or when the time is over how many there are then. A fault when the
     /// backend takes new sessions again, or the balancer does not answer.
     func wait(_ time: WaitTime) throws(Fault) -> Int {
         let start = Clock.monotonic.now()
-        let progress = Progress()
+        let progress = ProgressLine()
         defer { progress.end() }
         var lastAnswer = start
-        var process: Process?
         while true {
             var fault: Fault?
             var status: Status?
             do throws(Fault) {
-                let answer = try asker.status()
-                try check(answer, &process)
-                status = answer
+                status = try asker.status()
                 lastAnswer = Clock.monotonic.now()
             } catch {
                 fault = error
             }
-            let sessions = try status.map { (status) throws(Fault) in try self.sessions(in: status) }
+            let sessions = try status.map { (status) throws(Fault) in
+                try check(status)
+                return try self.sessions(in: status)
+            }
             let now = Clock.monotonic.now()
             let left = time.limit.map { $0 - (now - start) }
             let isOver = left.map { $0 <= .zero } ?? false
             if let fault, isOver || now - lastAnswer > Self.silence { throw fault }
             if let sessions {
                 if sessions == 0 || isOver { return sessions }
-                progress.show(reference, sessions, left)
+                progress.show(text(sessions, left))
             }
             let step = min(Self.stepMilliseconds, left.map { max($0.milliseconds, 1) } ?? .greatestFiniteMagnitude)
             usleep(UInt32(step) * 1000)
@@ -78,24 +83,27 @@ struct Emptying {
     private struct Process: Hashable {
         let pid: Int
         let started: String
+
+        init(_ status: Status) {
+            pid = status.pid
+            started = status.started
+        }
     }
 
     /// What was asked of another process holds no more.
-    private func check(_ status: Status, _ process: inout Process?) throws(Fault) {
-        let present = Process(pid: status.pid, started: status.started)
-        guard process == nil || process == present else {
+    private func check(_ status: Status) throws(Fault) {
+        guard process == Process(status) else {
             throw Fault(
                 "the balancer was started anew: what was set before holds no more, ask for it again: "
                     + "`balancer drain \(reference)`")
         }
-        process = present
     }
 
     private func sessions(in status: Status) throws(Fault) -> Int {
         guard let backend = status.backend(reference) else {
             throw Fault("backend \(reference) was removed meanwhile: its sessions, if any are left, cannot be counted")
         }
-        guard backend.isTakenOut || backend.sessions == 0 else {
+        guard backend.isTakenOut else {
             throw Fault(
                 "backend \(reference): its state is '\(backend.state)' again: somebody has let it back in, or "
                     + "its time is over"
@@ -104,34 +112,17 @@ struct Emptying {
         return backend.sessions
     }
 
+    /// How far it is.
+    private func text(_ sessions: Int, _ left: Duration?) -> String {
+        let time = left.map { ", \(Figures.age($0.milliseconds / 1000)) to go" } ?? ""
+        return "backend \(reference): \(sessions) \(sessions == 1 ? "session" : "sessions") left\(time)"
+    }
+
     /// Why the wait was in vain.
     static func fault(_ reference: BackendReference, sessions: Int, after time: WaitTime) -> Fault {
         Fault(
             "backend \(reference): \(sessions) \(sessions == 1 ? "session is" : "sessions are") left after "
                 + "\(time.limit.map(DurationRange.text) ?? ""): `balancer sessions --backend \(reference)` lists them, "
                 + "`balancer kill --backend \(reference)` ends them")
-    }
-}
-
-/// One line on standard error that changes while something is waited for; nothing where that is no terminal.
-private struct Progress {
-    private let isShown = isatty(STDERR_FILENO) == 1 && Output.terminalHasStyles
-
-    func show(_ reference: BackendReference, _ sessions: Int, _ left: Duration?) {
-        guard isShown else { return }
-        let time = left.map { ", \(Figures.age($0.milliseconds / 1000)) to go" } ?? ""
-        let text = "backend \(reference): \(sessions) \(sessions == 1 ? "session" : "sessions") left\(time)"
-        let columns = Output.terminalSize(STDERR_FILENO)?.columns ?? Output.standardColumns
-        write("\r\(Line(text).cut(to: columns - 1).text)\u{1B}[K")
-    }
-
-    func end() {
-        if isShown { write("\r\u{1B}[K") }
-    }
-
-    private func write(_ text: String) {
-        _ = unsafe text.utf8.withContiguousStorageIfAvailable {
-            unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
-        }
     }
 }

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import CommandSupport
 import Glibc
 import Reactor
@@ -82,8 +83,8 @@ final class EventFollower: Sendable {
     }
 
     /// The events that are new with this one.
-    private func take(_ event: StreamedEvent, _ sequence: inout EventSequence) -> [EventRow] {
-        switch event.kind {
+    private func take(_ event: AdministrationClient.Event, _ sequence: inout EventSequence) -> [EventRow] {
+        switch event.name {
         case "log": return APICoding.value(EventRow.self, from: event.data).map { sequence.take($0) } ?? []
         case "status":
             // The stream stands: what came before it is asked for once, and nothing is missed between the two.

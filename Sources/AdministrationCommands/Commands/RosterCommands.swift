@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import Balancer
 import CommandSupport
@@ -49,11 +50,7 @@ public struct AddCommand: ParsableCommand {
     }
 
     private static func parseAddress(_ text: String) throws(ArgumentFault) -> String {
-        do throws(ArgumentFault) {
-            _ = try HostPort.list([text])
-        } catch {
-            throw ArgumentFault("\(error)")
-        }
+        _ = try HostPort.list([text])
         return text
     }
 }
@@ -95,17 +92,20 @@ public struct RemoveCommand: ParsableCommand {
             administration, output, fate: { _ in "on it" },
             remark: "the next reload of a file that names it brings it back"
         ) { (asker) throws(Fault) in
-            let reference = try Names(try asker.status()).backend(backend.backend)
-            if let wait, !change.dryRun { try drain(reference, wait, asker) }
+            let status = try asker.status()
+            let reference = try Names(status).backend(backend.backend)
+            if let wait, !change.dryRun { try drain(reference, wait, asker, since: status) }
             return ChangeRequest(deleting: Target.backend(reference), isDryRun: change.dryRun)
         }
     }
 
-    private func drain(_ reference: BackendReference, _ time: WaitTime, _ asker: any Asker) throws(Fault) {
+    private func drain(
+        _ reference: BackendReference, _ time: WaitTime, _ asker: any Asker, since status: Status
+    ) throws(Fault) {
         let answer = try asker.change(ChangeRequest("POST", Target.state(of: reference), StateWish(state: "drain")))
         // With --json there is one value: that of the removal.
         if !output.json { Changing.show(answer, output, fate: ChangeText.goesOn) }
-        let left = try Emptying(asker, reference).wait(time)
+        let left = try Emptying(asker, reference, since: status).wait(time)
         guard left == 0 else {
             throw Fault("\(Emptying.fault(reference, sessions: left, after: time).text); it is drained and not removed")
         }

@@ -1,7 +1,6 @@
 import AdministrationAPI
 import ArgumentParser
 import CommandSupport
-import Top
 
 /// `balancer maintain b2`: a backend is taken out.
 public struct MaintainCommand: ParsableCommand {
@@ -12,20 +11,13 @@ public struct MaintainCommand: ParsableCommand {
         discussion: "`balancer ready` lets it back in, and checks begin again.")
 
     @OptionGroup var backend: BackendArgument
-    @OptionGroup var change: ChangeOptions
-    @OptionGroup var time: TimedOptions
-    @OptionGroup var output: OutputOptions
-    @OptionGroup var administration: AdministrationOptions
+    @OptionGroup var options: StateOptions
 
     /// For the parser.
     public init() {}
 
     /// Asks the balancer, and prints what it says.
-    public func run() throws {
-        Startup.prepare()
-        try StateChange.backend(
-            backend.backend, "maintain", change, time, output, administration, fate: ChangeText.goesOn)
-    }
+    public func run() throws { try options.set("maintain", fate: ChangeText.goesOn, of: backend.state) }
 }
 
 /// `balancer ready b2`: what `drain` and `maintain` have done is over.
@@ -37,19 +29,13 @@ public struct ReadyCommand: ParsableCommand {
         discussion: "It gets new sessions when its checks say that it is up.")
 
     @OptionGroup var backend: BackendArgument
-    @OptionGroup var change: ChangeOptions
-    @OptionGroup var time: TimedOptions
-    @OptionGroup var output: OutputOptions
-    @OptionGroup var administration: AdministrationOptions
+    @OptionGroup var options: StateOptions
 
     /// For the parser.
     public init() {}
 
     /// Asks the balancer, and prints what it says.
-    public func run() throws {
-        Startup.prepare()
-        try StateChange.backend(backend.backend, "ready", change, time, output, administration)
-    }
+    public func run() throws { try options.set("ready", of: backend.state) }
 }
 
 /// `balancer pause web`: a listener accepts nobody.
@@ -62,20 +48,13 @@ public struct PauseCommand: ParsableCommand {
     )
 
     @OptionGroup var listener: ListenerArgument
-    @OptionGroup var change: ChangeOptions
-    @OptionGroup var time: TimedOptions
-    @OptionGroup var output: OutputOptions
-    @OptionGroup var administration: AdministrationOptions
+    @OptionGroup var options: StateOptions
 
     /// For the parser.
     public init() {}
 
     /// Asks the balancer, and prints what it says.
-    public func run() throws {
-        Startup.prepare()
-        try StateChange.listener(
-            listener.listener, "paused", change, time, output, administration, fate: ChangeText.goesOn)
-    }
+    public func run() throws { try options.set("paused", fate: ChangeText.goesOn, of: listener.state) }
 }
 
 /// `balancer resume web`: a listener accepts again.
@@ -86,44 +65,38 @@ public struct ResumeCommand: ParsableCommand {
         abstract: "Accept clients again at a listener that was paused.")
 
     @OptionGroup var listener: ListenerArgument
-    @OptionGroup var change: ChangeOptions
-    @OptionGroup var time: TimedOptions
-    @OptionGroup var output: OutputOptions
-    @OptionGroup var administration: AdministrationOptions
+    @OptionGroup var options: StateOptions
 
     /// For the parser.
     public init() {}
 
     /// Asks the balancer, and prints what it says.
-    public func run() throws {
-        Startup.prepare()
-        try StateChange.listener(listener.listener, "open", change, time, output, administration)
-    }
+    public func run() throws { try options.set("open", of: listener.state) }
 }
 
-/// Another state of a backend or of a listener.
-private enum StateChange {
-    static func backend(
-        _ word: String, _ state: String, _ change: ChangeOptions, _ time: TimedOptions, _ output: OutputOptions,
-        _ administration: AdministrationOptions, fate: (Change) -> String? = { _ in nil }
-    ) throws {
-        try Changing.run(administration, output, fate: fate) { (asker) throws(Fault) in
-            let reference = try Names(try asker.status()).backend(word)
-            return ChangeRequest("POST", Target.state(of: reference), wish(state, change, time))
-        }
-    }
+/// The options of commands that set the state of a backend or of a listener.
+struct StateOptions: ParsableArguments {
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var time: TimedOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var administration: AdministrationOptions
 
-    static func listener(
-        _ name: String, _ state: String, _ change: ChangeOptions, _ time: TimedOptions, _ output: OutputOptions,
-        _ administration: AdministrationOptions, fate: (Change) -> String? = { _ in nil }
-    ) throws {
-        try Changing.run(administration, output, fate: fate) { (asker) throws(Fault) in
-            let name = try Names(try asker.status()).listener(name)
-            return ChangeRequest("POST", "\(Target.listener(name))/state", wish(state, change, time))
-        }
-    }
-
-    private static func wish(_ state: String, _ change: ChangeOptions, _ time: TimedOptions) -> StateWish {
+    /// The wish for a state, as the options have it.
+    func wish(_ state: String) -> StateWish {
         StateWish(state: state, forSeconds: time.seconds, dryRun: change.dryRun ? true : nil)
+    }
+
+    /// Asks for a state, and prints what the balancer says.
+    ///
+    /// - Parameters:
+    ///   - fate: What becomes of the sessions that it concerns; nil where nothing does.
+    ///   - subject: The target of the state, when the balancer's names are known.
+    func set(
+        _ state: String, fate: (Change) -> String? = { _ in nil }, of subject: (Names) throws(Fault) -> String
+    ) throws {
+        Startup.prepare()
+        try Changing.run(administration, output, fate: fate) { (asker) throws(Fault) in
+            ChangeRequest("POST", try subject(Names(try asker.status())), wish(state))
+        }
     }
 }

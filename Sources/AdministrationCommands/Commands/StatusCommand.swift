@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import CommandSupport
 
@@ -19,8 +20,8 @@ public struct StatusCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The balancer's administration socket, as with --admin.", valueName: "path"),
-        completion: .file(), transform: AdministrationPlace.parse)
-    var path: AdministrationPlace?
+        completion: .file(), transform: AdministrationClient.Place.parse)
+    var path: AdministrationClient.Place?
 
     @Flag(
         help:

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import ArgumentParser
 import CommandSupport
 import Top

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import CDrill
 import CommandSupport
 import Glibc
@@ -10,6 +11,8 @@ import Top
 final class DrillCopy {
     /// What is to be said of it, a sentence each.
     let remarks: [String]
+    /// Those that would end this process at once: the folder would stay.
+    private let signals: Signals
     private let folder: String
     private let servers: QuietServers
     private let process: pid_t
@@ -23,8 +26,14 @@ final class DrillCopy {
     /// The program of this process.
     private static let program = "/proc/self/exe"
 
-    /// Starts all of it.
+    /// Starts all of it. Blocks the signals that end a process, from now on.
     init(_ text: DrillCopyText) throws(Fault) {
+        // Before any thread starts, which inherits what is blocked.
+        do throws(SystemCallError) {
+            signals = try Signals(Signal.endings + [.hangup])
+        } catch {
+            throw Fault("the signals that end the drill: \(error)")
+        }
         // Before any thread is started, which would stay in the old one.
         let network = cdrill_own_network()
         guard network >= 0 else {
@@ -57,11 +66,16 @@ final class DrillCopy {
     deinit { end() }
 
     /// The way to the copy, when it serves.
-    func asker() throws(Fault) -> any Asker {
-        let asker = try RunningAsker(
-            .socket("\(folder)/admin.sock"), " (the copy)", tokenFile: nil, timeout: .seconds(2))
+    func asker() throws(RunningDrill.Stop) -> any Asker {
+        let asker: RunningAsker
+        do throws(Fault) {
+            asker = try RunningAsker(.unix("\(folder)/admin.sock"), " (the copy)", tokenFile: nil)
+        } catch {
+            throw .fault(error)
+        }
         let deadline = Clock.monotonic.now() + Self.startTime
         while Clock.monotonic.now() < deadline {
+            if let signal = signals.next() { throw .signal(signal) }
             if let status = try? asker.status(), status.state == "serving",
                 status.pools.allSatisfy({ $0.backends.allSatisfy { $0.isUsable } })
             {
@@ -69,11 +83,11 @@ final class DrillCopy {
             }
             guard waitpid(process, nil, WNOHANG) == 0 else {
                 hasEnded = true
-                throw Fault("the copy has ended at its start: \(lastLines)")
+                throw .fault(Fault("the copy has ended at its start: \(lastLines)"))
             }
             usleep(Self.stepMicroseconds)
         }
-        throw Fault("the copy did not serve within \(DrillWait.text(Self.startTime)): \(lastLines)")
+        throw .fault(Fault("the copy did not serve within \(DurationRange.text(Self.startTime)): \(lastLines)"))
     }
 
     /// Ends all of it.

@@ -11,8 +11,8 @@ struct DrillCopyText {
     let pool: String
     /// The name in the copy of the backend that is taken away.
     let backend: String
-    /// Its name in the file.
-    let title: String
+    /// What the file calls the backends: its name or address of each, in the order of ``backends``.
+    private let titles: [String]
     /// The listener's name.
     let listener: String
     /// The backends' names in the copy; each has a server of the drill's own.
@@ -35,23 +35,22 @@ struct DrillCopyText {
         source = pool
         process = document.process
         self.pool = pool.name.value
-        backends = pool.backends.map { Self.name(Self.title($0)) }
+        // An address is no name in a file, and a name made of one could be too long, or be that of another backend.
+        backends = pool.backends.indices.map { "b\($0 + 1)" }
         backend = backends[place]
-        title = Self.title(pool.backends[place])
+        titles = pool.backends.map(Self.title)
         listener = try Self.listener(wanted, pool.name.value, document)
         remarks = Self.remarks(pool, document, listener: listener)
     }
+
+    /// What the file calls a backend of the copy.
+    func title(of name: String) -> String { backends.firstIndex(of: name).map { titles[$0] } ?? name }
 
     // MARK: what is meant
 
     private static func title(_ backend: Document.Backend) -> String {
         backend.name.value ?? backend.host.address(port: backend.port.rawValue)?.description
             ?? "\(backend.host.text):\(backend.port)"
-    }
-
-    /// An address is no name in a file.
-    private static func name(_ title: String) -> String {
-        String(title.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "-" })
     }
 
     private static func backend(_ word: String, _ document: Document) throws(Fault) -> (Document.Pool, Int) {
@@ -118,8 +117,8 @@ struct DrillCopyText {
         var lines = [
             "version: 1", "process:", "  threads: \(process.threads.value)",
             "  freeze_when_all_fail: \(process.freezesWhenAllFail.value)", "  drain_time: 0s",
-            "listeners:", "  \(listener): {bind: \"127.0.0.1:\(port)\", pool: \(pool)}", "pools:", "  \(pool):",
-            "    backends:",
+            "listeners:", "  \(Self.name(listener)): {bind: \"127.0.0.1:\(port)\", pool: \(Self.name(pool))}",
+            "pools:", "  \(Self.name(pool)):", "    backends:",
         ]
         for (place, backend) in source.backends.enumerated() where ports.indices.contains(place) {
             let most = backend.sessionsMax.value.map { ", sessions_max: \($0)" } ?? ""
@@ -180,6 +179,9 @@ struct DrillCopyText {
                 + "\(check.rise.value)\(times)}"
         ]
     }
+
+    /// A name, which has only letters, digits, '.', '_' and '-': in quotes `null` and `12` are texts as well.
+    private static func name(_ text: String) -> String { "\"\(text)\"" }
 
     /// `12.5%`, from millionths.
     private static func share(_ millionths: Int) -> String {

@@ -7,6 +7,8 @@ import Wording
 /// Finds in the status of a balancer what a drill needs to know, and refuses what would be no drill.
 struct DrillSetup {
     let plan: DrillPlan
+    /// What messages call the backend.
+    let title: String
     let probes: ProbeLine.Settings
     /// Other backends of the pool that can take the clients.
     let others: [String]
@@ -25,16 +27,19 @@ struct DrillSetup {
         /// Also when no other backend is up.
         var isForced: Bool
         var isCopy: Bool
+        /// The backend's name in messages, without its pool; nil for that of the balancer.
+        var title: String?
     }
 
     init(_ wish: Wish, _ status: Status) throws(Fault) {
         let reference = try Names(status).backend(wish.backend)
+        title = wish.title.map { "\(reference.pool)/\($0)" } ?? reference.description
         try Self.checkState(reference, status)
         let pool = status.pools.first { $0.name == reference.pool }
         others = (pool?.backends ?? []).filter { $0.name != reference.backend && $0.isUsable }.map(\.name)
         guard !others.isEmpty || wish.isForced else {
             throw Fault(
-                "backend \(reference): no other backend of pool '\(reference.pool)' is up, so its clients would "
+                "backend \(title): no other backend of pool '\(reference.pool)' is up, so its clients would "
                     + "fail: give --force "
                     + "to make the drill all the same")
         }

@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import Drill
 import Reactor
 import Top
@@ -23,7 +24,7 @@ struct ProbeJudge {
     private(set) var affected = 0
     /// How many probes were found in the list of sessions.
     private(set) var found = 0
-    /// Probes whose session waits for something that a client is to say first.
+    /// There were probes whose session waited for something that a client is to say first.
     private(set) var isWaitingForPreface = false
 
     /// More sessions of the probes' addresses are not looked at.
@@ -48,7 +49,7 @@ struct ProbeJudge {
         for probe in open {
             if let row = rows[probe.client] {
                 if ids.updateValue(row.id, forKey: probe.number) == nil { found += 1 }
-                isWaitingForPreface = row.phase == "preface"
+                if row.phase == "preface" { isWaitingForPreface = true }
             }
             try judge(probe, rows[probe.client])
         }

@@ -66,62 +66,48 @@ final class ProbeLine: Sendable {
     }
 
     private let settings: Settings
-    private let lock = Lock()
-    /// Accessed only with the lock held.
-    nonisolated(unsafe) private var state = State()
+    private let state = Guarded(State())
 
     /// Starts the thread.
     static func start(_ settings: Settings) throws(SystemCallError) -> ProbeLine {
         let poller = try Poller()
         let line = ProbeLine(settings)
-        let box = PollerBox(poller)
-        _ = try LoopThread(name: "drill/probes") { line.run(box) }
+        let handed = Handed(poller)
+        try LoopThread.startWithoutSignals(name: "drill/probes") { line.run(handed.value) }
         return line
     }
 
     private init(_ settings: Settings) { self.settings = settings }
 
-    private func withState<Result>(_ body: (inout State) -> Result) -> Result {
-        lock.lock()
-        defer { lock.unlock() }
-        return unsafe body(&state)
-    }
-
     // MARK: what the judge asks for
 
     /// Those that are open.
-    func open() -> [Open] { withState { $0.open.values.sorted { $0.number < $1.number } } }
+    func open() -> [Open] { state.withLock { $0.open.values.sorted { $0.number < $1.number } } }
 
     /// Those that have ended since the last call.
-    func takeEnded() -> [Ended] { withState { exchange(&$0.ended, with: []) } }
+    func takeEnded() -> [Ended] { state.withLock { exchange(&$0.ended, with: []) } }
 
     /// The addresses and ports of the last that have begun, also of those that are gone: the balancer may still know them.
-    var clients: Set<String> { Set(withState { $0.clients }) }
+    var clients: Set<String> { Set(state.withLock { $0.clients }) }
 
     /// How many were not begun, because too many were open.
-    var skipped: Int { withState { $0.skipped } }
+    var skipped: Int { state.withLock { $0.skipped } }
 
     /// Closes one: everything is known about it.
     func release(_ number: Int) {
-        withState { state in
+        state.withLock { state in
             guard state.open.removeValue(forKey: number) != nil else { return }
             state.released.append(number)
         }
     }
 
     /// Begins no more.
-    func stopStarting() { withState { $0.isStarting = false } }
+    func stopStarting() { state.withLock { $0.isStarting = false } }
 
     /// Closes all, and ends the thread.
-    func stop() { withState { $0.isOver = true } }
+    func stop() { state.withLock { $0.isOver = true } }
 
     // MARK: the thread
-
-    /// Unchecked: made on one thread and handed to another, which alone uses it.
-    private final class PollerBox: @unchecked Sendable {
-        let poller: Poller
-        init(_ poller: consuming Poller) { self.poller = poller }
-    }
 
     /// A connection; used by the thread alone.
     private final class Connection {
@@ -142,22 +128,22 @@ final class ProbeLine: Sendable {
     /// Longer sleeps would delay releases.
     private static let stepMillisecondsMax: CInt = 20
 
-    private func run(_ box: PollerBox) {
+    private func run(_ poller: borrowing Poller) {
         var connections: [Int: Connection] = [:]
         var events = EventBuffer(capacity: Self.openMax)
         var pace = Pace(rate: settings.rate)
         while true {
-            let (isOver, isStarting, released) = withState { state in
+            let (isOver, isStarting, released) = state.withLock { state in
                 (state.isOver, state.isStarting, exchange(&state.released, with: []))
             }
             if isOver { return }
             for number in released { connections[number] = nil }
             let now = Clock.monotonic.now()
             giveUp(now, &connections)
-            if isStarting, let number = pace.number(now) { begin(number, now, &connections, box.poller) }
+            if isStarting, let number = pace.number(now) { begin(number, now, &connections, poller) }
             let wait = isStarting ? min(pace.millisecondsLeft, Self.stepMillisecondsMax) : Self.stepMillisecondsMax
             // It fails for no reason that would go away.
-            guard (try? box.poller.poll(into: &events, timeout: .milliseconds(wait))) != nil else { return }
+            guard (try? poller.poll(into: &events, timeout: .milliseconds(wait))) != nil else { return }
             for index in 0..<events.count {
                 // Events may be of connections that are gone.
                 guard let connection = connections[events[index].token.index],
@@ -194,7 +180,7 @@ final class ProbeLine: Sendable {
     private func begin(
         _ number: Int, _ now: Instant, _ connections: inout [Int: Connection], _ poller: borrowing Poller
     ) {
-        guard connections.count < Self.openMax else { return withState { $0.skipped += 1 } }
+        guard connections.count < Self.openMax else { return state.withLock { $0.skipped += 1 } }
         let place = number % Token.indexLimit
         var open = Open(number: place, client: "", began: now)
         do throws(Errno) {
@@ -205,14 +191,14 @@ final class ProbeLine: Sendable {
             open.client = stream.localAddress?.description ?? ""
             connections[place] = Connection(place, stream, now)
             let shown = open
-            withState { state in
+            state.withLock { state in
                 state.open[place] = shown
                 if state.clients.count >= 2 * Self.clientsMax { state.clients.removeFirst(Self.clientsMax) }
                 state.clients.append(shown.client)
             }
         } catch {
             let ended = Ended(open: open, ended: Clock.monotonic.now(), reason: "connect: \(error)")
-            withState { $0.ended.append(ended) }
+            state.withLock { $0.ended.append(ended) }
         }
     }
 
@@ -250,7 +236,7 @@ final class ProbeLine: Sendable {
         guard settings.expected.isEmpty || connection.answer.contains(settings.expected) else { return }
         connection.isAnswered = true
         let now = Clock.monotonic.now()
-        withState { $0.open[connection.number]?.answered = now }
+        state.withLock { $0.open[connection.number]?.answered = now }
     }
 
     private func giveUp(_ now: Instant, _ connections: inout [Int: Connection]) {
@@ -262,7 +248,7 @@ final class ProbeLine: Sendable {
 
     private func end(_ number: Int, _ reason: String) {
         let now = Clock.monotonic.now()
-        withState { state in
+        state.withLock { state in
             guard let open = state.open.removeValue(forKey: number) else { return }
             state.ended.append(Ended(open: open, ended: now, reason: reason))
         }

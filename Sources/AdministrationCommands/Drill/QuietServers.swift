@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Synchronization
 
 /// Servers that accept and say nothing, each at a port of its own of the loopback address, all on one thread. A connection ends
 /// when its client ends it.
@@ -9,9 +10,7 @@ final class QuietServers: Sendable {
     /// Their ports, in the order of the servers.
     let ports: [UInt16]
     private let waker: Waker
-    private let lock = Lock()
-    /// Accessed only with the lock held.
-    nonisolated(unsafe) private var isOver = false
+    private let isOver = Atomic(false)
 
     /// More connections than these are closed at once.
     private static let connectionsMax = 4096
@@ -23,18 +22,18 @@ final class QuietServers: Sendable {
         if let errno = waker.add(to: poller, Token(kind: Kind.waker.rawValue, index: 0)) {
             throw SystemCallError(call: "epoll_ctl", errno: errno)
         }
-        var listeners: [ListenerBox] = []
+        var listeners: [Handed<Listener>] = []
         for place in 0..<count {
-            let box = ListenerBox(try Self.listener())
-            if let errno = box.listener.add(to: poller, Token(kind: Kind.listener.rawValue, index: place)) {
+            let listener = Handed(try Self.listener())
+            if let errno = listener.value.add(to: poller, Token(kind: Kind.listener.rawValue, index: place)) {
                 throw SystemCallError(call: "epoll_ctl", errno: errno)
             }
-            listeners.append(box)
+            listeners.append(listener)
         }
         self.waker = waker
-        ports = listeners.map { $0.listener.address.port }
-        let (all, box) = (listeners, PollerBox(poller))
-        _ = try LoopThread(name: "drill/servers") { self.run(all, box) }
+        ports = listeners.map { $0.value.address.port }
+        let (all, handed) = (listeners, Handed(poller))
+        try LoopThread.startWithoutSignals(name: "drill/servers") { self.run(all, handed.value) }
     }
 
     /// A listener at a port that nobody has.
@@ -44,47 +43,27 @@ final class QuietServers: Sendable {
 
     /// Closes everything, and ends the thread.
     func stop() {
-        lock.lock()
-        unsafe isOver = true
-        lock.unlock()
+        isOver.store(true, ordering: .relaxed)
         waker.wake()
     }
 
     // MARK: the thread
-
-    /// Unchecked: made on one thread and handed to another, which alone uses it.
-    private final class ListenerBox: @unchecked Sendable {
-        let listener: Listener
-        init(_ listener: consuming Listener) { self.listener = listener }
-    }
-
-    /// Likewise.
-    private final class PollerBox: @unchecked Sendable {
-        let poller: Poller
-        init(_ poller: consuming Poller) { self.poller = poller }
-    }
 
     private final class Connection {
         let stream: Stream
         init(_ stream: consuming Stream) { self.stream = stream }
     }
 
-    private var isStopped: Bool {
-        lock.lock()
-        defer { lock.unlock() }
-        return unsafe isOver
-    }
-
-    private func run(_ listeners: [ListenerBox], _ box: PollerBox) {
+    private func run(_ listeners: [Handed<Listener>], _ poller: borrowing Poller) {
         var connections: [Int: Connection] = [:]
         var number = 0
         var events = EventBuffer(capacity: 256)
-        while !isStopped, (try? box.poller.poll(into: &events, timeout: .never)) != nil {
+        while !isOver.load(ordering: .relaxed), (try? poller.poll(into: &events, timeout: .never)) != nil {
             for index in 0..<events.count {
                 let token = events[index].token
                 switch Kind(of: token) {
                 case .waker: waker.drain()
-                case .listener: accept(listeners[token.index].listener, &number, &connections, box.poller)
+                case .listener: accept(listeners[token.index].value, &number, &connections, poller)
                 // Events may be of connections that are gone.
                 case .connection:
                     if let connection = connections[token.index], hasEnded(connection) {

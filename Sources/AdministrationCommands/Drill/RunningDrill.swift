@@ -1,4 +1,6 @@
 import AdministrationAPI
+import AdministrationClient
+import ArgumentParser
 import CommandSupport
 import Drill
 import Glibc
@@ -12,17 +14,30 @@ struct RunningDrill: ~Copyable {
     private let asker: any Asker
     private let plan: DrillPlan
     private let reference: BackendReference
+    /// What messages call the backend.
+    private let title: String
     private let line: ProbeLine
     private var judge: ProbeJudge
     private let signals: Signals
     private let poller: Poller
     private var buffer = EventBuffer(capacity: 1)
-    private let progress = DrillProgress()
+    private let progress = ProgressLine()
     /// What the balancer has said of the backend since the drill began.
     private var events: [EventRow] = []
     private var lastEvent: UInt64 = 0
-    /// The backend is away, or may be.
-    private var isTaken = false
+    private var hold = Hold.none
+    /// What has become of the backend's state when somebody else has changed it; nil when nobody has.
+    private var change: String?
+
+    /// What is known of the backend's state.
+    private enum Hold {
+        /// It is not away.
+        case none
+        /// It may be away, or become so: the balancer was asked for that, and has not said what came of it.
+        case asked
+        /// It is away.
+        case taken
+    }
 
     /// Between two looks at the probes.
     private static let lookMilliseconds: CInt = 100
@@ -41,32 +56,35 @@ struct RunningDrill: ~Copyable {
     enum Stop: Error {
         case fault(Fault)
         case signal(Signal)
+        case system(SystemCallError)
 
         /// As the result of a command.
         var reported: any Error {
             switch self {
             case .fault(let fault): return fault.reported()
-            case .signal(let signal): return ExitCodes.signal(signal)
+            case .system(let error): return failure("balancer drill", error)
+            case .signal(let signal): return ExitCode.signal(signal.rawValue)
             }
         }
     }
 
     /// Blocks the signals that end a process, from now on.
-    init(_ asker: any Asker, _ plan: DrillPlan, _ settings: ProbeLine.Settings) throws(SystemCallError) {
+    init(_ asker: any Asker, _ setup: DrillSetup) throws(SystemCallError) {
         // Before any thread starts, which inherits what is blocked.
         let signals = try Signals(Signal.endings + [.hangup])
         let poller = try Poller()
         if let errno = signals.add(to: poller, Token(Source.signals)) {
             throw SystemCallError(call: "epoll_ctl", errno: errno)
         }
-        let line = try ProbeLine.start(settings)
+        let line = try ProbeLine.start(setup.probes)
         self.signals = signals
         self.poller = poller
         self.line = line
         self.asker = asker
-        self.plan = plan
+        plan = setup.plan
+        title = setup.title
         reference = BackendReference(pool: plan.pool, backend: plan.backend)
-        let client = settings.hasManySources ? ProbeLine.sources : settings.address.host
+        let client = setup.probes.hasManySources ? ProbeLine.sources : setup.probes.address.host
         judge = ProbeJudge(asker, line, plan, client: client)
     }
 
@@ -95,7 +113,11 @@ struct RunningDrill: ~Copyable {
         let away = try asking { asker throws(Fault) in try asker.status() }
         let kept = try self.sessions().intersection(sessions)
         let back = Clock.monotonic.now()
-        if let remark = try restore() { samples.remarks.append(remark) }
+        try restore()
+        if let change {
+            samples.isRestored = false
+            samples.remarks.append("The backend's \(change).")
+        }
         samples.restoredSeconds = (back - start).milliseconds / 1000
         try waitForReturn(&samples, since: back)
         try waitForLast()
@@ -159,45 +181,46 @@ struct RunningDrill: ~Copyable {
         let seconds = plan.lengthSeconds + Self.grace.milliseconds / 1000
         let wish = StateWish(state: plan.mode.rawValue, forSeconds: seconds)
         let request = ChangeRequest("POST", Target.state(of: reference), wish)
-        // Also when no answer comes: it may have been carried out.
-        isTaken = true
+        // Also when no answer comes, or a refusal because of the time: it may have been carried out, or may be later.
+        hold = .asked
         _ = try asking { asker throws(Fault) in try asker.change(request) }
+        hold = .taken
     }
 
-    /// Puts the backend back; returns a remark when somebody else has changed its state.
-    private mutating func restore() throws(Stop) -> String? {
-        guard isTaken else { return nil }
-        let (reference, mode) = (reference, plan.mode.rawValue)
-        let remark = try asking { asker throws(Fault) -> String? in
+    /// Puts the backend back, unless somebody else has changed its state.
+    private mutating func restore() throws(Stop) {
+        guard hold != .none else { return }
+        let (reference, mode, isTaken) = (reference, plan.mode.rawValue, hold == .taken)
+        change = try asking { asker throws(Fault) -> String? in
             let state = try asker.status().backend(reference)?.state
-            guard state == mode else {
-                return
-                    "The backend's state was changed meanwhile, by somebody else or by the end of its time, to "
-                    + "\(state ?? "none"): it stays so."
+            // A wish that has not been carried out yet does not show in the state. Wishes are carried out in their order,
+            // so that `ready` undoes it also then.
+            guard !isTaken || state == mode else {
+                return "state was changed meanwhile, by somebody else or by the end of its time, to "
+                    + "\(state ?? "none"): it stays so"
             }
             _ = try asker.change(ChangeRequest("POST", Target.state(of: reference), StateWish(state: "ready")))
             return nil
         }
-        isTaken = false
-        return remark
+        hold = .none
     }
 
     /// Puts the backend back after something has ended the drill, and says what came of that.
     private mutating func giveBack(after stop: Stop) {
-        let wait = DrillWait.text(.seconds(plan.lengthSeconds) + Self.grace)
-        let wasTaken = isTaken
+        let wait = DurationRange.text(.seconds(plan.lengthSeconds) + Self.grace)
+        let wasHeld = hold != .none
         do throws(Stop) {
-            let remark = try restore()
+            try restore()
+            let state = change.map { "its \($0)" } ?? "it is back"
             if case .signal = stop {
-                complain(
-                    "balancer", "backend \(reference): \(remark ?? "it is back"); the drill was ended before its end")
-            } else if wasTaken, remark == nil {
-                complain("balancer", "backend \(reference): it is back; the drill has failed")
+                complain("balancer", "backend \(title): \(state); the drill was ended before its end")
+            } else if wasHeld {
+                complain("balancer", "backend \(title): \(state); the drill has failed")
             }
         } catch {
             complain(
                 "balancer",
-                "backend \(reference): it could not be put back; where the balancer still runs, it comes back by "
+                "backend \(title): it could not be put back; where the balancer still runs, it comes back by "
                     + "itself, \(wait) "
                     + "after it was taken away at the latest")
         }
@@ -244,6 +267,8 @@ struct RunningDrill: ~Copyable {
         while Clock.monotonic.now() < deadline, !line.open().isEmpty {
             try wait(.milliseconds(Int(Self.lookMilliseconds)), "last probes")
         }
+        // The last one may have ended after the last look at those that have.
+        try look()
     }
 
     // MARK: waiting
@@ -255,7 +280,9 @@ struct RunningDrill: ~Copyable {
         while true {
             try look()
             let now = Clock.monotonic.now()
-            progress.show(part, left: deadline - now, probes: judge.results.count, affected: judge.affected)
+            progress.show(
+                "\(part), \(Figures.age((deadline - now).milliseconds / 1000)) to go: \(judge.results.count) probes, "
+                    + "\(judge.affected) affected")
             guard now < deadline else { return }
             let step = min(CInt(clamping: Int((deadline - now).milliseconds.rounded(.up))), Self.lookMilliseconds)
             do throws(SystemCallError) {

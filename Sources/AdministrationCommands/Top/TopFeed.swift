@@ -1,4 +1,5 @@
 import AdministrationAPI
+import AdministrationClient
 import Glibc
 import Reactor
 import Top
@@ -21,7 +22,7 @@ enum TopFeed {
     private static func read(_ asker: any Asker, _ inbox: TopInbox) {
         var isFirst = true
         let fault = asker.stream(Target.events) { event in
-            switch event.kind {
+            switch event.name {
             case "status":
                 guard let status = APICoding.value(Status.self, from: event.data) else { return false }
                 inbox.put(.status(status))
@@ -44,15 +45,12 @@ enum TopFeed {
 
 /// Asks what keys want to know, one question after the other, on a thread of its own.
 final class TopQuestions: Sendable {
-    private final class Queue: @unchecked Sendable {
-        // Unchecked: only reached with the lock.
-        var list: [TopQuestion] = []
-    }
+    /// More do not wait: a balancer that does not answer is asked no more for every key that is pressed.
+    private static let questionsMax = 16
 
     private let asker: any Asker
     private let inbox: TopInbox
-    private let lock = Lock()
-    private let queue = Queue()
+    private let queue = Guarded<[TopQuestion]>([])
     private let waker: Waker
 
     private init(_ asker: any Asker, _ inbox: TopInbox) throws(SystemCallError) {
@@ -67,12 +65,23 @@ final class TopQuestions: Sendable {
         return questions
     }
 
-    /// Adds a question; its answer comes to the inbox.
+    /// Adds a question; its answer comes to the inbox. It is a fault when too many others wait.
     func ask(_ question: TopQuestion) {
-        lock.lock()
-        queue.list.append(question)
-        lock.unlock()
-        waker.wake()
+        let isAdded = queue.withLock { queue in
+            guard queue.count < Self.questionsMax else { return false }
+            queue.append(question)
+            return true
+        }
+        if isAdded { waker.wake() } else { inbox.put(.answer(Self.refusal(of: question))) }
+    }
+
+    private static func refusal(of question: TopQuestion) -> TopAnswer {
+        let fault = TopFault("\(questionsMax) questions wait for the balancer's answer: wait, and press the key again")
+        return switch question {
+        case .sessions(let reference): .sessions(reference, .failure(fault))
+        case .story(let id): .story(id, .failure(fault))
+        case .change(let change, _): .change(change, .failure(fault))
+        }
     }
 
     private func answerAll() {
@@ -82,11 +91,7 @@ final class TopQuestions: Sendable {
         }
     }
 
-    private func next() -> TopQuestion? {
-        lock.lock()
-        defer { lock.unlock() }
-        return queue.list.isEmpty ? nil : queue.list.removeFirst()
-    }
+    private func next() -> TopQuestion? { queue.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
 
     private func answer(_ question: TopQuestion) -> TopAnswer {
         switch question {

@@ -10,18 +10,22 @@ final class TopInbox: Sendable {
         case event(EventRow)
         case lost(String)
         case answer(TopAnswer)
+
+        /// A key waits for an answer, and the screen for the word that the balancer is lost; of a status or an event there
+        /// is a later one.
+        fileprivate var isDroppable: Bool {
+            switch self {
+            case .status, .event: true
+            case .lost, .answer: false
+            }
+        }
     }
 
-    /// Not read for a while, as when the program is stopped: the oldest items are dropped then.
+    /// Not read for a while, as when the terminal's thread waits for a terminal that takes nothing: the oldest statuses and
+    /// events are dropped then. (While SIGTSTP stops the program nothing comes: that stops the threads as well.)
     private static let itemsMax = 1000
 
-    private final class Items: @unchecked Sendable {
-        // Unchecked: only reached with the lock.
-        var list: [Item] = []
-    }
-
-    private let lock = Lock()
-    private let items = Items()
+    private let items = Guarded<[Item]>([])
     private let waker: Waker
 
     init() throws(SystemCallError) { waker = try Waker() }
@@ -30,20 +34,20 @@ final class TopInbox: Sendable {
 
     /// Leaves an item. On any thread.
     func put(_ item: Item) {
-        lock.lock()
-        items.list.append(item)
-        if items.list.count > Self.itemsMax { items.list.removeFirst(items.list.count - Self.itemsMax) }
-        lock.unlock()
+        items.withLock { items in
+            // One word about the loss is enough.
+            if case .lost = item, case .lost = items.last { items.removeLast() }
+            items.append(item)
+            if items.count > Self.itemsMax, let place = items.firstIndex(where: \.isDroppable) {
+                items.remove(at: place)
+            }
+        }
         waker.wake()
     }
 
     /// All items, the oldest first.
     func takeAll() -> [Item] {
         waker.drain()
-        lock.lock()
-        defer { lock.unlock() }
-        let list = items.list
-        items.list = []
-        return list
+        return items.withLock { exchange(&$0, with: []) }
     }
 }

@@ -42,15 +42,20 @@ extension Admission {
         }
     }
 
-    /// One that is paused stays so when others go on: ``next(_:_:_:_:)`` looks.
+    /// One that is held is not among those that wait for a place: ``Admission/paused``.
     private mutating func hold(_ index: Int, _ isHeld: Bool, _ now: Instant) {
         guard isHeld != entrances[index].isHeld else { return }
         entrances[index].isHeld = isHeld
-        if isHeld, entrances[index].pausedSince == nil { entrances[index].pausedSince = now }
-        guard !isHeld else { return }
-        // Where nobody came meanwhile the listener has not even noticed.
-        if !entrances[index].acceptor.isPaused { endPause(index, now) }
-        resumeAll()
+        guard !entrances[index].isLeaving else { return }
+        if isHeld {
+            if entrances[index].acceptor.isPaused { paused -= 1 }
+            if entrances[index].pausedSince == nil { entrances[index].pausedSince = now }
+        } else if entrances[index].acceptor.resume() {
+            queue(index)
+        } else {
+            // Nobody came meanwhile.
+            endPause(index, now)
+        }
     }
 
     private mutating func lift(_ index: Int) {

@@ -77,7 +77,8 @@ extension Admission {
     }
 
     private mutating func close(_ index: Int, _ core: borrowing LoopCore) {
-        if entrances[index].acceptor.isPaused { paused -= 1 }
+        if entrances[index].acceptor.isPaused, !entrances[index].isHeldBack { paused -= 1 }
+        endPause(index, core.now)
         if entrances[index].full.isOn { goneWhileFull.append(entrances[index].name) }
         let entrance = entrances.remove(at: index)
         // Other processes have an inherited socket open, so closing our descriptor does not remove it from the poller.
@@ -95,7 +96,8 @@ extension Admission {
         for index in entrances.indexRange where entrances.isTaken(index) {
             guard !entrances[index].acceptor.listener.isInherited, !kept.contains(entrances[index].id) else { continue }
             // Also at one that stands still after a shortage.
-            if entrances[index].acceptor.resume() { paused -= 1 }
+            let isHeldBack = entrances[index].isHeldBack
+            if entrances[index].acceptor.resume(), !isHeldBack { paused -= 1 }
             entrances[index].acceptor.markReadable()
             entrances[index].haveWaited = true
             // Its clients would be reset: they count no more for its limit.

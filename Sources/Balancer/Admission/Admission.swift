@@ -32,7 +32,7 @@ struct Admission: ~Copyable {
     var waiting: TokenQueue
     /// The listener whose client was accepted last: of those that are paused, the one after it goes on first.
     private var lastServed = 0
-    /// How many acceptors are paused.
+    /// How many acceptors are paused until there is a place again, or a moment is over: not those that an operator holds.
     var paused = 0
     /// What is left of the turn's share, over all listeners: clients, and calls of accept(2).
     var clientsLeft = 0
@@ -139,6 +139,7 @@ struct Admission: ~Copyable {
         entrances[token.index].acceptor.markReadable()
         if core.stall > 0 { entrances[token.index].haveWaited = true }
         guard entrances[token.index].acceptor.isPaused else { return queue(token.index) }
+        guard !entrances[token.index].isHeldBack else { return }
         logIfFull(core, &journal)
         if entrances[token.index].hasRules { _ = isWithinRate(token.index, &core, &journal) }
     }
@@ -164,8 +165,9 @@ struct Admission: ~Copyable {
                 queue(index)
                 return .none
             }
-            if entrances[index].isHeld, !entrances[index].isLeaving {
-                pause(index, core)
+            if entrances[index].isHeldBack {
+                _ = entrances[index].acceptor.pause()
+                entrances[index].haveWaited = true
                 return .none
             }
             attemptsLeft -= 1
@@ -277,8 +279,18 @@ struct Admission: ~Copyable {
 
     /// The listener has accepted a client, or nobody waits: a pause is over, and is counted.
     @inline(never) mutating func endPause(_ index: Int, _ now: Instant) {
-        guard let since = entrances[index].pausedSince else { return }
+        countPause(index, now)
         entrances[index].pausedSince = nil
+    }
+
+    /// Counts the pauses that go on: one of minutes must not show at its end only.
+    mutating func countPauses(_ now: Instant) {
+        for index in entrances.indexRange where entrances.isTaken(index) { countPause(index, now) }
+    }
+
+    private mutating func countPause(_ index: Int, _ now: Instant) {
+        guard let since = entrances[index].pausedSince else { return }
+        entrances[index].pausedSince = now
         entrances[index].counters?.cells(ofLoop: places.loop)
             .add(.pausedNanoseconds, now.nanoseconds &- since.nanoseconds)
     }
@@ -293,7 +305,8 @@ struct Admission: ~Copyable {
         let count = entrances.indexRange.count
         for offset in 0..<count {
             let index = (lastServed + 1 + offset) % count
-            if entrances.isTaken(index), entrances[index].acceptor.resume() { queue(index) }
+            guard entrances.isTaken(index), !entrances[index].isHeldBack else { continue }
+            if entrances[index].acceptor.resume() { queue(index) }
         }
     }
 
@@ -326,7 +339,7 @@ struct Admission: ~Copyable {
         resume(at: core.now + Episode.quiet, &core)
     }
 
-    private mutating func queue(_ index: Int) {
+    mutating func queue(_ index: Int) {
         guard !entrances[index].acceptor.isQueued else { return }
         entrances[index].acceptor.isQueued = true
         waiting.append(Token(.acceptor, entrances.key(at: index)))

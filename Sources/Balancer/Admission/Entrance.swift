@@ -38,7 +38,9 @@ struct Entrance: ~Copyable {
     var counters: LoopCounters?
     /// An operator lets it accept nobody.
     var isHeld = false
-    /// Since when it accepts nobody; nil while it does.
+    /// It accepts nobody, and waits for no place: an operator holds it. Clients that are left at the end are served.
+    var isHeldBack: Bool { isHeld && !isLeaving }
+    /// Since when it accepts nobody, or until when that is counted; nil while it accepts.
     var pausedSince: Instant?
     /// Failed accepts since the last one that succeeded.
     var failures = 0

@@ -132,8 +132,13 @@ final class Mailbox: Sendable {
     /// Forgets the wake-ups; to be called before ``next()``.
     func drain() { waker.drain() }
 
-    /// There is more than the turn had a share for: the next one goes on.
-    func goOn() { waker.wake() }
+    /// The turn's share is used up: if there is more, the next turn goes on.
+    func goOnIfAsked() {
+        lock.lock()
+        let isAsked = unsafe !letters.isEmpty
+        lock.unlock()
+        if isAsked { waker.wake() }
+    }
 
     /// The loop has ended: nobody answers any more, and there is nothing to ask for.
     var hasEnded: Bool {

@@ -8,8 +8,14 @@ final class Heartbeats: Sendable {
     nonisolated(unsafe) private var asked: [Instant?]
     nonisolated(unsafe) private var ledgers: [LoopLedger?]
     nonisolated(unsafe) private var last: Instant
-    /// How often in a row more descriptors were open than have an owner.
+    /// How many descriptors the loops owned at the last question.
+    nonisolated(unsafe) private var owned = 0
+    /// By how many that had grown since the one before.
+    nonisolated(unsafe) private var growth = 0
+    /// At how many questions in a row more descriptors were open than have an owner.
     nonisolated(unsafe) private var surpluses = 0
+    /// There was a question since that was looked at: askers come more often, and must not count more for it.
+    nonisolated(unsafe) private var isSurplusKnown = false
 
     /// The time between two questions.
     static let interval: Duration = .milliseconds(500)
@@ -17,7 +23,7 @@ final class Heartbeats: Sendable {
     private static let lateness: Duration = .milliseconds(500)
     /// So many descriptors may belong to the thread of administration, to the files of the log and to look-ups.
     private static let otherDescriptors = 256
-    /// Connections come and go between two counts: so many in a row that do not match are a finding.
+    /// Connections come and go between two counts, the loops' and the kernel's: so many in a row that do not match are a finding.
     private static let surplusesMin = 10
 
     init(loops: Int) {
@@ -35,6 +41,10 @@ final class Heartbeats: Sendable {
             for loop in unsafe asked.indices where unsafe asked[loop] != nil { unsafe asked[loop] = now }
         }
         unsafe last = now
+        let before = unsafe owned
+        unsafe owned = unsafe ledgers.reduce(0) { $0 + ($1?.descriptors ?? 0) }
+        unsafe growth = max(0, owned - before)
+        unsafe isSurplusKnown = false
     }
 
     /// The loop is asked now; true when the last question was answered, so that another is to be asked.
@@ -75,11 +85,14 @@ final class Heartbeats: Sendable {
             findings.append(
                 "loop \(loop): \(ledger.bytesOut) bytes were delivered or discarded of \(ledger.bytesIn) received")
         }
-        let owned = unsafe ledgers.reduce(0) { $0 + ($1?.descriptors ?? 0) }
-        let isMore = openDescriptors > owned + Self.otherDescriptors
-        unsafe surpluses = isMore ? surpluses + 1 : 0
+        if unsafe !isSurplusKnown {
+            // The loops' words are up to two questions old: a crowd that comes may have grown by as much again.
+            let isMore = unsafe openDescriptors > owned + 2 * growth + Self.otherDescriptors
+            unsafe surpluses = isMore ? surpluses + 1 : 0
+            unsafe isSurplusKnown = true
+        }
         if unsafe surpluses >= Self.surplusesMin {
-            findings.append("descriptors: \(openDescriptors) are open, and loops own \(owned)")
+            unsafe findings.append("descriptors: \(openDescriptors) are open, and loops own \(owned)")
         }
         return findings
     }

@@ -68,15 +68,11 @@ final class InspectionThread: Sendable {
     init() throws(SystemCallError) {
         let state = try State()
         self.state = state
-        // A signal for the process that this thread took would have its default action: SIGTERM would end the process at
-        // once, instead of reaching the loop that waits for it.
-        try Signals.withAllBlocked { () throws(SystemCallError) in
-            _ = try LoopThread(name: "balancer/asks") {
-                while true {
-                    let (due, wait) = state.take(Clock.monotonic.now())
-                    for body in due { body() }
-                    if due.isEmpty, state.waker.wait(milliseconds: wait) { state.waker.drain() }
-                }
+        try LoopThread.startWithoutSignals(name: "balancer/asks") {
+            while true {
+                let (due, wait) = state.take(Clock.monotonic.now())
+                for body in due { body() }
+                if due.isEmpty, state.waker.wait(milliseconds: wait) { state.waker.drain() }
             }
         }
     }

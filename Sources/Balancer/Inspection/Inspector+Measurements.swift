@@ -10,6 +10,7 @@ extension Inspector {
         }
         let roster = running.shared.roster.current()
         var measurements = Measurements(turns: TurnLengths.distribution(running.shared.turns))
+        measurements.startedSeconds = Double(running.startTime) / 1e9
         measurements.wasLastReloadSuccessful = access.recorder.wasLastReloadTakenOver
         measurements.logLinesLostTotal = UInt64(access.recorder.lostLines.lines)
         for listener in roster.listeners {
@@ -20,7 +21,7 @@ extension Inspector {
             measurements.queueWaits[pool.name] = Self.distribution(
                 .queueWaits, pool.shared.counters[times: .queueWaits])
             for target in pool.targets {
-                let place = Measurements.Place(pool: pool.name, backend: target.name)
+                let place = BackendReference(pool: pool.name, backend: target.name)
                 measurements.connects[place] = Self.distribution(.connects, target.counters[times: .connects])
                 measurements.durations[place] = Self.distribution(.durations, target.counters[times: .durations])
             }

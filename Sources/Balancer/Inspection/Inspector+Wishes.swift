@@ -14,8 +14,8 @@ extension Inspector {
             case .killSessions(let pool, let backend, let isDryRun):
                 try kill(allOf: backend, in: pool, by: asker, isDryRun: isDryRun, answer)
             case .reload: try reload(by: asker, answer)
-            default:
-                for order in try Order.all(of: wish, hooks) { post(order, wish.isDryRun, asker, answer) }
+            case .backendState, .backendSetting, .addBackend, .removeBackend, .listenerState, .listenerSetting:
+                if let order = try Order.make(of: wish, hooks) { post(order, wish.isDryRun, asker, answer) }
             }
         } catch {
             answer(.failure(error))
@@ -69,8 +69,7 @@ extension Inspector {
         let control = access.control
         ask(loop, isDryRun ? .session(id) : .kill(id)) { reply in
             switch reply {
-            case .session(let named?) where named.facts.end == nil,
-                .some(.session(let named?)) where named.facts.end == nil:
+            case .session(let named?) where named.facts.end == nil:
                 answer(.success(Change(subject: "session \(id)", old: "live", new: nil, sessions: 1, isDryRun: true)))
             case .killed(1, _):
                 control.post(.killed(1, subject: "session \(id)", by: asker))
@@ -116,18 +115,26 @@ extension Inspector {
         (question.pool, question.backend) = (pool, backend)
         let roster = running.shared.roster.current()
         // Also of one that has left: its sessions may go on.
-        let wanted = try SessionFilter(question, roster, running.shared.roster.departedTargets()).targets ?? []
+        let departed = running.shared.roster.departedTargets()
+        let wanted = try SessionFilter(question, roster, departed).targets ?? []
         let places = roster.pools.filter { pool in pool.targets.contains { wanted.contains($0.id.rawValue) } }
-        guard places.count <= 1 else {
-            let names = places.map { "\($0.name)/\(backend)" }.joined(separator: ", ")
-            throw Refusal(error: "backend '\(backend)' is in several pools: give one of \(names)")
+        let gone = departed.targets.filter { wanted.contains($0.id.rawValue) }
+        let pools = Set(places.map(\.name) + gone.map(\.pool)).sorted()
+        guard pools.count <= 1 else {
+            let names = pools.map { "\($0)/\(backend)" }.joined(separator: ", ")
+            let verb = gone.isEmpty ? "is" : "is, or was,"
+            throw Refusal(error: "backend '\(backend)' \(verb) in several pools: give one of \(names)")
         }
-        let subject = "sessions of backend \(places.first?.name ?? "-")/\(backend)"
+        let subject = "sessions of backend \(pools.first ?? "-")/\(backend)"
         let sessions = places.flatMap(\.targets).filter { wanted.contains($0.id.rawValue) }
             .reduce(0) { $0 + $1.counters.sessions }
         guard !isDryRun else {
+            let remarks =
+                gone.isEmpty ? [] : ["also those of one of this name that was removed, which are not counted here"]
             return answer(
-                .success(Change(subject: subject, old: "live", new: nil, sessions: sessions, isDryRun: true)))
+                .success(
+                    Change(
+                        subject: subject, old: "live", new: nil, sessions: sessions, isDryRun: true, remarks: remarks)))
         }
         let control = access.control
         let tally = KillTally(loops: access.mailboxes.count) { killed, silent in

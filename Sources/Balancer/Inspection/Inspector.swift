@@ -24,15 +24,15 @@ public final class Inspector: RunningBalancer {
         public var difference: @Sendable (Status) -> Result<ConfigurationDifference, Refusal>
         /// Begins to read the configuration again; `answer` gets what came of it, once. Nil where there is no file.
         public var reload: (@Sendable (_ answer: @escaping @Sendable (Result<String, Refusal>) -> Void) -> Void)?
-        /// Reads the address of a new backend.
-        public var backend: @Sendable (NewBackend) -> Result<Configuration.Backend, Refusal>
+        /// Reads what a new backend of the pool is to be.
+        public var backend: @Sendable (NewBackend, _ pool: String) -> Result<Configuration.Backend, Refusal>
 
         /// All of it.
         public init(
             configuration: @escaping @Sendable () -> String?,
             difference: @escaping @Sendable (Status) -> Result<ConfigurationDifference, Refusal>,
             reload: (@Sendable (_ answer: @escaping @Sendable (Result<String, Refusal>) -> Void) -> Void)?,
-            backend: @escaping @Sendable (NewBackend) -> Result<Configuration.Backend, Refusal>
+            backend: @escaping @Sendable (NewBackend, _ pool: String) -> Result<Configuration.Backend, Refusal>
         ) {
             self.configuration = configuration
             self.difference = difference
@@ -163,6 +163,7 @@ final class TableTurns: Sendable {
 /// Calls a function once, whoever comes first.
 final class Once<Value: Sendable>: Sendable {
     private let lock = Lock()
+    /// Accessed only with the lock held.
     nonisolated(unsafe) private var body: (@Sendable (Value) -> Void)?
 
     init(_ body: @escaping @Sendable (Value) -> Void) { unsafe self.body = body }

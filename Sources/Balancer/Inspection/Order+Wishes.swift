@@ -3,50 +3,40 @@ import Reactor
 
 // Orders from the texts of wishes; a refusal names the part that means nothing, and what would have been right.
 extension Order {
-    /// What a wish asks for: one order.
-    static func all(of wish: Wish, _ hooks: Inspector.Hooks) throws(Refusal) -> [Order] {
+    /// What a wish asks of the loop with the duties; nil of one that is carried out otherwise.
+    static func make(of wish: Wish, _ hooks: Inspector.Hooks) throws(Refusal) -> Order? {
+        let (subject, action): (Subject, Action)
         switch wish {
         case .backendState(let pool, let backend, let wanted):
-            guard let state = TargetSteering.State(rawValue: wanted.state) else {
-                throw Refusal(
-                    error: "state '\(wanted.state)' of a backend: ready, drain, maintain, silent or refusing is needed",
-                    kind: .invalid)
-            }
-            return [
-                Order(
-                    subject: .backend(pool: pool, name: backend), action: .state(state),
-                    time: try time(wanted.forSeconds))
-            ]
+            (subject, action) = (.backend(pool: pool, name: backend), .state(try state(wanted)))
         case .backendSetting(let pool, let backend, let wanted):
-            return [
-                Order(
-                    subject: .backend(pool: pool, name: backend), action: try setting(wanted),
-                    time: try time(wanted.forSeconds))
-            ]
+            (subject, action) = (.backend(pool: pool, name: backend), try setting(wanted))
         case .addBackend(let pool, let backend):
-            switch hooks.backend(backend) {
-            case .success(let backend): return [Order(subject: .pool(pool), action: .add(backend))]
-            case .failure(let refusal): throw refusal
-            }
+            (subject, action) = (.pool(pool), .add(try hooks.backend(backend, pool).get()))
         case .removeBackend(let pool, let backend, _):
-            return [Order(subject: .backend(pool: pool, name: backend), action: .remove)]
+            (subject, action) = (.backend(pool: pool, name: backend), .remove)
         case .listenerState(let listener, let wanted):
-            guard ["open", "paused"].contains(wanted.state) else {
-                throw Refusal(error: "state '\(wanted.state)' of a listener: open or paused is needed", kind: .invalid)
-            }
-            return [
-                Order(
-                    subject: .listener(listener), action: .pause(wanted.state == "paused"),
-                    time: try time(wanted.forSeconds))
-            ]
+            (subject, action) = (.listener(listener), .pause(try isPaused(wanted)))
         case .listenerSetting(let listener, let wanted):
-            return [
-                Order(
-                    subject: .listener(listener), action: .perClient(try perClient(wanted)),
-                    time: try time(wanted.forSeconds))
-            ]
-        case .killSession, .killSessions, .reload:
-            return []
+            (subject, action) = (.listener(listener), .perClient(try perClient(wanted)))
+        case .killSession, .killSessions, .reload: return nil
+        }
+        return Order(subject: subject, action: action, time: try time(wish.forSeconds))
+    }
+
+    private static func state(_ wanted: StateWish) throws(Refusal) -> TargetSteering.State {
+        if let state = TargetSteering.State(rawValue: wanted.state) { return state }
+        throw Refusal(
+            error: "state '\(wanted.state)' of a backend: ready, drain, maintain, silent or refusing is needed",
+            kind: .invalid)
+    }
+
+    private static func isPaused(_ wanted: StateWish) throws(Refusal) -> Bool {
+        switch wanted.state {
+        case "open": return false
+        case "paused": return true
+        default:
+            throw Refusal(error: "state '\(wanted.state)' of a listener: open or paused is needed", kind: .invalid)
         }
     }
 
@@ -106,6 +96,15 @@ extension Order {
 }
 
 extension Wish {
+    /// For how long; nil for good.
+    fileprivate var forSeconds: Double? {
+        switch self {
+        case .backendState(_, _, let wanted), .listenerState(_, let wanted): wanted.forSeconds
+        case .backendSetting(_, _, let wanted), .listenerSetting(_, let wanted): wanted.forSeconds
+        case .addBackend, .removeBackend, .killSession, .killSessions, .reload: nil
+        }
+    }
+
     /// It is only asked what would change.
     var isDryRun: Bool {
         switch self {

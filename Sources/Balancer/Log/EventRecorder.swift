@@ -7,7 +7,7 @@ import Reactor
 public final class EventRecorder: Sendable {
     private let lock = Lock()
     private let clock: WallClock
-    /// Accessed only with the lock held.
+    /// Accessed only with the lock held, but for `losses`, which its only writer looks at without it.
     nonisolated(unsafe) private var ring: [EventRow] = []
     nonisolated(unsafe) private var last: UInt64 = 0
     nonisolated(unsafe) private var histories: [BackendKey: BackendHistory] = [:]
@@ -60,7 +60,7 @@ public final class EventRecorder: Sendable {
 
     /// The log has lost so many lines since the start.
     func note(lostLines lines: Int) {
-        // Only the holder of the log's lock calls, so nobody else changes it meanwhile.
+        // Only the holder of the log's lock calls: nobody else writes it meanwhile.
         guard unsafe lines != losses.lines else { return }
         lock.lock()
         defer { lock.unlock() }

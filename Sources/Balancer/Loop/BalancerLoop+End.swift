@@ -79,7 +79,6 @@ extension BalancerLoop {
     public mutating func stop() {
         guard isRunning else { return }
         let cut = cutSessions()
-        mailbox?.close()
         if targets.hasOffers { wakeForPlaces() }
         mailbox?.close()
         if let seat {

@@ -75,8 +75,7 @@ extension BalancerLoop {
             revertsSeconds: order.time.map(\.inSeconds), remarks: Self.remarks(on: new, in: pool, order.action))
         guard !isDryRun else { return change }
         try apply(.steer(target.id, new.steering))
-        let before = reversions.forget(target.id, figure, &core) ?? target.steering
-        if let end { reversions.add(.backend(target.id, figure, before: before), at: end, &core) }
+        reversions.replace(.backend(target.id, figure, before: target.steering), at: end, &core)
         journal.log.steered(new.facts(in: pool.name), setting: figure.rawValue, change, by: asker)
         return change
     }
@@ -102,6 +101,7 @@ extension BalancerLoop {
         change.remarks.append(pool.settings.whenRemoved.consequence)
         guard !isDryRun else { return change }
         try apply(.remove(target.id))
+        reversions.forget(target.id, &core)
         journal.log.removed(target.facts(in: pool.name), by: asker)
         return change
     }
@@ -163,17 +163,15 @@ extension BalancerLoop {
         _ listener: ListenerEntry, _ isPaused: Bool, _ time: Duration?, by asker: String, isDryRun: Bool
     ) throws(Refusal) -> Change {
         let name = listener.settings.name
-        // One that is set for a while already goes back to what was there before that.
-        let before = reversions.wasPaused(name) ?? listener.isPaused
-        let end = isPaused == before ? nil : time
+        let present = Reversions.Subject.listener(name, wasPaused: listener.isPaused)
+        let end = reversions.lasting(present).wasPaused == isPaused ? nil : time
         var change = Change(
             subject: "listener \(name)", old: listener.isPaused ? "paused" : "open", new: isPaused ? "paused" : "open",
             sessions: listener.sessions, isDryRun: isDryRun, revertsSeconds: end.map(\.inSeconds))
         if isPaused { change.remarks.append("sessions go on; new clients wait in the kernel's queue until it is full") }
         guard !isDryRun else { return change }
-        reversions.forget(listener: name, isPause: true, &core)
         try apply(.pause(listener: name, isPaused))
-        if let end { reversions.add(.listener(name, wasPaused: before), at: core.monotonicNow + end, &core) }
+        reversions.replace(present, at: end.map { core.monotonicNow + $0 }, &core)
         journal.log.steered(listener: name, change, by: asker)
         return change
     }
@@ -193,10 +191,10 @@ extension BalancerLoop {
             new: Self.text(perClient: most ?? configured.sessionsMax), sessions: listener.sessions, isDryRun: isDryRun,
             revertsSeconds: time.map(\.inSeconds), remarks: ["sessions beyond it go on"])
         guard !isDryRun else { return change }
-        let before = reversions.end(ofListener: name, isPause: false) == nil ? rules.standing.perClientSteered : nil
-        reversions.forget(listener: name, isPause: false, &core)
+        reversions.replace(
+            .perClient(listener: name, before: rules.standing.perClientSteered),
+            at: time.map { core.monotonicNow + $0 }, &core)
         rules.standing.limit(most, configured)
-        if let time { reversions.add(.perClient(listener: name, before: before), at: core.monotonicNow + time, &core) }
         journal.log.steered(listener: name, change, by: asker)
         return change
     }

@@ -12,12 +12,14 @@ extension BalancerLoop {
             // A slice of a table is enough for a turn.
             if letter.question.isOfTable { break }
         }
-        mailbox.goOn()
+        mailbox.goOnIfAsked()
     }
 
     private mutating func answer(_ question: LoopQuestion) -> LoopAnswer {
         switch question {
-        case .isAlive: return .alive(ledger)
+        case .isAlive:
+            admission.countPauses(core.now)
+            return .alive(ledger)
         case .sessions(let filter, let first): return list(filter, from: first)
         case .session(let id): return .session(find(id))
         case .kill(let id):

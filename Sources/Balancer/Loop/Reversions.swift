@@ -9,6 +9,20 @@ struct Reversions {
         case listener(String, wasPaused: Bool)
         /// `before`: what an operator had set; nil for what is configured.
         case perClient(listener: String, before: Int32?)
+
+        /// The same figure of the same thing, whatever it goes back to.
+        func isOfSame(as other: Subject) -> Bool {
+            switch (self, other) {
+            case (.backend(let id, let figure, _), .backend(let otherID, let otherFigure, _)):
+                id == otherID && figure == otherFigure
+            case (.listener(let name, _), .listener(let other, _)): name == other
+            case (.perClient(let name, _), .perClient(let other, _)): name == other
+            default: false
+            }
+        }
+
+        /// The listener goes back to its pause; nil of anything else.
+        var wasPaused: Bool? { if case .listener(_, let wasPaused) = self { wasPaused } else { nil } }
     }
 
     private var entries: [(end: Instant, subject: Subject)] = []
@@ -25,31 +39,24 @@ struct Reversions {
     /// True of the token of a timer of the kind `.drainTimer` that is of these.
     static func isToken(_ token: Token) -> Bool { token.index == 5 }
 
-    /// Something goes back at `end`, of CLOCK_MONOTONIC.
-    mutating func add(_ subject: Subject, at end: Instant, _ core: inout LoopCore) {
-        entries.append((end, subject))
+    /// Something is set: until `end`, of CLOCK_MONOTONIC, when it goes back to what `subject` has, or for good (nil). Where it was
+    /// to go back already it goes back to what lasted before that, and at the new time alone.
+    mutating func replace(_ subject: Subject, at end: Instant?, _ core: inout LoopCore) {
+        let lasting = lasting(subject)
+        entries.removeAll { $0.subject.isOfSame(as: subject) }
+        if let end { entries.append((end, lasting)) }
         arm(&core)
     }
 
-    /// Something else is set for a backend's figure: what was to go back does not. Returns what that would have been, which is
-    /// what lasts; nil where nothing was to go back.
-    mutating func forget(
-        _ id: TargetID, _ figure: TargetSteering.Figure, _ core: inout LoopCore
-    ) -> TargetSteering?? {
-        let place = entries.firstIndex {
-            if case .backend(id, figure, _) = $0.subject { true } else { false }
-        }
-        guard let place, case .backend(_, _, let before) = entries.remove(at: place).subject else { return nil }
-        arm(&core)
-        return .some(before)
+    /// What lasts: what the figure goes back to, or `subject`, as it is, where it does not.
+    func lasting(_ subject: Subject) -> Subject {
+        entries.first { $0.subject.isOfSame(as: subject) }?.subject ?? subject
     }
 
-    /// What a paused or resumed listener goes back to; nil where it does not.
-    func wasPaused(_ name: String) -> Bool? {
-        for entry in entries {
-            if case .listener(name, let wasPaused) = entry.subject { return wasPaused }
-        }
-        return nil
+    /// The backend leaves: nothing of it goes back.
+    mutating func forget(_ id: TargetID, _ core: inout LoopCore) {
+        entries.removeAll { if case .backend(id, _, _) = $0.subject { true } else { false } }
+        arm(&core)
     }
 
     /// The timer has expired: what goes back now.
@@ -59,29 +66,6 @@ struct Reversions {
         entries.removeAll { $0.end <= now }
         arm(&core)
         return due
-    }
-
-    /// When the listener's pause, or its other limit, goes back; nil for never.
-    func end(ofListener name: String, isPause: Bool) -> Instant? {
-        entries.first {
-            switch $0.subject {
-            case .backend: false
-            case .listener(let listener, _): isPause && listener == name
-            case .perClient(let listener, _): !isPause && listener == name
-            }
-        }?.end
-    }
-
-    /// Another order has come for the listener: what was to go back does not.
-    mutating func forget(listener name: String, isPause: Bool, _ core: inout LoopCore) {
-        entries.removeAll {
-            switch $0.subject {
-            case .backend: false
-            case .listener(let listener, _): isPause && listener == name
-            case .perClient(let listener, _): !isPause && listener == name
-            }
-        }
-        arm(&core)
     }
 
     /// The process stood still: the loop's clock has left that out.

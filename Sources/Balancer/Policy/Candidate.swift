@@ -9,7 +9,8 @@ public struct Candidate: Hashable, Sendable {
     let place: Int32
     /// Its share relative to the others', 0 to ``Limits/weightMax``. At 0 it gets no new sessions.
     public internal(set) var weight: Int32
-    /// How much of its weight counts, in percent: less than 100 while it starts slowly (``SlowStart``).
+    /// How much of its weight counts, in percent: less than 100 while it starts slowly (``SlowStart``), and as much as an
+    /// operator has set (``TargetSteering/Weight``).
     public internal(set) var percent: Int32 = 100
     /// Sessions of all loops connected or connecting to it; only maintained for policies with
     /// ``Policy/followsSessions``, and where there is a limit. Of other loops' sessions it is a recent number:

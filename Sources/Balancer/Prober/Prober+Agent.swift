@@ -27,6 +27,7 @@ extension Prober {
     /// Begins to connect to an agent.
     mutating func askAgent(_ index: Int, _ core: inout LoopCore, _ journal: inout Journal) {
         guard !isStopped, let agent = targets[index].agent else { return }
+        guard targets[index].steered != .maintain else { return agentEnded(index, &core) }
         guard let backend = targets[index].address, !backend.isUnix, !isOwn(backend.with(port: agent.port)) else {
             return agentFailed(index, "its address is the balancer's own, or has no port", &core, &journal)
         }

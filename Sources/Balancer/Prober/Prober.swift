@@ -111,6 +111,10 @@ struct Prober: ~Copyable {
             targets[index].isNameNew = false
             requestLookup(index, &core, &journal)
         }
+        guard targets[index].steered != .maintain else {
+            firstProbeEnded(index)
+            return setNextProbe(index, &core)
+        }
         guard targets[index].check.kind != .none else { return lookAfterUnchecked(index, &core, &journal) }
         guard let served = targets[index].address, let address = targets[index].probedAddress else {
             return awaitAddress(index, &core, &journal)
@@ -155,10 +159,7 @@ struct Prober: ~Copyable {
         _ index: Int, _ address: SocketAddress, _ core: inout LoopCore, _ journal: inout Journal
     ) -> Bool {
         switch targets[index].steered {
-        case .ready, .drain: return false
-        case .maintain:
-            firstProbeEnded(index)
-            setNextProbe(index, &core)
+        case .ready, .drain, .maintain: return false
         case .refusing: probeEnded(index, .error(.connectionRefused), &core, &journal)
         case .silent:
             do throws(Errno) {

@@ -288,7 +288,6 @@ extension Targets {
 
     private mutating func leave(_ place: Int, _ whenRemoved: Configuration.WhenRemoved) {
         dropWarm(place)
-        marks[states[place].id] = nil
         let pool = states[place].pool
         pools[pool].giveBack(states[place].sessions)
         states[place].leave()

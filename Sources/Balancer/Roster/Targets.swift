@@ -33,8 +33,6 @@ struct Targets: ~Copyable {
     let rebalanceTimer: TimerID
     /// Expires when the log may say that clients of pools find places again.
     let crowdTimer: TimerID
-    /// Of backends that are suspect or start slowly.
-    var marks: [TargetID: TargetMark] = [:]
     /// Pools of which clients that wait in this loop may find a place now.
     var roomy: Set<Int> = []
     /// There are such pools, or loops to wake for theirs: what a turn looks at.

@@ -101,6 +101,7 @@ extension Sessions {
                 .durations, nanoseconds: now.nanoseconds &- slab[index].times.accepted.nanoseconds)
         }
         cells(ofListenerOf: index)?.add(lastRecord.reason.counter)
+        if lastRecord.reason == .noBackend { targets.pools[Int(slab[index].pool)].cells.add(.endedNoBackend) }
         var facts = facts(index, &targets, now)
         facts.end = SessionFacts.End(
             reason: UInt8(truncatingIfNeeded: lastRecord.reason.counter.rawValue), by: lastRecord.endedBy.code,

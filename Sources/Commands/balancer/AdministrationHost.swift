@@ -38,8 +38,8 @@ struct AdministrationHost: ~Copyable {
         self.socket = socket
     }
 
-    /// Ends the server: nobody is answered any more.
-    func stop() { server.stop() }
+    /// Nobody is answered any more. The server's thread ends with the process.
+    func close() { server.close() }
 
     private static func tokens(_ path: String?) throws -> [[UInt8]] {
         guard let path else { return [] }

@@ -20,7 +20,7 @@ enum Serving {
     static func run(
         _ configuration: Configuration, descriptors: Int, _ memory: [MemoryLimit],
         readAgain: (@Sendable (ControlChannel) -> Void)? = nil,
-        hooks: (ControlChannel) -> Inspector.Hooks = { _ in .withoutFile },
+        hooks: ((ControlChannel) -> Inspector.Hooks)? = nil,
         prepare: (ControlChannel) -> Void = { _ in }
     ) throws {
         let control: ControlChannel?
@@ -53,9 +53,10 @@ enum Serving {
         guard let access, let control else {
             return try serve(configuration, log, descriptors: descriptors, memory, service, control, nil)
         }
-        let host = try AdministrationHost.start(configuration, access, hooks(control))
+        let host = try AdministrationHost.start(
+            configuration, access, hooks?(control) ?? .withoutFile(configuration))
         for address in configuration.administration.publicAddresses { log.reachable(at: address) }
-        defer { host.stop() }
+        defer { host.close() }
         try serve(configuration, log, descriptors: descriptors, memory, service, control, access)
     }
 

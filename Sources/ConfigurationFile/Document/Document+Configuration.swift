@@ -200,6 +200,11 @@ extension Document {
         return health
     }
 
+    /// The family of the pool of this name: see ``preferredFamily(of:)``.
+    public func preferredFamily(ofPool name: String) -> CInt {
+        pools.first { $0.name.value == name }.map(preferredFamily(of:)) ?? AF_INET
+    }
+
     /// Of a name with addresses of both families those of the source are taken, or of what clients come in by.
     func preferredFamily(of pool: Pool) -> CInt {
         if let source = pool.sources.first { return source.value.family }

@@ -173,8 +173,8 @@ extension Section {
                 example: "127.0.0.1:9180"),
             Key(
                 "token_file", .text(.list), .nothing("no token, and no changes over HTTP"),
-                "The file with the token for changes over `http`: one line of 16 to 512 characters without spaces, which "
-                    + "others than its owner must not read.",
+                "The file with the tokens for changes over `http`: up to 8 lines, each a token of 16 to 512 printable "
+                    + "characters of ASCII without spaces. Its group may read it, everybody must not.",
                 example: "/etc/balancer/token"
             ).only(beside: ["http"]),
             Key(

@@ -41,6 +41,14 @@ public struct LoopThread: ~Copyable {
         self.thread = thread
     }
 
+    /// Starts a detached thread with all signals blocked. A signal for the process that such a thread took would have its
+    /// default action: SIGTERM would end the process at once, instead of reaching the loop that waits for it.
+    public static func startWithoutSignals(
+        name: String, _ body: @escaping @Sendable () -> Void
+    ) throws(SystemCallError) {
+        try Signals.withAllBlocked { () throws(SystemCallError) in _ = try LoopThread(name: name, body) }
+    }
+
     /// The stack of a thread: as much as `ulimit -s` allows the first one, used or not.
     public static func stackBytes() -> Int {
         var attributes = pthread_attr_t()

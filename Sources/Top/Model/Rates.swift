@@ -37,64 +37,76 @@ public struct Rates: Hashable, Sendable {
     public init?(from earlier: Status, to later: Status) {
         let seconds = later.uptimeSeconds - earlier.uptimeSeconds
         guard earlier.pid == later.pid, earlier.started == later.started, seconds >= Self.secondsMin else { return nil }
-        func rate(_ earlier: UInt64, _ later: UInt64) -> Double { Self.difference(earlier, later) / seconds }
-        total = Flow(
-            sessions: rate(earlier.acceptedTotal, later.acceptedTotal),
-            failures: Self.rate(Self.failures(of: earlier), Self.failures(of: later), seconds),
-            bytesUp: rate(earlier.bytesUpTotal, later.bytesUpTotal),
-            bytesDown: rate(earlier.bytesDownTotal, later.bytesDownTotal))
-        processor = Self.rate(earlier.resources.cpuSeconds, later.resources.cpuSeconds, seconds)
-
-        let oldListeners = Dictionary(earlier.listeners.map { ($0.name, $0) }) { first, _ in first }
-        var listeners: [String: Flow] = [:]
-        for listener in later.listeners {
-            guard let old = oldListeners[listener.name] else { continue }
-            listeners[listener.name] = Flow(
-                sessions: rate(old.acceptedTotal, listener.acceptedTotal),
-                failures: Self.rate(Self.sum(old.rejectedTotal), Self.sum(listener.rejectedTotal), seconds),
-                bytesUp: rate(old.bytesUpTotal, listener.bytesUpTotal),
-                bytesDown: rate(old.bytesDownTotal, listener.bytesDownTotal))
-        }
-        self.listeners = listeners
-
-        let oldPools = Dictionary(earlier.pools.map { ($0.name, $0.noBackendTotal) }) { first, _ in first }
-        noBackend = Dictionary(
-            later.pools.map { ($0.name, rate(oldPools[$0.name] ?? $0.noBackendTotal, $0.noBackendTotal)) }
-        ) {
-            first, _ in first
-        }
-
-        let oldBackends = Dictionary(earlier.backendsByReference) { first, _ in first }
-        var backends: [BackendReference: Flow] = [:]
-        for (reference, backend) in later.backendsByReference {
-            guard let old = oldBackends[reference] else { continue }
-            backends[reference] = Flow(
-                sessions: rate(old.sessionsTotal, backend.sessionsTotal),
-                failures: Self.rate(
-                    Self.sum(old.connectFailuresTotal), Self.sum(backend.connectFailuresTotal), seconds),
-                bytesUp: rate(old.bytesUpTotal, backend.bytesUpTotal),
-                bytesDown: rate(old.bytesDownTotal, backend.bytesDownTotal),
-                clientStalls: Self.rate(old.clientStallSecondsTotal, backend.clientStallSecondsTotal, seconds),
-                backendStalls: Self.rate(old.backendStallSecondsTotal, backend.backendStallSecondsTotal, seconds))
-        }
-        self.backends = backends
+        let process = Pair(earlier: earlier, later: later, seconds: seconds)
+        total = Flow(process)
+        processor = process.rate { $0.resources.cpuSeconds }
+        listeners = Self.pairs(earlier.listeners, later.listeners, seconds) { $0.name }.mapValues { Flow($0) }
+        noBackend = Self.pairs(earlier.pools, later.pools, seconds) { $0.name }
+            .mapValues { $0.rate { Double($0.noBackendTotal) } }
+        backends = Self.pairs(earlier.backendsByReference, later.backendsByReference, seconds) { $0.0 }
+            .mapValues { pair in
+                Flow(Pair(earlier: pair.earlier.1, later: pair.later.1, seconds: seconds))
+            }
     }
 
-    /// A counter that has decreased is that of another thing with the same name: it has no rate.
-    private static func difference(_ earlier: UInt64, _ later: UInt64) -> Double {
-        later >= earlier ? Double(later - earlier) : 0
+    /// What is in both lists, by its name.
+    private static func pairs<Item, Name: Hashable>(
+        _ earlier: [Item], _ later: [Item], _ seconds: Double, name: (Item) -> Name
+    ) -> [Name: Pair<Item>] {
+        let old = Dictionary(earlier.map { (name($0), $0) }) { first, _ in first }
+        let pairs = later.compactMap { item in
+            old[name(item)].map { (name(item), Pair(earlier: $0, later: item, seconds: seconds)) }
+        }
+        return Dictionary(pairs) { first, _ in first }
+    }
+}
+
+/// The same thing at two times.
+private struct Pair<Item> {
+    let earlier: Item
+    let later: Item
+    /// The time between them.
+    let seconds: Double
+
+    /// By how much a counter has grown in a second. One that has decreased is that of another thing with the same name:
+    /// it has no rate.
+    func rate(_ counter: (Item) -> Double) -> Double { max(counter(later) - counter(earlier), 0) / seconds }
+}
+
+extension Rates.Flow {
+    fileprivate init(_ process: Pair<Status>) {
+        sessions = process.rate { Double($0.acceptedTotal) }
+        failures = process.rate { $0.failures }
+        bytesUp = process.rate { Double($0.bytesUpTotal) }
+        bytesDown = process.rate { Double($0.bytesDownTotal) }
     }
 
-    private static func rate(_ earlier: Double, _ later: Double, _ seconds: Double) -> Double {
-        max(later - earlier, 0) / seconds
+    fileprivate init(_ listener: Pair<Status.Listener>) {
+        sessions = listener.rate { Double($0.acceptedTotal) }
+        failures = listener.rate { $0.rejectedTotal.sum }
+        bytesUp = listener.rate { Double($0.bytesUpTotal) }
+        bytesDown = listener.rate { Double($0.bytesDownTotal) }
     }
 
-    private static func sum(_ counters: [String: UInt64]) -> Double { counters.values.reduce(0) { $0 + Double($1) } }
+    fileprivate init(_ backend: Pair<Status.Backend>) {
+        sessions = backend.rate { Double($0.sessionsTotal) }
+        failures = backend.rate { $0.connectFailuresTotal.sum }
+        bytesUp = backend.rate { Double($0.bytesUpTotal) }
+        bytesDown = backend.rate { Double($0.bytesDownTotal) }
+        clientStalls = backend.rate { $0.clientStallSecondsTotal }
+        backendStalls = backend.rate { $0.backendStallSecondsTotal }
+    }
+}
 
+extension Status {
     /// Attempts to connect that have failed, clients sent away, and those that met no backend.
-    private static func failures(of status: Status) -> Double {
-        let backends = status.pools.flatMap(\.backends).reduce(0) { $0 + sum($1.connectFailuresTotal) }
-        let listeners = status.listeners.reduce(0) { $0 + sum($1.rejectedTotal) }
-        return backends + listeners + status.pools.reduce(0) { $0 + Double($1.noBackendTotal) }
+    fileprivate var failures: Double {
+        let backends = pools.flatMap(\.backends).reduce(0) { $0 + $1.connectFailuresTotal.sum }
+        let listeners = listeners.reduce(0) { $0 + $1.rejectedTotal.sum }
+        return backends + listeners + pools.reduce(0) { $0 + Double($1.noBackendTotal) }
     }
+}
+
+extension [String: UInt64] {
+    fileprivate var sum: Double { values.reduce(0) { $0 + Double($1) } }
 }

@@ -91,6 +91,8 @@ public struct TopModel: Sendable {
 
     /// With which status the next one is compared.
     private var compared: Status?
+    /// The process of the last status, also of one that was not shown.
+    private var process: (pid: Int, started: String)?
     /// When the last status came, in seconds of the caller's clock.
     private var statusTime = 0.0
 
@@ -113,18 +115,20 @@ public struct TopModel: Sendable {
         statusTime = time
         if case .lost = connection { message = Message(text: "the balancer answers again", isFault: false) }
         connection = .live
+        // Also while nothing new is shown: the other process numbers its events from 1, as this one did.
+        if let process, process.pid != new.pid || process.started != new.started {
+            message = Message(text: "another process answers (pid \(new.pid)): it was started anew", isFault: false)
+            events = []
+        }
+        process = (new.pid, new.started)
         guard !isPaused else { return [] }
-        if let compared {
+        if let compared, compared.pid == new.pid, compared.started == new.started {
             if let rates = Rates(from: compared, to: new) {
                 self.rates = rates
                 self.compared = new
-            } else if compared.pid != new.pid || compared.started != new.started {
-                message = Message(text: "another process answers (pid \(new.pid)): it was started anew", isFault: false)
-                rates = nil
-                events = []
-                self.compared = new
             }
         } else {
+            rates = nil
             compared = new
         }
         status = new

@@ -1,4 +1,5 @@
 import Glibc
+import Testing
 
 /// A connection on which a test sends arbitrary bytes.
 final class RawConnection {
@@ -78,10 +79,11 @@ final class RawConnection {
         return String(decoding: received, as: UTF8.self)
     }
 
-    /// All until the end.
-    func readAll() -> String {
+    /// All until the end, which must come.
+    func readAll(at location: SourceLocation = #_sourceLocation) -> String {
         let deadline = ContinuousClock.now + Self.patience
         while !isAtEnd, ContinuousClock.now < deadline { readSome() }
+        #expect(isAtEnd, "the connection was not closed", sourceLocation: location)
         return String(decoding: received, as: UTF8.self)
     }
 

@@ -42,7 +42,12 @@ import Testing
         try AdministeredStage.run { stage in
             try stage.order(.pause(true), ofListener: Self.name)
             try stage.arrive()
-            try stage.pass(.seconds(7))
+            try stage.pass(.seconds(3))
+            // Whoever asks meanwhile sees how long it is already.
+            _ = try stage.ask(.isAlive)
+            let soFar = stage.listener().counters[.pausedNanoseconds]
+            #expect(soFar >= 2_900_000_000 && soFar <= 3_200_000_000, "\(soFar)")
+            try stage.pass(.seconds(4))
             try stage.order(.pause(false), ofListener: Self.name)
             try stage.turns(5)
             let paused = stage.listener().counters[.pausedNanoseconds]
@@ -81,6 +86,24 @@ import Testing
         }
     }
 
+    @Test("a listener that is full when it is paused lets nobody in before the pause is over, others meanwhile go on")
+    func pauseWhileFull() throws {
+        try AdministeredStage.run(listeners: 2, limits: .init(sessionsMax: 2)) { stage in
+            try stage.arrive(2)
+            try stage.arrive(1)
+            try stage.arrive(1, at: 1)
+            #expect(stage.sessionCount == 2)
+            try stage.order(.pause(true), ofListener: Self.name)
+            for client in stage.kernel.accepted.prefix(2) { try stage.loop.finish(client, stage.kernel) }
+            try stage.turns(5)
+            // Only who came in by the other one has a place.
+            #expect(stage.sessionCount == 1 && stage.listener(1).sessions == 1 && stage.audit == "")
+            try stage.order(.pause(false), ofListener: Self.name)
+            try stage.turns(5)
+            #expect(stage.sessionCount == 2 && stage.listener(0).sessions == 1 && stage.audit == "")
+        }
+    }
+
     @Test("a reload keeps a pause")
     func reload() throws {
         try AdministeredStage.run { stage in
@@ -91,14 +114,18 @@ import Testing
         }
     }
 
-    @Test("a drain serves those who wait at a paused listener no more than others, and ends")
+    @Test("a drain serves those who wait at a paused listener, as at any other, and ends")
     func drain() throws {
         try AdministeredStage.run { stage in
             try stage.order(.pause(true), ofListener: Self.name)
             try stage.arrive(2)
             stage.loop.drain()
             try stage.turns()
-            #expect(stage.audit == "")
+            #expect(stage.sessionCount == 2 && stage.audit == "")
+            for client in stage.kernel.accepted { try stage.loop.finish(client, stage.kernel) }
+            try stage.turns()
+            let isRunning = stage.loop.isRunning
+            #expect(stage.sessionCount == 0 && !isRunning)
         }
     }
 
@@ -132,6 +159,23 @@ import Testing
             #expect(
                 stage.access.recorder.events(after: 0).last { $0.event == "listener-steered" }?.message
                     == "its time is over: 2 sessions per client")
+        }
+    }
+
+    @Test("what is set for a while over something else that was goes back to what lasts")
+    func perClientTwice() throws {
+        try AdministeredStage.run(Self.limited(2)) { stage in
+            try stage.order(.perClient(9), ofListener: "front", for: .seconds(30))
+            try stage.order(.perClient(5), ofListener: "front", for: .seconds(10))
+            try stage.pass(.seconds(11))
+            try stage.arrive(3)
+            #expect(stage.sessionCount == 2 && stage.reversionCount == 0)
+            // What is set without a time lasts, also when it comes in the middle of one.
+            try stage.order(.perClient(9), ofListener: "front", for: .seconds(10))
+            try stage.order(.perClient(3), ofListener: "front")
+            try stage.pass(.seconds(20))
+            try stage.arrive(3)
+            #expect(stage.sessionCount == 3)
         }
     }
 

@@ -60,6 +60,17 @@ import Testing
         }
     }
 
+    @Test("a pool counts the clients for whom it had no backend")
+    func noBackend() throws {
+        try AdministeredStage.run(answer: { _ in -ECONNREFUSED }, adjust: { $0.health.fall = 1 }) { stage in
+            try stage.pass(.seconds(2))
+            try stage.arrive(3)
+            #expect(stage.ended(.noBackend) == 3)
+            let pool = try #require(stage.loop.shared.roster.current().pools.first)
+            #expect(pool.shared.counters[.endedNoBackend] == 3)
+        }
+    }
+
     @Test("attempts have the time that they took, and how they ended")
     func attempts() throws {
         try AdministeredStage.run(

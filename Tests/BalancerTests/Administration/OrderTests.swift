@@ -9,7 +9,7 @@ extension Inspector.Hooks {
     static func staged(refusing: String? = nil) -> Inspector.Hooks {
         Inspector.Hooks(
             configuration: { nil }, difference: { _ in .failure(Refusal(error: "no file")) }, reload: nil,
-            backend: { wanted in
+            backend: { wanted, _ in
                 refusing.map { .failure(Refusal(error: $0)) }
                     ?? .success(.init(address: .ipv4(0x0A00_0009, port: 80), label: wanted.name))
             })
@@ -18,11 +18,11 @@ extension Inspector.Hooks {
 
 /// What is read of a wish, and what is said of one that means nothing.
 @Suite struct OrderTests {
-    private static func order(_ wish: Wish) throws(Refusal) -> Order? { try Order.all(of: wish, .staged()).first }
+    private static func order(_ wish: Wish) throws(Refusal) -> Order? { try Order.make(of: wish, .staged()) }
 
     private static func refusal(_ wish: Wish, _ hooks: Inspector.Hooks = .staged()) -> String? {
         do throws(Refusal) {
-            _ = try Order.all(of: wish, hooks)
+            _ = try Order.make(of: wish, hooks)
             return nil
         } catch {
             return error.error

@@ -43,19 +43,15 @@ import Testing
     func due() throws {
         try Self.staged { core, reversions, hand in
             let now = core.monotonicNow
-            reversions.add(.backend(TargetID(rawValue: 3), .state, before: nil), at: now + .seconds(5), &core)
-            reversions.add(.listener("web", wasPaused: false), at: now + .seconds(2), &core)
-            reversions.add(.perClient(listener: "web", before: nil), at: now + .seconds(9), &core)
-            #expect(reversions.end(ofListener: "web", isPause: true) == now + .seconds(2))
-            #expect(reversions.end(ofListener: "web", isPause: false) == now + .seconds(9))
-            #expect(reversions.end(ofListener: "db", isPause: true) == nil)
+            reversions.replace(.backend(TargetID(rawValue: 3), .state, before: nil), at: now + .seconds(5), &core)
+            reversions.replace(.listener("web", wasPaused: false), at: now + .seconds(2), &core)
+            reversions.replace(.perClient(listener: "web", before: nil), at: now + .seconds(9), &core)
             let due1 = try Self.pass(.milliseconds(1900), &core, &reversions, hand)
             #expect(due1 == [])
             let due2 = try Self.pass(.seconds(1), &core, &reversions, hand)
             #expect(due2 == ["listener web"])
             let due3 = try Self.pass(.seconds(3), &core, &reversions, hand)
             #expect(due3 == ["backend 3"])
-            #expect(reversions.end(ofListener: "web", isPause: true) == nil)
             let due4 = try Self.pass(.seconds(5), &core, &reversions, hand)
             #expect(due4 == ["per-client web"])
             let due5 = try Self.pass(.seconds(20), &core, &reversions, hand)
@@ -68,20 +64,38 @@ import Testing
         try Self.staged { core, reversions, hand in
             let now = core.monotonicNow
             for name in ["web", "db"] {
-                reversions.add(.listener(name, wasPaused: false), at: now + .seconds(1), &core)
-                reversions.add(.perClient(listener: name, before: nil), at: now + .seconds(2), &core)
+                reversions.replace(.listener(name, wasPaused: false), at: now + .seconds(1), &core)
+                reversions.replace(.perClient(listener: name, before: nil), at: now + .seconds(2), &core)
             }
-            reversions.forget(listener: "web", isPause: true, &core)
-            reversions.forget(listener: "db", isPause: false, &core)
+            reversions.replace(.listener("web", wasPaused: true), at: nil, &core)
+            reversions.replace(.perClient(listener: "db", before: 5), at: nil, &core)
             let due6 = try Self.pass(.seconds(4), &core, &reversions, hand)
             #expect(due6 == ["listener db", "per-client web"])
+        }
+    }
+
+    @Test("what is set for a while twice goes back once, to what lasted before both")
+    func twice() throws {
+        try Self.staged { core, reversions, hand in
+            let now = core.monotonicNow
+            reversions.replace(.perClient(listener: "web", before: 50), at: now + .seconds(9), &core)
+            reversions.replace(.perClient(listener: "web", before: 10), at: now + .seconds(1), &core)
+            reversions.replace(.listener("web", wasPaused: false), at: now + .seconds(1), &core)
+            reversions.replace(.backend(TargetID(rawValue: 3), .state, before: nil), at: now + .seconds(1), &core)
+            reversions.forget(TargetID(rawValue: 3), &core)
+            guard case .perClient(_, before: 50) = reversions.lasting(.perClient(listener: "web", before: 5)) else {
+                Issue.record("it goes back to something else")
+                return
+            }
+            let due = try Self.pass(.seconds(20), &core, &reversions, hand)
+            #expect(due.sorted() == ["listener web", "per-client web"])
         }
     }
 
     @Test("a time that is over at once goes back in the next turn")
     func past() throws {
         try Self.staged { core, reversions, hand in
-            reversions.add(.listener("web", wasPaused: true), at: Instant(nanoseconds: 0), &core)
+            reversions.replace(.listener("web", wasPaused: true), at: Instant(nanoseconds: 0), &core)
             let due7 = try Self.pass(.milliseconds(200), &core, &reversions, hand)
             #expect(due7 == ["listener web"])
         }

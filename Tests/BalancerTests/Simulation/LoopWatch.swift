@@ -170,16 +170,18 @@ struct LoopWatch {
         for record in records where record.reason == .backendDown || record.reason == .backendRemoved {
             checkClosed(record)
         }
-        // Attempts that may have timed out: they began long enough ago, and were neither answered nor refused.
+        let isSteered = loop.shared.access != nil
+        // Attempts that may have timed out: they began long enough ago, and were neither answered nor refused. Only in a drill,
+        // which an operator orders, is there one that connects to nobody.
         let unanswered = kernel.closed.count {
             !$0.socket.resetsOnClose
-                && ($0.state == .fresh || $0.state == .connecting && $0.age >= timeouts.connect.wholeNanoseconds)
+                && (isSteered && $0.state == .fresh
+                    || $0.state == .connecting && $0.age >= timeouts.connect.wholeNanoseconds)
         }
         let timedOut = loop.journal.cells[.failedTimedOut] - timedOut
         if timedOut > unanswered { note("\(timedOut) connects have timed out, and \(unanswered) had to") }
         let isRunning = loop.state == .running
         // A probe that an operator's order has made pointless is abandoned.
-        let isSteered = loop.shared.access != nil
         if isRunning, !isSteered { for probe in kernel.closed where probe.isProbe { checkProbe(probe) } }
 
         // A loop that stops reads the clock for the log.

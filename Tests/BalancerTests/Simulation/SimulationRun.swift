@@ -110,7 +110,11 @@ struct SimulationRun {
             script.change(&loop)
             watch.begin(loop)
         }
-        if orders?.act(on: &loop) ?? false { watch.begin(loop) }
+        if orders?.act(on: &loop) ?? false {
+            // In a program an order comes in a turn, at whose end the timer is set.
+            loop.core.endTurn()
+            watch.begin(loop)
+        }
         if loop.state == .running, script.isDue(reloadPercent) {
             kernel.book?.noteClients(kernel)
             script.reload(&loop, from: configuration, kernel)

@@ -70,7 +70,7 @@ struct AdministrationUnderTest {
 }
 
 extension ConfiguredBalancer {
-    /// The path of the administration socket of one that was started by ``startAdministered(_:threads:pool:listener:)``.
+    /// The path of the administration socket of one that was started by ``startAdministered(_:threads:pool:)``.
     var adminPath: String { folder.path(of: "admin.sock") }
 
     var administration: AdministrationUnderTest { AdministrationUnderTest(at: adminPath) }
@@ -80,13 +80,12 @@ extension ConfiguredBalancer {
 
     /// Starts one with an administration socket and backends that are called `b0`, `b1` and so on.
     static func startAdministered(
-        _ ports: [UInt16], threads: Int, pool: [String] = [], listener: [String] = [],
-        at location: SourceLocation = #_sourceLocation
+        _ ports: [UInt16], threads: Int, pool: [String] = [], at location: SourceLocation = #_sourceLocation
     ) throws -> ConfiguredBalancer {
         let backends = ports.enumerated().map { "{name: b\($0), address: \"127.0.0.1:\($1)\"}" }
         let folder = try TestFolder(at: location)
         return try start(
-            backends, pool: pool, listener: listener,
+            backends, pool: pool,
             top: [
                 "process: {threads: \(threads)}", "administration: {socket: \"\(folder.path(of: "admin.sock"))\"}",
             ], in: folder, at: location)

@@ -238,7 +238,7 @@ private struct Pipe {
 
 /// True for variables with which a service manager or a user configures the programs; tests must not inherit them.
 private func concernsPrograms(_ variable: String) -> Bool {
-    ["NOTIFY_", "WATCHDOG_", "LISTEN_", "BALANCER_STATUS_"].contains { variable.hasPrefix($0) }
+    ["NOTIFY_", "WATCHDOG_", "LISTEN_", "BALANCER_ADMIN_"].contains { variable.hasPrefix($0) }
 }
 
 /// One above the highest descriptor that this process may have; no test has more than 4,096.

@@ -98,7 +98,7 @@ class Page:
                                   " return one?.getAttribute('aria-label') ?? one?.textContent.trim().slice(0, 80); })()")
 
     def uptime(self):
-        return self.page.evaluate("now.time")
+        return self.page.evaluate("import(new URL('series.js', document.baseURI)).then((series) => series.now.time)")
 
     def updates(self, count):
         """Waits for so many further updates."""

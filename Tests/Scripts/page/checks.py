@@ -35,6 +35,7 @@ class Checks:
                 ("why of a session: sentences first, Escape goes back", self.why),
                 ("an unknown session is told in words", self.unknown_session),
                 ("a restart: grey since when, and back by itself", self.restarts),
+                ("a hidden tab gives its connection back, and goes on when it is shown", self.hides),
                 ("from 320 to 1920 px wide nothing is to be scrolled sideways", self.fits),
                 ("dark and light differ, and reduced motion moves nothing", self.schemes),
                 ("axe: light", lambda: self.accessible({})),
@@ -316,6 +317,27 @@ class Checks:
         self.at.updates(3)
         assert "-" not in self.at.cell(self.first, "New sessions"), "a rate is below 0"
         return said
+
+    def hides(self):
+        page = self.browser.open()
+        at = Page(page, self.scene.pool)
+        # The minute that a tab may be hidden passes at once.
+        page.evaluate("() => { const set = setTimeout; setTimeout = (body, time) => set(body, time === 60000 ? 1 : time); }")
+        self.set_hidden(page, True)
+        eventually(page.title, lambda: page.title().startswith("paused"))
+        before = at.uptime()
+        self.at.updates(2)
+        assert at.uptime() == before, "it is updated while it is hidden"
+        self.set_hidden(page, False)
+        eventually(page.title, lambda: page.title().startswith(self.scene.status()["state"]))
+        at.updates(2)
+        assert not page.locator("#lost").is_visible()
+        page.close()
+
+    @staticmethod
+    def set_hidden(page, is_hidden):
+        page.evaluate("(isHidden) => { Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true});"
+                      " document.dispatchEvent(new Event('visibilitychange')); }", is_hidden)
 
     # Looks
 
