@@ -29,7 +29,9 @@ final class UserNames {
         ) { Self.uid(of: $0) }
         guard let uid = uid ?? nil else { return "unknown user" }
         if let user = users[uid] { return user }
-        let user = Self.name(of: uid, in: Self.readFile()).map { "user \($0)" } ?? "uid \(uid)"
+        // Without a descriptor for it now, it is read again at the next connection.
+        guard let file = Self.readFile() else { return "uid \(uid)" }
+        let user = Self.name(of: uid, in: file).map { "user \($0)" } ?? "uid \(uid)"
         if users.count >= Self.usersMax { users = [:] }
         users[uid] = user
         return user
@@ -54,9 +56,9 @@ final class UserNames {
         return nil
     }
 
-    private static func readFile() -> [UInt8] {
+    private static func readFile() -> [UInt8]? {
         let descriptor = unsafe open("/etc/passwd", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [] }
+        guard descriptor >= 0 else { return nil }
         defer { _ = close(descriptor) }
         return unsafe Array(unsafeUninitializedCapacity: fileBytesMax) { buffer, count in
             while count < fileBytesMax {

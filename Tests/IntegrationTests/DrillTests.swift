@@ -10,17 +10,21 @@ struct DrillTests {
     private struct Stage {
         let balancer: ConfiguredBalancer
         let socket: String
+        /// Where it answers HTTP; nil where it does not.
+        let http: String?
 
         /// - Parameter patience: Of connects: long enough for a busy machine, where nothing is silent.
-        init(pool: [String] = [], patience: String = "2s") throws {
+        init(pool: [String] = [], patience: String = "2s", http isHTTP: Bool = false) throws {
             let folder = try TestFolder()
+            http = isHTTP ? "127.0.0.1:\(try Ports.free())" : nil
             socket = folder.path(of: "admin.sock")
             let servers = try (1...3).map { try EchoBackend(named: "b\($0)") }
             balancer = try ConfiguredBalancer.start(
                 servers.enumerated().map { "{name: b\($0 + 1), address: \"127.0.0.1:\($1.port)\"}" },
                 pool: ["check: {interval: 300ms, timeout: 300ms, fall: 2}", "connect_timeout: \(patience)"]
                     + pool,
-                top: ["administration: {socket: \(socket)}"], log: "log: {events: {to: stdout, level: info}}")
+                top: ["administration: {socket: \(socket)\(http.map { ", http: \"\($0)\"" } ?? "")}"],
+                log: "log: {events: {to: stdout, level: info}}")
         }
 
         /// Starts a drill with the backend b2.
@@ -137,6 +141,18 @@ struct DrillTests {
             drill.errors.texts.contains { $0.contains("failed before anything was changed (no answer)") },
             "\(drill.summary)")
         #expect(!stage.balancer.program.output.texts.contains { $0.contains("-> refusing") })
+    }
+
+    @Test("a drill that is refused says why, and not that the backend is away")
+    func refused() throws {
+        let stage = try Stage(http: true)
+        let place = try #require(stage.http)
+        let drill = try RunningProgram.start(
+            .balancer, ["drill", place, "--backend", "b2", "--yes", "--baseline", "1s"], named: "drill")
+        #expect(try drill.waitForExit(within: .seconds(30)) == .exited(1), "\(drill.summary)")
+        #expect(drill.errors.texts.contains { $0.contains("--token-file") }, "\(drill.summary)")
+        #expect(
+            !drill.errors.text.contains("put back") && !drill.errors.text.contains("it is back"), "\(drill.summary)")
     }
 
     @Test("without a terminal and --yes nothing is done")

@@ -8,10 +8,13 @@ struct Fault: Error, Hashable, Sendable {
     let place: String
     /// What is wrong, as a rule in one line.
     let reason: String
+    /// The balancer has said no: nothing has been changed, and nothing will be. Otherwise that is not known.
+    let isRefusal: Bool
 
-    init(_ reason: String, at place: String = "") {
+    init(_ reason: String, at place: String = "", isRefusal: Bool = false) {
         self.place = place
         self.reason = reason
+        self.isRefusal = isRefusal
     }
 
     /// The place and what is wrong.

@@ -62,7 +62,9 @@ struct RunningAsker: Asker {
         if case .refused(let status) = error.kind {
             // A refusal says itself what is wrong, and is no fault of the place.
             let isTokenMissing = [401, 403].contains(status) && questions.token == nil
-            return Fault(error.reason + (isTokenMissing ? " Give --token-file PATH, or ask over the socket." : ""))
+            return Fault(
+                error.reason + (isTokenMissing ? " Give --token-file PATH, or ask over the socket." : ""),
+                isRefusal: (400..<500).contains(status))
         }
         return Fault(error.reason + (error.remedy.map { ": \($0)" } ?? ""), at: placeAndOrigin)
     }

@@ -183,7 +183,12 @@ struct RunningDrill: ~Copyable {
         let request = ChangeRequest("POST", Target.state(of: reference), wish)
         // Also when no answer comes, or a refusal because of the time: it may have been carried out, or may be later.
         hold = .asked
-        _ = try asking { asker throws(Fault) in try asker.change(request) }
+        do throws(Stop) {
+            _ = try asking { asker throws(Fault) in try asker.change(request) }
+        } catch {
+            if case .fault(let fault) = error, fault.isRefusal { hold = .none }
+            throw error
+        }
         hold = .taken
     }
 
